@@ -1,0 +1,191 @@
+"""The engine port: what everything above it knows of a model.
+
+One call of `generate` runs one request or many; a chat turn is a batch of one. The rendered prompt never leaves
+the worker: only the worker knows which tokens came from the template and which from somebody's text.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal, Protocol
+
+from quoth.chat import Message
+
+Kind = Literal["chat", "base"]
+Reason = Literal["stop", "length", "cancelled", "context", "loop"]
+
+
+@dataclass(frozen=True, slots=True)
+class ModelInfo:
+    """What a loaded model is and where it runs."""
+
+    name: str
+    architecture: str
+    kind: Kind
+    n_ctx_train: int  # tokens
+    n_ctx: int  # tokens, the most that one request may fill
+    n_params: int
+    size: int  # bytes of weights
+    quantization: str  # llama.cpp's own description, for example "Q8_0"
+    runs_on: str  # "CPU, 4 threads" or "24 of 36 layers on the GPU"
+    threads: int
+    thinks: bool  # the template has a switch for thinking
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """How to load a model. Zero means: decide by the machine and the file."""
+
+    name: str = ""
+    n_ctx: int = 0  # tokens, the most in one context
+    threads: int = 0
+    gpu_layers: int = -1  # -1: as many as fit
+    template: str | None = None  # Jinja text in place of the file's own
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """How the next token is chosen. Names and meanings are llama.cpp's; temperature 0 is greedy."""
+
+    temperature: float = 0.8
+    top_k: int = 40
+    top_p: float = 0.95
+    min_p: float = 0.05
+    repeat_penalty: float = 1.0
+    repeat_last_n: int = 64
+    frequency_penalty: float = 0.0
+    presence_penalty: float = 0.0
+    seed: int = 0
+    grammar: str | None = None  # GBNF
+    schema: str | None = None  # JSON schema as JSON text
+    logit_bias: tuple[tuple[int, float], ...] = ()  # token id, added to its logit
+    logprobs: int = 0  # alternatives reported for each token
+
+
+@dataclass(frozen=True, slots=True)
+class Chat:
+    """A conversation, rendered by the model's own template.
+
+    `continue_last` leaves the last assistant message open, so that the model goes on with it.
+    """
+
+    messages: tuple[Message, ...]
+    continue_last: bool = False
+    think: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Plain text to continue."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One thing to generate. `keep` says whether its KV state may be written to disk."""
+
+    input: Chat | Text
+    sampling: Sampling = Sampling()
+    max_tokens: int | None = None
+    stop: tuple[str, ...] = ()
+    keep: bool = True
+    total_tokens: int | None = None  # prompt and answer together; the smaller of the two limits holds
+
+
+@dataclass(frozen=True, slots=True)
+class TokenLogprob:
+    """A token's text, id and natural-log probability, before temperature and truncation."""
+
+    text: str
+    id: int
+    logprob: float
+    top: tuple[tuple[str, int, float], ...] = ()  # alternatives: text, id, logprob; best first
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens and seconds of one request. `prompt` counts all prompt tokens, `reused` those not read again."""
+
+    prompt: int = 0
+    reused: int = 0
+    generated: int = 0
+    read_seconds: float = 0.0
+    write_seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """`done` of `total` prompt tokens have been read."""
+
+    request: int
+    done: int
+    total: int
+
+
+@dataclass(frozen=True, slots=True)
+class Thought:
+    """Text between the template's thinking marks."""
+
+    request: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """Text of the answer."""
+
+    request: int
+    text: str
+    logprobs: tuple[TokenLogprob, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something the person should know: "2 control tokens in the text were broken"."""
+
+    request: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The request ended."""
+
+    request: int
+    reason: Reason
+    usage: Usage = field(default_factory=Usage)
+
+
+Event = Reading | Thought | Piece | Notice | Done
+
+
+class Engine(Protocol):
+    """What a loaded model can do. One caller at a time for `generate`; the others at any time."""
+
+    @property
+    def info(self) -> ModelInfo: ...
+
+    def count(self, inputs: Sequence[str | Sequence[Message]]) -> list[int]:
+        """Tokens of each text, or of each conversation as the template renders it."""
+        ...
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of plain text, as `complete` would read it; no text becomes a control token."""
+        ...
+
+    def offsets(self, text: str) -> Sequence[int]:
+        """The end of each token of a text, in characters. One call a document."""
+        ...
+
+    def generate(
+        self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
+    ) -> Generator[Event, None, None]:
+        """Run requests; events of different requests may interleave.
+
+        Raises InputError with the numbers if a prompt does not fit, before anything is computed.
+        """
+        ...
+
+    def close(self) -> None: ...

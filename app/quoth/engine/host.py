@@ -1,0 +1,173 @@
+"""What differs by platform: parent death, limits, the sandbox, free memory, processors."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from pathlib import Path
+
+LINUX = sys.platform.startswith("linux")
+
+
+def physical_cores() -> int:
+    """Cores without their hyper-threads that this process may use, at least 1."""
+    allowed = _allowed_cpus()
+    cores = _linux_cores(allowed) if LINUX else _macos_cores() if sys.platform == "darwin" else 0
+    if not cores:
+        cores = max(1, len(allowed) // 2) if len(allowed) > 2 else len(allowed)
+    return max(1, min(cores, _cgroup_cpus() or cores))
+
+
+def _allowed_cpus() -> set[int]:
+    if hasattr(os, "sched_getaffinity"):
+        return set(os.sched_getaffinity(0))
+    return set(range(os.cpu_count() or 1))
+
+
+def _linux_cores(allowed: set[int]) -> int:
+    siblings = set()
+    for cpu in allowed:
+        try:
+            siblings.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
+        except OSError:
+            return 0
+    return len(siblings)
+
+
+def _macos_cores() -> int:
+    """The performance cores; the efficiency cores would hold the others back at every barrier."""
+    libc = ctypes.CDLL(None)
+    for name in (b"hw.perflevel0.physicalcpu", b"hw.physicalcpu"):
+        value, size = ctypes.c_int(0), ctypes.c_size_t(4)
+        if libc.sysctlbyname(name, ctypes.byref(value), ctypes.byref(size), None, 0) == 0:
+            return value.value
+    return 0
+
+
+def _cgroup_cpus() -> int:
+    """The processor share of a container (cgroup v2), rounded up; 0 where there is none."""
+    try:
+        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
+    except (OSError, ValueError):
+        return 0
+    return 0 if quota == "max" else max(1, -(-int(quota) // int(period)))
+
+
+def free_memory() -> int:
+    """Bytes of main memory that can be had without swapping; 0 where the platform does not say."""
+    if LINUX:
+        return _linux_free()
+    if sys.platform == "darwin":
+        return _sysctl_u64(b"hw.memsize") // 2
+    return _windows_free()
+
+
+def _linux_free() -> int:
+    free = 0
+    try:
+        with open("/proc/meminfo", encoding="ascii") as lines:
+            free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
+        if limit != "max":
+            free = min(free, int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
+    except (OSError, ValueError, StopIteration):
+        return max(0, free)
+    return max(0, free)
+
+
+def _sysctl_u64(name: bytes) -> int:
+    value, size = ctypes.c_uint64(0), ctypes.c_size_t(8)
+    ok = ctypes.CDLL(None).sysctlbyname(name, ctypes.byref(value), ctypes.byref(size), None, 0) == 0
+    return value.value if ok else 0
+
+
+class _MemoryStatus(ctypes.Structure):
+    """MEMORYSTATUSEX of the Windows API."""
+
+    _fields_ = (
+        ("length", ctypes.c_uint32),
+        ("load", ctypes.c_uint32),
+        ("total", ctypes.c_uint64),
+        ("available", ctypes.c_uint64),
+        ("rest", ctypes.c_uint64 * 5),
+    )
+
+
+def _windows_free() -> int:
+    windll = getattr(ctypes, "windll", None)
+    if windll is None:
+        return 0
+    status = _MemoryStatus(length=ctypes.sizeof(_MemoryStatus))
+    return int(status.available) if windll.kernel32.GlobalMemoryStatusEx(ctypes.byref(status)) else 0
+
+
+def die_with_parent(parent: int) -> None:
+    """Ask the kernel to end this process when its parent ends (Linux); end of file does it elsewhere."""
+    if LINUX:
+        ctypes.CDLL(None).prctl(1, 9, 0, 0, 0)  # PR_SET_PDEATHSIG, SIGKILL
+        if os.getppid() != parent:
+            os._exit(0)
+
+
+def offer_to_oom_killer() -> None:
+    """When memory runs out, the kernel should end the worker and not the terminal above it."""
+    if LINUX:
+        try:
+            Path("/proc/self/oom_score_adj").write_text("1000")
+        except OSError:
+            return
+
+
+def limit_files(most: int) -> None:
+    """No core dumps, and no file larger than `most` bytes: the worker writes nothing but its log."""
+    if sys.platform == "win32":
+        return
+    import resource
+    import signal
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+
+
+# seccomp(2): AUDIT_ARCH_*, and the numbers of socket, execve and execveat by architecture (asm/unistd.h).
+_AUDIT = {"x86_64": (0xC000003E, (41, 59, 322)), "aarch64": (0xC00000B7, (198, 221, 281))}
+
+
+def close_network() -> str:
+    """Give up sockets and other programs for good. Returns what holds: "seccomp" or why there is none.
+
+    A BPF filter (linux/filter.h) loaded by prctl: for those calls EPERM, for every other one leave to go on. On an
+    unknown architecture nothing is loaded.
+    """
+    if not LINUX:
+        return "off (this platform has no seccomp)"
+    machine = os.uname().machine
+    if machine not in _AUDIT:
+        return f"off (no filter for {machine})"
+    arch, calls = _AUDIT[machine]
+    n = len(calls)
+    program = [
+        (0x20, 0, 0, 4),  # load seccomp_data.arch
+        (0x15, 0, n + 1, arch),  # another architecture: allow
+        (0x20, 0, 0, 0),  # load seccomp_data.nr
+        *((0x15, n - i, 0, call) for i, call in enumerate(calls)),  # equal: to the last instruction
+        (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
+        (0x06, 0, 0, 0x00050001),  # SECCOMP_RET_ERRNO, EPERM
+    ]
+    packed = b"".join(
+        code.to_bytes(2, sys.byteorder) + bytes((jt, jf)) + k.to_bytes(4, sys.byteorder) for code, jt, jf, k in program
+    )
+    code = ctypes.create_string_buffer(packed)
+
+    class Program(ctypes.Structure):
+        _fields_ = (("len", ctypes.c_ushort), ("filter", ctypes.c_void_p))
+
+    libc = ctypes.CDLL(None, use_errno=True)
+    if libc.prctl(38, 1, 0, 0, 0) != 0:  # PR_SET_NO_NEW_PRIVS
+        return "off (no_new_privs was refused)"
+    filter_ = Program(len(program), ctypes.addressof(code))
+    if libc.prctl(22, 2, ctypes.byref(filter_), 0, 0) != 0:  # PR_SET_SECCOMP, SECCOMP_MODE_FILTER
+        return f"off (seccomp: {os.strerror(ctypes.get_errno())})"
+    return "seccomp"

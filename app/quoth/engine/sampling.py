@@ -1,0 +1,77 @@
+"""The sampler chain of one request, from llama.cpp's samplers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from quoth.engine import Sampling, TokenLogprob
+from quoth.errors import UsageError
+from quoth.native import Chain, Context, Model, NativeError, Vocabulary, grammar_of_schema
+
+
+def build_chain(sampling: Sampling, model: Model) -> Chain:
+    """Suppressed tokens and biases, penalties, grammar, truncation, temperature, choice: llama.cpp's usual order.
+
+    Raises UsageError when the grammar does not parse or the schema cannot be expressed.
+    """
+    vocabulary = model.vocabulary
+    chain = Chain()
+    bias = [*((token, -math.inf) for token in vocabulary.suppressed()), *sampling.logit_bias]
+    if bias:
+        chain.add_logit_bias(vocabulary.n_tokens, bias)
+    if sampling.repeat_penalty != 1.0 or sampling.frequency_penalty or sampling.presence_penalty:
+        chain.add(
+            "penalties",
+            sampling.repeat_last_n,
+            sampling.repeat_penalty,
+            sampling.frequency_penalty,
+            sampling.presence_penalty,
+        )
+    try:
+        _add_grammar(chain, sampling, vocabulary)
+    except (NativeError, UsageError):
+        chain.close()
+        raise
+    if sampling.temperature <= 0:
+        chain.add("greedy")
+        return chain
+    chain.add("top_k", sampling.top_k)
+    chain.add("top_p", sampling.top_p, 1)
+    chain.add("min_p", sampling.min_p, 1)
+    chain.add("temp", sampling.temperature)
+    chain.add("dist", sampling.seed & 0xFFFFFFFF)
+    return chain
+
+
+def _add_grammar(chain: Chain, sampling: Sampling, vocabulary: Vocabulary) -> None:
+    grammar = sampling.grammar
+    if sampling.schema is not None:
+        try:
+            grammar = grammar_of_schema(sampling.schema)
+        except ValueError as error:
+            raise UsageError("the schema cannot be turned into a grammar", str(error), "Use a simpler schema") from None
+    if grammar is None:
+        return
+    try:
+        chain.add_grammar(vocabulary, grammar)
+    except NativeError as error:
+        raise UsageError("the grammar does not parse", str(error), "It must be GBNF with a rule called root") from None
+
+
+def token_logprob(context: Context, vocabulary: Vocabulary, token: int, top: int) -> TokenLogprob:
+    """Natural-log probability of a token after the last one computed, by the model alone, with `top` alternatives."""
+    import numpy
+
+    logits: Any = numpy.frombuffer(context.logits(vocabulary.n_tokens), dtype=numpy.float32).astype(numpy.float64)
+    peak = float(logits.max())
+    norm = peak + math.log(float(numpy.exp(logits - peak).sum()))
+    best: Any = numpy.argpartition(-logits, min(top, len(logits) - 1))[:top] if top else ()
+    ranked = sorted((int(i) for i in best), key=lambda i: -float(logits[i]))
+
+    def text(i: int) -> str:
+        return vocabulary.piece(i, special=True).decode("utf-8", "replace")
+
+    return TokenLogprob(
+        text(token), token, float(logits[token]) - norm, tuple((text(i), i, float(logits[i]) - norm) for i in ranked)
+    )

@@ -1,0 +1,91 @@
+"""Frames between the client and the worker: four bytes of length, then JSON.
+
+Values are what JSON has, tuples, and the port's dataclasses, which travel as {"_": name, field: value, ...}. Lists come
+back as tuples: the port has no lists.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields, is_dataclass
+from typing import Any, BinaryIO
+
+from quoth import chat, engine
+
+MAX_FRAME = 256 * 1024 * 1024
+_CLASSES = {
+    cls.__name__: cls
+    for cls in (
+        chat.Message,
+        engine.LoadOptions,
+        engine.ModelInfo,
+        engine.Sampling,
+        engine.Chat,
+        engine.Text,
+        engine.Request,
+        engine.TokenLogprob,
+        engine.Usage,
+        engine.Reading,
+        engine.Thought,
+        engine.Piece,
+        engine.Notice,
+        engine.Done,
+    )
+}
+_FIELDS = {name: tuple(f.name for f in fields(cls)) for name, cls in _CLASSES.items()}
+
+
+class BrokenFrame(Exception):
+    """What arrived is no frame of this protocol."""
+
+
+def _plain(value: Any) -> Any:
+    if is_dataclass(value):
+        name = type(value).__name__
+        return {"_": name, **{field: _plain(getattr(value, field)) for field in _FIELDS[name]}}
+    if isinstance(value, (tuple, list)):
+        return [_plain(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    return value
+
+
+def _rich(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_rich, value))
+    if isinstance(value, dict):
+        name = value.pop("_", None)
+        if name is None:
+            return {key: _rich(item) for key, item in value.items()}
+        if name not in _CLASSES or not set(value) <= set(_FIELDS[name]):
+            raise BrokenFrame(f"unknown kind {name!r}")
+        return _CLASSES[name](**{key: _rich(item) for key, item in value.items()})
+    return value
+
+
+def encode(message: dict[str, Any]) -> bytes:
+    """A message as one frame. Lone surrogates become U+FFFD: the worker gets valid text only."""
+    body = json.dumps(_plain(message), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+    if len(body) > MAX_FRAME:
+        raise BrokenFrame(f"{len(body)} bytes are more than a frame can hold")
+    return len(body).to_bytes(4, "big") + body
+
+
+def read(stream: BinaryIO) -> dict[str, Any] | None:
+    """The next message, or None at the end of the stream. Raises BrokenFrame."""
+    head = stream.read(4)
+    if len(head) < 4:
+        return None
+    size = int.from_bytes(head, "big")
+    if size > MAX_FRAME:
+        raise BrokenFrame(f"a frame of {size} bytes")
+    body = stream.read(size)
+    if len(body) < size:
+        return None
+    try:
+        message = _rich(json.loads(body))
+    except (ValueError, TypeError, RecursionError) as error:
+        raise BrokenFrame(str(error)) from error
+    if not isinstance(message, dict):
+        raise BrokenFrame("a frame that is no object")
+    return message

@@ -1,0 +1,212 @@
+"""The child process that owns a model: the only one of the app that loads native code.
+
+Three threads: this one computes, one reads frames (stop, ping and the end of the stream must be heard while C
+computes), one counts tokens. Everything that is not a frame goes to stderr, which is a log file.
+"""
+
+from __future__ import annotations
+
+import os
+import queue
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from quoth.engine import Done, Event, Piece, host, wire
+from quoth.errors import Exit, QuothError
+
+if TYPE_CHECKING:
+    from quoth.engine.llama import Llama
+
+LOG_FILE_LIMIT = 16 * 1024 * 1024
+JOIN_SECONDS = 0.02  # pieces of text written within this time travel as one frame
+BEAT_SECONDS = 1.0
+
+
+def main(parent: int) -> None:
+    """Run until the parent closes the stream."""
+    host.die_with_parent(parent)
+    host.offer_to_oom_killer()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    frames_in, frames_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+    os.dup2(2, 1)
+    Worker(frames_in, frames_out).run()
+
+
+class Worker:
+    """Jobs by name, their answers as frames."""
+
+    def __init__(self, frames_in: BinaryIO, frames_out: BinaryIO) -> None:
+        self._in = frames_in
+        self._out = frames_out
+        self._lock = threading.Lock()
+        self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._counts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
+        self._stopped: set[int] = set()
+        self._model: Llama | None = None
+        self._sandbox = ""
+
+    def run(self) -> None:
+        """Read frames in one thread, count in another, compute in this one."""
+        from quoth import native
+
+        self._sandbox = "off (a GPU driver needs what it forbids)" if native.can_use_gpu() else host.close_network()
+        threading.Thread(target=self._read, daemon=True).start()
+        threading.Thread(target=self._work, args=(self._counts,), daemon=True).start()
+        self._work(self._jobs)
+
+    def _read(self) -> None:
+        while True:
+            try:
+                message = wire.read(self._in)
+            except (wire.BrokenFrame, OSError):
+                message = None
+            if message is None:
+                os._exit(0)  # the parent is gone; a running computation has nobody to tell
+            match message["do"]:
+                case "stop":
+                    self._stopped.add(message["of"])
+                    if self._model is not None:
+                        self._model.abort.set()
+                case "ping":
+                    self._send({"call": message["call"], "value": time.monotonic()})
+                case "count" | "tokenize" | "offsets":
+                    self._counts.put(message)
+                case "load":
+                    self._counts.put({"call": 0, "do": "preload"})
+                    self._jobs.put(message)
+                case _:
+                    self._jobs.put(message)
+
+    def _work(self, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
+        while True:
+            message = jobs.get()
+            call = message["call"]
+            try:
+                job = getattr(self, f"_do_{message['do']}")
+                self._send({"call": call, "value": job(message)})
+            except QuothError as error:
+                self._send({"call": call, "error": [int(error.exit_code), error.what, error.why, error.try_]})
+            except Exception as error:  # the parent reports it; the log has the traceback
+                traceback.print_exc(file=sys.stderr)
+                what = f"the engine stumbled: {type(error).__name__}: {error}"
+                self._send({"call": call, "error": [int(Exit.FAILED), what, "a bug", ""]})
+
+    def _send(self, message: dict[str, Any]) -> None:
+        frame = wire.encode(message)
+        with self._lock:
+            try:
+                while frame:
+                    frame = frame[self._out.write(frame) :]
+            except OSError:
+                os._exit(0)
+
+    @property
+    def _loaded(self) -> Llama:
+        if self._model is None:
+            raise QuothError("no model is loaded in the engine", "a bug")
+        return self._model
+
+    def _do_preload(self, message: dict[str, Any]) -> None:
+        from quoth.engine import template
+
+        template.preload()
+
+    def _do_load(self, message: dict[str, Any]) -> Any:
+        from quoth.engine.llama import Llama
+
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+        beat = self._beats(message["call"])
+
+        def progress(done: float) -> bool:
+            beat(done)
+            return message["call"] not in self._stopped
+
+        host.limit_files(LOG_FILE_LIMIT)
+        self._model = Llama(Path(message["path"]), message["options"], progress)
+        return self._model.info
+
+    def _beats(self, call: int) -> Callable[[float], None]:
+        last = time.monotonic()
+
+        def beat(done: float) -> None:
+            nonlocal last
+            if time.monotonic() - last >= BEAT_SECONDS / 4:
+                last = time.monotonic()
+                self._send({"call": call, "beat": done})
+
+        return beat
+
+    def _do_generate(self, message: dict[str, Any]) -> None:
+        call, model = message["call"], self._loaded
+        beat = self._beats(call)
+
+        def stop() -> bool:
+            beat(0.0)
+            return call in self._stopped
+
+        for event in join_pieces(model.generate(message["requests"], stop=stop), time.monotonic):
+            self._send({"call": call, "event": event})
+        self._stopped.discard(call)
+
+    def _do_count(self, message: dict[str, Any]) -> Any:
+        return self._loaded.count(message["inputs"])
+
+    def _do_tokenize(self, message: dict[str, Any]) -> Any:
+        return self._loaded.tokenize(message["text"])
+
+    def _do_offsets(self, message: dict[str, Any]) -> Any:
+        return self._loaded.offsets(message["text"])
+
+    def _do_quantize(self, message: dict[str, Any]) -> None:
+        from quoth import native
+        from quoth.errors import ModelError
+
+        try:
+            native.quantize(Path(message["source"]), Path(message["target"]), message["quantization"])
+        except native.NativeError as error:
+            raise ModelError(f"{message['source']} cannot be quantized", str(error)) from None
+
+    def _do_describe(self, message: dict[str, Any]) -> Any:
+        """What doctor shows of the native side."""
+        from quoth import native
+
+        return {
+            "version": native.version(),
+            "system": native.system_info(),
+            "gpu": native.can_use_gpu(),
+            "sandbox": self._sandbox,
+            "devices": [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()],
+        }
+
+
+def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator[Event]:
+    """Join pieces that come close together; the first, and every other event, goes at once.
+
+    Each frame wakes the parent, on a core that the next token needs.
+    """
+    held: Piece | None = None
+    last = float("-inf")
+    for event in events:
+        if isinstance(event, Piece) and (held is None or held.request == event.request):
+            held = event if held is None else Piece(event.request, held.text + event.text, held.logprobs + event.logprobs)
+            if clock() - last < JOIN_SECONDS:
+                continue
+            event, held = held, None
+        elif held is not None:
+            yield held
+            held = None
+        yield event
+        last = clock()
+        if isinstance(event, Done):
+            last = float("-inf")
+    if held is not None:
+        yield held

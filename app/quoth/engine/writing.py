@@ -1,0 +1,132 @@
+"""Writing an answer: from tokens to pieces of text, until something says that it is enough."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
+from quoth.engine.sampling import build_chain, token_logprob
+from quoth.engine.session import Cancelled, Session
+from quoth.native import Model
+from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+
+
+class Writer:
+    """The state of one answer while it is written."""
+
+    def __init__(
+        self, number: int, request: Request, inside_thought: bool, model: Model, marks: tuple[str, str] | None
+    ) -> None:
+        self._number = number
+        self._request = request
+        self._vocabulary = model.vocabulary
+        self._chain = build_chain(request.sampling, model)
+        self._decoder = Decoder()
+        self._stops = StopStrings(request.stop)
+        self._loops = LoopDetector()
+        self._thinking = Thinking(*marks, inside=inside_thought) if marks else None
+        self._mark_tokens = self._tokens_of_marks(marks)
+        self._pending: list[TokenLogprob] = []
+        self.reason: Reason = "stop"
+        self.prompt_tokens = 0
+        self.reused = 0
+        self.generated = 0
+
+    def _tokens_of_marks(self, marks: tuple[str, str] | None) -> frozenset[int]:
+        """Special tokens that thinking marks are made of: their text is needed, though they are control tokens."""
+        if not marks:
+            return frozenset()
+        special = self._vocabulary.control | self._vocabulary.user_defined
+        return frozenset(t for t in special if len(text := self._vocabulary.text(t)) > 1 and any(text in m for m in marks))
+
+    def usage(self, read_seconds: float, write_seconds: float) -> Usage:
+        return Usage(self.prompt_tokens, self.reused, self.generated, read_seconds, write_seconds)
+
+    def write(self, session: Session, stop: Callable[[], bool]) -> Iterator[Event]:
+        """Sample and read token after token; `reason` says afterwards why it ended."""
+        most = self._most(session.length)
+        stopped = False
+        try:
+            while True:
+                if stop():
+                    raise Cancelled
+                token = self._chain.sample(session.context)
+                if self._vocabulary.is_eog(token):
+                    break
+                self._note_logprob(session, token)
+                self.generated += 1
+                events, stopped = self._feed(token)
+                yield from events
+                if stopped:
+                    break
+                if self._loops.feed(token):
+                    self.reason = "loop"
+                    break
+                if most is not None and self.generated >= most:
+                    self.reason = "length"
+                    break
+                if not session.append(token):
+                    self.reason = "context"
+                    break
+        except Cancelled:
+            self.reason = "cancelled"
+        if not stopped:
+            yield from self._flush()
+
+    def _most(self, prompt: int) -> int | None:
+        limits = [self._request.max_tokens]
+        if self._request.total_tokens is not None:
+            limits.append(max(1, self._request.total_tokens - prompt))
+        known = [limit for limit in limits if limit is not None]
+        return min(known) if known else None
+
+    def _note_logprob(self, session: Session, token: int) -> None:
+        top = self._request.sampling.logprobs
+        if top:
+            self._pending.append(token_logprob(session.context, self._vocabulary, token, top))
+
+    def _feed(self, token: int) -> tuple[list[Event], bool]:
+        piece = self._vocabulary.piece(token, special=token in self._mark_tokens)
+        return self._split(self._decoder.feed(piece))
+
+    def _split(self, text: str) -> tuple[list[Event], bool]:
+        """Thoughts and pieces of a text, and whether a stop string ended the answer."""
+        parts = self._thinking.feed(text) if self._thinking else [("answer", text)]
+        events: list[Event] = []
+        for kind, part in parts:
+            if kind == "thought":
+                self._pending.clear()
+                events.append(Thought(self._number, part))
+                continue
+            shown, stopped = self._stops.feed(part)
+            if shown:
+                events.append(self._piece(shown))
+            if stopped:
+                return events, True
+        return events, False
+
+    def _piece(self, text: str) -> Piece:
+        piece = Piece(self._number, text, tuple(self._pending))
+        self._pending.clear()
+        return piece
+
+    def _flush(self) -> Iterator[Event]:
+        events, stopped = self._split(self._decoder.flush())
+        yield from events
+        if stopped:
+            return
+        for kind, part in self._thinking.flush() if self._thinking else []:
+            if kind == "thought":
+                yield Thought(self._number, part)
+                continue
+            shown, stopped = self._stops.feed(part)
+            if shown:
+                yield self._piece(shown)
+            if stopped:
+                return
+        rest = self._stops.flush()
+        if rest or self._pending:
+            yield self._piece(rest)
+
+    def close(self) -> None:
+        self._chain.close()

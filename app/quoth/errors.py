@@ -1,0 +1,85 @@
+"""What a user can fix: each error knows its exit code and its next step.
+
+The exit codes are the table of the README. `str(error)` is the one line that stderr gets, without the
+`quoth: error: ` in front of it: WHAT (WHY). TRY
+"""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class Exit(IntEnum):
+    """The exit codes of every command."""
+
+    OK = 0
+    FAILED = 1
+    USAGE = 2
+    MODEL = 3
+    ENGINE = 4
+    INPUT = 5
+    NETWORK = 6
+    STORAGE = 7
+    NOT_FOUND_IN_DOCUMENTS = 8
+    HANGUP = 129
+    INTERRUPTED = 130
+    PIPE_CLOSED = 141
+    TERMINATED = 143
+
+
+class QuothError(Exception):
+    """One clear sentence, why, and what to try next."""
+
+    exit_code = Exit.FAILED
+
+    def __init__(self, what: str, why: str = "", try_: str = "") -> None:
+        super().__init__(what)
+        self.what = what
+        self.why = why
+        self.try_ = try_
+
+    def __str__(self) -> str:
+        sentence = f"{self.what} ({self.why})" if self.why else self.what
+        return f"{sentence}. {self.try_}" if self.try_ else sentence
+
+
+class UsageError(QuothError):
+    """An option, a grammar or a schema that cannot be meant."""
+
+    exit_code = Exit.USAGE
+
+
+class ModelError(QuothError):
+    """A model is missing, bad or unsupported."""
+
+    exit_code = Exit.MODEL
+
+
+class EngineError(QuothError):
+    """The engine died or memory ran out."""
+
+    exit_code = Exit.ENGINE
+
+
+class InputError(QuothError):
+    """The input does not fit or cannot be read."""
+
+    exit_code = Exit.INPUT
+
+
+class NetworkError(QuothError):
+    """The network or the hub did not give what was asked."""
+
+    exit_code = Exit.NETWORK
+
+
+class StorageError(QuothError):
+    """A disk, a permission or the history store."""
+
+    exit_code = Exit.STORAGE
+
+
+BY_CODE: dict[int, type[QuothError]] = {
+    error.exit_code: error
+    for error in (UsageError, ModelError, EngineError, InputError, NetworkError, StorageError, QuothError)
+}

@@ -1,0 +1,160 @@
+"""The part of a download on disk: bytes so far, a small record beside them, and who may write them.
+
+`NAME.part` holds the bytes, `NAME.part.json` says where they came from, `NAME.part.lock` is locked by the process that
+writes them. A process that does not get the lock writes a part of its own; a lock that lies (some network file
+systems grant it twice) costs bytes, never a wrong file, because what is on disk is hashed before it gets its name.
+"""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from quoth.errors import StorageError
+
+FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+_OLD = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where the bytes of a part came from.
+
+    `etag` is a strong validator of RFC 9110, or empty; an `encoded` body was unpacked on the way, so that its length
+    says nothing about where to go on.
+    """
+
+    url: str
+    etag: str
+    size: int | None
+    encoded: bool = False
+
+
+class Part:
+    """One unfinished file. Not thread-safe; the caller owns its path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._record = path.with_name(path.name + ".json")
+
+    def size(self) -> int:
+        """Bytes so far; 0 if there is none."""
+        try:
+            found = self.path.lstat()
+        except FileNotFoundError:
+            return 0
+        if not stat.S_ISREG(found.st_mode):
+            raise StorageError(f"{self.path} is in the way", "not a regular file", "Move it away")
+        return found.st_size
+
+    def origin(self) -> Origin | None:
+        """The record, or None if it is missing or torn: then the bytes cannot be continued."""
+        try:
+            with open(self._record, encoding="utf-8") as file:
+                kept = json.load(file)
+            return Origin(str(kept["url"]), str(kept["etag"]), kept["size"], bool(kept["encoded"]))
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def begin(self, origin: Origin) -> None:
+        """Throw away what is there and write the record of a new part."""
+        self.discard()
+        draft = self._record.with_name(f"{self._record.name}.{os.getpid()}")
+        with disk(self.path):
+            os.close(os.open(self.path, _NEW, 0o600))
+            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with open(fd, "w", encoding="utf-8") as file:
+                json.dump(asdict(origin), file)
+            os.replace(draft, self._record)
+
+    @contextmanager
+    def appending(self) -> Iterator[int]:
+        """A file descriptor at the end of the part, for `append`."""
+        with disk(self.path):
+            fd = os.open(self.path, _OLD)
+        try:
+            os.lseek(fd, 0, os.SEEK_END)
+            yield fd
+        finally:
+            os.close(fd)
+
+    def append(self, fd: int, data: bytes) -> None:
+        """Write all of `data`, or raise StorageError with the part still good for a later run."""
+        rest = memoryview(data)
+        with disk(self.path):
+            while rest:
+                rest = rest[os.write(fd, rest) :]
+
+    def discard(self) -> None:
+        """Remove the part and its record."""
+        for path in (self.path, self._record):
+            with disk(path), suppress(FileNotFoundError):
+                path.unlink()
+
+    def become(self, target: Path) -> None:
+        """Give the finished file its name, durably: fsync, rename, fsync the folder."""
+        with disk(target):
+            fd = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
+            try:
+                os.fsync(fd)
+            finally:
+                os.close(fd)
+            os.replace(self.path, target)
+            _sync_folder(target.parent)
+        with suppress(FileNotFoundError):
+            self._record.unlink()
+
+
+def require_space(folder: Path, needed: int) -> None:
+    """Raise StorageError with both numbers if `needed` bytes do not fit into a folder."""
+    with disk(folder):
+        free = shutil.disk_usage(folder).free
+    if needed > free:
+        raise StorageError(
+            f"the disk is too full for {in_words(needed)} more",
+            f"{in_words(free)} free in {folder}",
+            "Free some space, or pull a smaller model",
+        )
+
+
+def in_words(size: int) -> str:
+    """Bytes as a person reads them: 98 MB, 2.5 GB (powers of ten)."""
+    if size < 1_000_000:
+        return f"{size / 1000:.0f} kB" if size >= 1000 else f"{size} bytes"
+    return f"{size / 1e9:.1f} GB" if size >= 1_000_000_000 else f"{size / 1e6:.0f} MB"
+
+
+@contextmanager
+def disk(path: Path) -> Iterator[None]:
+    """Turn what the disk refuses into StorageError."""
+    try:
+        yield
+    except FileNotFoundError:
+        raise
+    except OSError as error:
+        why = error.strerror or str(error)
+        if error.errno in FULL:
+            raise StorageError(
+                f"the disk is full: {path.name} is not complete",
+                why,
+                "Free some space and run the same command again: a pull goes on from there",
+            ) from error
+        raise StorageError(f"cannot write {path}", why, "Check its permissions") from error
+
+
+def _sync_folder(folder: Path) -> None:
+    if os.name == "nt":  # a folder cannot be opened there; the rename is journalled
+        return
+    fd = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

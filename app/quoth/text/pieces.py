@@ -1,0 +1,132 @@
+"""An answer as it comes, piece by piece: its bytes, its stop strings, its thoughts, its loops."""
+
+from __future__ import annotations
+
+import codecs
+from collections import deque
+from collections.abc import Sequence
+from typing import Literal
+
+
+class Decoder:
+    """UTF-8 in pieces to text. Holds back only the beginning of a character; what cannot be one becomes U+FFFD."""
+
+    def __init__(self) -> None:
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+
+    def feed(self, data: bytes) -> str:
+        return self._decoder.decode(data)
+
+    def flush(self) -> str:
+        text = self._decoder.decode(b"", final=True)
+        self._decoder.reset()
+        return text
+
+
+class StopStrings:
+    """Ends a text before the first stop string, the one that is complete first; of two, the one that began first."""
+
+    def __init__(self, stops: Sequence[str]) -> None:
+        self._stops = [stop for stop in stops if stop]
+        self._held = ""
+        self.stopped = False
+
+    def feed(self, text: str) -> tuple[str, bool]:
+        """The text that may be shown, and whether a stop string was met."""
+        if self.stopped:
+            return "", True
+        text = self._held + text
+        found = [(start + len(stop), start) for stop in self._stops if (start := text.find(stop)) >= 0]
+        if found:
+            self._held, self.stopped = "", True
+            return text[: min(found)[1]], True
+        shown = len(text) - _beginning(text, self._stops)
+        self._held = text[shown:]
+        return text[:shown], False
+
+    def flush(self) -> str:
+        """What was held back, when nothing more comes."""
+        text, self._held = self._held, ""
+        return text
+
+
+def _beginning(text: str, marks: Sequence[str]) -> int:
+    """Length of the longest end of `text` that begins one of `marks` without being all of it."""
+    longest = max((len(mark) - 1 for mark in marks), default=0)
+    for length in range(min(longest, len(text)), 0, -1):
+        end = text[-length:]
+        if any(mark.startswith(end) for mark in marks):
+            return length
+    return 0
+
+
+class LoopDetector:
+    """Notices that one cycle of at most `period` tokens has filled the last `fill` tokens."""
+
+    def __init__(self, period: int = 64, fill: int = 512) -> None:
+        self._fill = fill
+        self._periods = range(1, period + 1)
+        self._recent = deque([-1] * period, period)  # token ids, the last one first; no id is negative
+        self._filled = list(self._periods)  # tokens filled by the cycle of each period
+
+    def feed(self, token: int) -> bool:
+        self._filled = [
+            filled + 1 if earlier == token else period
+            for filled, earlier, period in zip(self._filled, self._recent, self._periods, strict=True)
+        ]
+        self._recent.appendleft(token)
+        return max(self._filled) >= self._fill
+
+
+Part = tuple[Literal["thought", "answer"], str]
+
+
+class Thinking:
+    """Tells thoughts from the answer by the marks around them.
+
+    An opening mark counts only where a thought can begin: before any of the answer but whitespace. An answer
+    that speaks of the mark keeps it. Newlines straight after a closing mark are dropped.
+    """
+
+    def __init__(self, open_mark: str, close_mark: str, inside: bool = False) -> None:
+        self._open = open_mark
+        self._close = close_mark
+        self._state: Literal["start", "thought", "answer"] = "thought" if inside else "start" if open_mark else "answer"
+        self._dropping = False  # newlines after a closing mark
+        self._held = ""
+
+    def feed(self, text: str) -> list[Part]:
+        self._held += text
+        parts: list[Part] = []
+        if self._state == "start":
+            self._begin()
+        while self._state == "thought" and self._close in self._held:
+            thought, self._held = self._held.split(self._close, 1)
+            parts.append(("thought", thought))
+            self._state, self._dropping = "start", True
+            self._begin()
+        if self._state == "thought":
+            shown = len(self._held) - _beginning(self._held, [self._close])
+            parts.append(("thought", self._held[:shown]))
+            self._held = self._held[shown:]
+        elif self._state == "answer":
+            parts.append(("answer", self._held))
+            self._held = ""
+        return [part for part in parts if part[1]]
+
+    def flush(self) -> list[Part]:
+        """What was held back, when nothing more comes."""
+        text, self._held = self._held, ""
+        kind: Literal["thought", "answer"] = "thought" if self._state == "thought" else "answer"
+        return [(kind, text)] if text else []
+
+    def _begin(self) -> None:
+        """Decide whether a thought or the answer begins, as soon as the text says so."""
+        if self._dropping:
+            self._held = self._held.lstrip("\n")
+            self._dropping = not self._held
+        rest = self._held.lstrip()
+        if self._open and rest.startswith(self._open):
+            self._state, self._held = "thought", rest[len(self._open) :]
+        elif rest and not self._open.startswith(rest):
+            self._state = "answer"
