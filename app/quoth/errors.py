@@ -43,6 +43,14 @@ class QuothError(Exception):
         return f"{sentence}. {self.try_}" if self.try_ else sentence
 
 
+class Ended(BaseException):
+    """A signal asks the program to leave."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.exit_code = 128 + number
+
+
 class UsageError(QuothError):
     """An option, a grammar or a schema that cannot be meant."""
 

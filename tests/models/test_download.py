@@ -11,13 +11,15 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from quoth.errors import NetworkError, StorageError
-from quoth.models.download import Patience, download, retry_after
-
 from tests.hub_server import Fault, HubServer
+
+from quoth.errors import NetworkError, StorageError
+from quoth.models.download import download
+from quoth.models.transfer import Patience, retry_after
 
 DATA = random.Random(1).randbytes(3_000_000)
 SHA = hashlib.sha256(DATA).hexdigest()
@@ -26,7 +28,7 @@ REPO, NAME = "owner/repo", "a.gguf"
 
 
 @pytest.fixture
-def hub():  # type: ignore[no-untyped-def]
+def hub() -> Iterator[HubServer]:
     with HubServer({REPO: {NAME: DATA}}) as server:
         yield server
 
@@ -37,7 +39,7 @@ def fetch(hub: HubServer, folder: Path, **changes: object) -> Path:
 
 
 def left_in(folder: Path) -> list[str]:
-    return sorted(path.name for path in folder.iterdir() if not path.name.endswith(".lock"))
+    return sorted(path.name for path in folder.iterdir() if path.suffix != ".lock")
 
 
 def test_a_file_arrives_whole_and_private(hub: HubServer, tmp_path: Path) -> None:
@@ -51,7 +53,8 @@ def test_a_file_arrives_whole_and_private(hub: HubServer, tmp_path: Path) -> Non
     assert counts[0] == (0, len(DATA))
     assert counts[-1] == (len(DATA), len(DATA))
     if os.name != "nt":
-        assert all(stat.S_IMODE(p.stat().st_mode) & 0o077 == 0 for p in [tmp_path / "new", *(tmp_path / "new").iterdir()])
+        made = [tmp_path / "new", *(tmp_path / "new").iterdir()]
+        assert all(stat.S_IMODE(path.stat().st_mode) & 0o077 == 0 for path in made)
     assert left_in(tmp_path / "new") == ["model.gguf"]
 
 
@@ -260,17 +263,17 @@ def test_a_packed_answer_that_is_cut_starts_again(hub: HubServer, tmp_path: Path
 
 
 def test_a_host_without_an_address_is_named(tmp_path: Path) -> None:
-    with pytest.raises(NetworkError, match="nowhere.invalid was not found"):
+    with pytest.raises(NetworkError, match=r"nowhere\.invalid was not found"):
         download("http://nowhere.invalid/a", tmp_path / "a", patience=QUICK)
 
 
 def test_a_closed_port_is_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(NetworkError, match="the connection to 127.0.0.1:9 failed"):
+    with pytest.raises(NetworkError, match=r"the connection to 127\.0\.0\.1:9 failed"):
         download("http://127.0.0.1:9/a", tmp_path / "a", patience=QUICK)
 
 
 def test_a_disk_without_room_is_known_before(hub: HubServer, tmp_path: Path) -> None:
-    with pytest.raises(StorageError, match="too full for 1000000.0 GB more .* free in"):
+    with pytest.raises(StorageError, match=r"too full for 1000000\.0 GB more .* free in"):
         fetch(hub, tmp_path, size=10**15, sha256=None)
 
 
@@ -321,7 +324,8 @@ RUN = """
 import sys
 from pathlib import Path
 from quoth.errors import QuothError
-from quoth.models.download import Patience, download
+from quoth.models.download import download
+from quoth.models.transfer import Patience
 url, target, size, sha256 = sys.argv[1:5]
 try:
     download(url, Path(target), size=int(size), sha256=sha256, patience=Patience(tries=2, stall=5, back_off=0.01),
@@ -333,7 +337,8 @@ except QuothError as error:
 
 
 def start(hub: HubServer, folder: Path, prologue: str = "") -> subprocess.Popen[str]:
-    command = [sys.executable, "-c", prologue + RUN, hub.url(REPO, NAME), str(folder / "model.gguf"), str(len(DATA)), SHA]
+    target = str(folder / "model.gguf")
+    command = [sys.executable, "-c", prologue + RUN, hub.url(REPO, NAME), target, str(len(DATA)), SHA]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
 
@@ -356,17 +361,19 @@ def test_a_killed_transfer_is_continued(hub: HubServer, tmp_path: Path) -> None:
     assert left_in(tmp_path) == ["model.gguf"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="resource limits are POSIX")
-def test_a_disk_that_fills_keeps_the_part(hub: HubServer, tmp_path: Path) -> None:
-    # A file size limit fails the write itself, in the middle of a block, as a full disk does.
-    limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
-    limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (1_234_567, resource.RLIM_INFINITY))\n"
-    with start(hub, tmp_path, limit) as process:
-        _, said = process.communicate(timeout=60)
-    assert process.returncode == 7
-    assert said.startswith("7 the disk is full") and "goes on from there" in said
-    assert "Traceback" not in said
-    assert (tmp_path / f"{SHA}.part").stat().st_size == 1_234_567
-    before = len(hub.seen)
-    assert fetch(hub, tmp_path).read_bytes() == DATA
-    assert hub.seen[before].headers["Range"] == "bytes=1234567-"
+if sys.platform != "win32":  # resource limits are POSIX
+
+    def test_a_disk_that_fills_keeps_the_part(hub: HubServer, tmp_path: Path) -> None:
+        # A file size limit fails the write itself, in the middle of a block, as a full disk does.
+        limit = "import resource, signal\nsignal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        limit += "resource.setrlimit(resource.RLIMIT_FSIZE, (1_234_567, resource.RLIM_INFINITY))\n"
+        with start(hub, tmp_path, limit) as process:
+            _, said = process.communicate(timeout=60)
+        assert process.returncode == 7
+        assert said.startswith("7 the disk is full")
+        assert "goes on from there" in said
+        assert "Traceback" not in said
+        assert (tmp_path / f"{SHA}.part").stat().st_size == 1_234_567
+        before = len(hub.seen)
+        assert fetch(hub, tmp_path).read_bytes() == DATA
+        assert hub.seen[before].headers["Range"] == "bytes=1234567-"

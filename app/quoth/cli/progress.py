@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 
 QUICK = 0.3  # seconds; a step that is done before is not worth a line
@@ -12,14 +11,15 @@ INTERVAL = 0.1  # seconds between two drawings
 class Progress:
     """Draws "reading 1,024 of 4,096 tokens · 12 s left" with carriage returns and spaces, no escape codes.
 
-    `write` puts text on the terminal; without it nothing is ever drawn. `width` is the terminal's, in columns.
+    `write` puts text on the terminal; without it nothing is ever drawn. `width` is the terminal's, in columns;
+    `clock` says seconds.
     """
 
     def __init__(
         self,
-        write: Callable[[str], None] | None,
+        write: Callable[[str], object] | None,
         width: Callable[[], int],
-        clock: Callable[[], float] = time.monotonic,
+        clock: Callable[[], float],
     ) -> None:
         self._write = write
         self._width = width

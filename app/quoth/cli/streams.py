@@ -6,14 +6,13 @@ a buffer, so that the interpreter has nothing to flush, and no error to print, w
 
 from __future__ import annotations
 
-import errno
 import os
-import stat
 import sys
 import time
-from collections.abc import Mapping
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
+from quoth.cli import descriptors
+from quoth.cli.descriptors import Reader, Writer
 from quoth.cli.progress import Progress
 from quoth.errors import Exit, InputError, QuothError, StorageError
 from quoth.text import Cleaner, sane
@@ -25,18 +24,6 @@ _LINE = 4000  # characters of one line of talk
 _CHUNK = 65536  # bytes
 
 
-class Reader(Protocol):
-    """Where bytes come from: None from `read` means that there are none yet."""
-
-    def read(self, size: int = ..., /) -> bytes | None: ...
-
-
-class Writer(Protocol):
-    """Where bytes go, unbuffered: None from `write` means that there is no room yet."""
-
-    def write(self, data: memoryview, /) -> int | None: ...
-
-
 class PipeClosed(Exception):
     """Who read the answer has gone: leave without a word."""
 
@@ -44,7 +31,7 @@ class PipeClosed(Exception):
 
 
 class Streams:
-    """Standard input, output and error, whether each is a terminal, and the environment that decides how to write.
+    """Standard input, output and error, whether each is a terminal, and the environment that says how to write.
 
     A stream that is closed is None.
     """
@@ -62,6 +49,7 @@ class Streams:
         width: int | None = None,
         quiet: bool = False,
         raw: bool = False,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.stdin_isatty = stdin_isatty
         self.stdout_isatty = stdout_isatty
@@ -73,6 +61,7 @@ class Streams:
         self._stdout = stdout
         self._stderr = stderr
         self._fixed_width = width
+        self._clock = clock
         self._cleaner = Cleaner()
         self._newlines = 0  # held back: the last ones of an answer become one
         self._wrote = False  # something of this answer
@@ -82,19 +71,19 @@ class Streams:
 
     @classmethod
     def of_process(cls, *, quiet: bool = False, raw: bool = False) -> Streams:
-        """The streams of this process; /dev/null takes the place of closed ones, so that no file gets their number."""
+        """The streams of this process. The null device takes the place of those that are closed."""
         standard = (sys.stdin, sys.stdout, sys.stderr)
-        terminals = [stream is not None and stream.isatty() for stream in standard]
         if None in standard:
-            _fill_descriptors()
-        reader, writer, talk = (None if stream is None else stream.buffer for stream in standard)
+            descriptors.fill_closed()
+        stdin_isatty, stdout_isatty, stderr_isatty = (stream is not None and stream.isatty() for stream in standard)
+        stdin, stdout, stderr = (None if stream is None else stream.buffer for stream in standard)
         return cls(
-            reader,
-            getattr(writer, "raw", writer),
-            getattr(talk, "raw", talk),
-            stdin_isatty=terminals[0],
-            stdout_isatty=terminals[1],
-            stderr_isatty=terminals[2],
+            stdin,
+            getattr(stdout, "raw", stdout),
+            getattr(stderr, "raw", stderr),
+            stdin_isatty=stdin_isatty,
+            stdout_isatty=stdout_isatty,
+            stderr_isatty=stderr_isatty,
             quiet=quiet,
             raw=raw,
         )
@@ -109,7 +98,7 @@ class Streams:
             return int(columns)
         for stream in (self._stderr, self._stdout):
             try:
-                return os.get_terminal_size(_fileno(stream)).columns or 80
+                return os.get_terminal_size(descriptors.number(stream)).columns or 80
             except OSError:
                 continue
         return 80
@@ -123,13 +112,9 @@ class Streams:
     def progress(self) -> Progress:
         """The progress line: drawn on standard error, only if that is a terminal."""
         if self._progress is None:
-            draws = self.stderr_isatty and self._stderr is not None and self._has_capable_terminal and not self.quiet
-            self._progress = Progress(self._talk if draws else None, lambda: self.width)
+            draws = self.stderr_isatty and self._has_capable_terminal and not self.quiet
+            self._progress = Progress(self._draw if draws else None, lambda: self.width, self._clock)
         return self._progress
-
-    @property
-    def _has_capable_terminal(self) -> bool:
-        return self.environment.get("TERM", "" if os.name == "nt" else "dumb") != "dumb"
 
     def read_stdin(self, limit: int = MAX_INPUT) -> bytes | None:
         """All of standard input, or None if it is a terminal or closed. Waits for who writes it.
@@ -138,13 +123,13 @@ class Streams:
         """
         if self._stdin is None or self.stdin_isatty:
             return None
-        size = _file_size(self._stdin)
+        size = descriptors.file_size(self._stdin)
         if size is not None and size > limit:
             raise _too_long(f"{size:,} bytes long", limit)
         chunks: list[bytes] = []
         room = limit + 1
         try:
-            while room and (chunk := _read(self._stdin, min(room, _CHUNK))):
+            while room and (chunk := descriptors.read(self._stdin, min(room, _CHUNK))):
                 chunks.append(chunk)
                 room -= len(chunk)
         except OSError as error:
@@ -154,10 +139,28 @@ class Streams:
             raise _too_long(f"longer than {limit:,} bytes", limit)
         return b"".join(chunks)
 
-    def require_stdout(self) -> None:
-        """Raise StorageError if there is nowhere to write an answer, before time is spent on one."""
+    def read_line(self, question: str) -> str | None:
+        """One line that a person types, without its end; None at the end of the input or if nobody is there."""
+        if self._stdin is None or not self.stdin_isatty:
+            return None
+        self._clear_progress()
+        self._talk(sane(question, _LINE) + " ")
+        line = self._stdin.readline().decode("utf-8", "replace")
+        return line.rstrip("\r\n") if line else None
+
+    def read_terminal(self) -> bytes:
+        """What a person types until the end of the input (Ctrl-D, on Windows Ctrl-Z); nothing if nobody is there."""
+        if self._stdin is None or not self.stdin_isatty:
+            return b""
+        self._clear_progress()
+        return b"".join(iter(self._stdin.readline, b""))
+
+    def require_stdout(self) -> Writer:
+        """Standard output; raises StorageError if it is closed, before time is spent on an answer."""
         if self._stdout is None:
-            raise StorageError("standard output is closed", "", "Send it to a file, a pipe or a terminal")
+            self._failed = True
+            raise StorageError("standard output is closed", "", "Send the answer to a file, a pipe or a terminal")
+        return self._stdout
 
     def answer(self, text: str) -> None:
         """Write a piece of the answer at once, without control codes.
@@ -168,13 +171,12 @@ class Streams:
 
     def finish(self) -> None:
         """End the answer: its last newlines become exactly one; an answer without text leaves no byte."""
-        if not self._passes_raw:
-            self._write(self._cleaner.flush())
-        count, self._cleaner, self._newlines = self._cleaner.count, Cleaner(), 0
+        self._write(self._cleaner.flush())
         if self._wrote:
             self._send("\n")
-        self._wrote = False
-        if count:
+        count = self._cleaner.count
+        self._cleaner, self._newlines, self._wrote = Cleaner(), 0, False
+        if count and not self._failed:
             codes = "1 control code was" if count == 1 else f"{count:,} control codes were"
             self.say(f"{codes} removed from the answer" + ("" if self.stdout_isatty else " (--raw keeps them)"))
 
@@ -190,118 +192,67 @@ class Streams:
     def silence_stdout(self) -> None:
         """Let whatever still goes to standard output vanish, also what the interpreter flushes when it ends."""
         self._failed = True
-        try:
-            null = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(null, _fileno(self._stdout))
-            os.close(null)
-        except OSError:
-            return  # not a descriptor of the process: nothing will be flushed
+        descriptors.redirect_to_null(self._stdout)
 
     @property
     def _passes_raw(self) -> bool:
         return self.raw and not self.stdout_isatty
 
+    @property
+    def _has_capable_terminal(self) -> bool:
+        return self.environment.get("TERM", "" if os.name == "nt" else "dumb") != "dumb"
+
     def _write(self, text: str) -> None:
         body = text.rstrip("\n")
         if body:
-            self._send("\n" * self._newlines + body)
             self._wrote = True
+            self._send("\n" * self._newlines + body)
             self._newlines = 0
         self._newlines += len(text) - len(body)
 
     def _send(self, text: str) -> None:
         if self._failed:
             return
-        self.require_stdout()
-        assert self._stdout is not None
-        if self._progress is not None:
-            self._progress.clear()
+        stdout = self.require_stdout()
+        self._clear_progress()
+        self._midline = not text.endswith("\n")
         try:
-            _write_all(self._stdout, text.encode("utf-8", "replace"))
+            descriptors.write(stdout, text.encode("utf-8", "replace"))
         except OSError as error:
             self.silence_stdout()
-            if _is_closed_pipe(error):
+            if descriptors.is_closed_pipe(error):
                 raise PipeClosed from None
             reason = error.strerror or str(error)
             raise StorageError("standard output cannot be written", reason, "Send the answer elsewhere") from error
-        self._midline = not text.endswith("\n")
 
     def _line(self, text: str) -> None:
+        self._clear_progress()
+        if self._is_on_answer_line:
+            text = "\n" + text
+            self._midline = False
+        self._talk(text + "\n")
+
+    @property
+    def _is_on_answer_line(self) -> bool:
+        """Whether the terminal's cursor stands behind a piece of the answer."""
+        return self._midline and self.stdout_isatty and self.stderr_isatty
+
+    def _draw(self, text: str) -> None:
+        if not self._is_on_answer_line:
+            self._talk(text)
+
+    def _clear_progress(self) -> None:
         if self._progress is not None:
             self._progress.clear()
-        shares_line = self._midline and self.stdout_isatty and self.stderr_isatty
-        self._midline = self._midline and not shares_line
-        self._talk(("\n" if shares_line else "") + text + "\n")
 
     def _talk(self, text: str) -> None:
         if self._stderr is None:
             return
         try:
-            _write_all(self._stderr, text.encode("utf-8", "replace"))
+            descriptors.write(self._stderr, text.encode("utf-8", "replace"))
         except OSError:
             self._stderr = None  # nobody listens, and there is nowhere to say so
 
 
-def _read(stream: Reader, size: int) -> bytes:
-    """Up to `size` bytes, none only at the end, also from a descriptor that does not block."""
-    while (chunk := stream.read(size)) is None:
-        _wait(stream, writing=False)
-    return chunk
-
-
-def _write_all(stream: Writer, data: bytes) -> None:
-    """Write every byte, also to a descriptor that does not block."""
-    rest = memoryview(data)
-    while rest:
-        written = stream.write(rest)
-        if written is None:
-            _wait(stream, writing=True)
-        else:
-            rest = rest[written:]
-
-
-def _wait(stream: Reader | Writer, *, writing: bool) -> None:
-    """Until a stream that does not block has room, or bytes."""
-    import select
-
-    descriptors = [_fileno(stream)]
-    try:
-        select.select([] if writing else descriptors, descriptors if writing else [], [], 1.0)
-    except (OSError, ValueError):
-        time.sleep(0.01)  # Windows waits for sockets only; no descriptor over 1,023 elsewhere
-
-
-def _fileno(stream: object) -> int:
-    """The descriptor of a stream. Raises OSError if it has none."""
-    fileno = getattr(stream, "fileno", None)
-    if fileno is None:
-        raise OSError(errno.EBADF, os.strerror(errno.EBADF))
-    number = fileno()
-    assert isinstance(number, int)
-    return number
-
-
-def _file_size(stream: Reader) -> int | None:
-    """Bytes that are left of a regular file; None for everything else."""
-    try:
-        descriptor = _fileno(stream)
-        status = os.fstat(descriptor)
-        return status.st_size - os.lseek(descriptor, 0, os.SEEK_CUR) if stat.S_ISREG(status.st_mode) else None
-    except OSError:
-        return None
-
-
 def _too_long(length: str, limit: int) -> InputError:
     return InputError(f"standard input is {length}", f"at most {limit:,} are read", "Raise it with --max-input BYTES")
-
-
-def _is_closed_pipe(error: OSError) -> bool:
-    # Windows answers EINVAL for a pipe whose reader has gone.
-    return isinstance(error, BrokenPipeError) or (os.name == "nt" and error.errno == errno.EINVAL)
-
-
-def _fill_descriptors() -> None:
-    """Open /dev/null on each of descriptors 0, 1 and 2 that is closed."""
-    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)
-    os.close(descriptor)

@@ -31,6 +31,7 @@ class ModelInfo:
     runs_on: str  # "CPU, 4 threads" or "24 of 36 layers on the GPU"
     threads: int
     thinks: bool  # the template has a switch for thinking
+    sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,17 @@ class Sampling:
     schema: str | None = None  # JSON schema as JSON text
     logit_bias: tuple[tuple[int, float], ...] = ()  # token id, added to its logit
     logprobs: int = 0  # alternatives reported for each token
+
+
+# Field of Sampling: the key in a GGUF file that recommends a value (llama.cpp, src/llama-arch.cpp).
+SAMPLING_KEYS = {
+    "temperature": "general.sampling.temp",
+    "top_k": "general.sampling.top_k",
+    "top_p": "general.sampling.top_p",
+    "min_p": "general.sampling.min_p",
+    "repeat_penalty": "general.sampling.penalty_repeat",
+    "repeat_last_n": "general.sampling.penalty_last_n",
+}
 
 
 @dataclass(frozen=True, slots=True)

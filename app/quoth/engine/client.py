@@ -86,7 +86,7 @@ class Client:
             if process is None:
                 self._log_start = self._log_size()
                 try:
-                    process = spawn(self._log)
+                    process = spawn()
                 except OSError as error:
                     self._spawn_error = error
                     self._up.set()
@@ -157,6 +157,8 @@ class Client:
             error, self._spawn_error = self._spawn_error, None
             self._up.clear()
             raise EngineError("the engine cannot be started", str(error), "Free some memory or processes and try again")
+        if self._log is not None:
+            self._send({"do": "log", "path": str(self._log)})
         if self._path is None:
             self._load = 0
             return
@@ -166,7 +168,7 @@ class Client:
         call = next(self._numbers)
         with self._lock:
             process = self._process
-            if message["do"] != "stop":
+            if message["do"] not in ("stop", "log"):
                 self._calls[call] = queue.SimpleQueue()
         frame = wire.encode({**message, "call": call})
         try:

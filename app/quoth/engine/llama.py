@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quoth.chat import Message
-from quoth.engine import Chat, Done, Event, Kind, LoadOptions, ModelInfo, Notice, Reading, Request, Text, host
+from quoth.engine import SAMPLING_KEYS, Chat, Done, Event, Kind, LoadOptions, ModelInfo, Notice, Reading, Request, Text, host
 from quoth.engine.session import Cancelled, Session
 from quoth.engine.writing import Writer
 from quoth.errors import EngineError, InputError, ModelError
@@ -17,6 +18,7 @@ from quoth.native import Abort, Model, NativeError, can_use_gpu, devices
 
 if TYPE_CHECKING:
     from quoth.engine.prompt import Prompter
+    from quoth.engine.thinking import Marks
 
 MIB = 1024 * 1024
 
@@ -64,6 +66,7 @@ class Llama:
             quantization=model.quantization,
             runs_on=f"{on_gpu} of {layers} layers on the GPU" if on_gpu else f"CPU, {threads} threads",
             threads=threads,
+            sampling=_recommended(model),
             thinks=self._template is not None and ("enable_thinking" in self._template or "thinking" in self._template),
         )
 
@@ -151,12 +154,28 @@ class Llama:
         yield from writer.write(self._session, stop)
         yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
 
-    def _marks(self, request: Request) -> tuple[str, str] | None:
+    def _marks(self, request: Request) -> Marks | None:
         return self.prompter.marks if isinstance(request.input, Chat) else None
 
     def close(self) -> None:
         self._session.close()
         self._model.close()
+
+
+def _recommended(model: Model) -> tuple[tuple[str, float], ...]:
+    """Sampling values that the file asks for; what is no number is left out."""
+    found: list[tuple[str, float]] = []
+    for name, key in SAMPLING_KEYS.items():
+        text = model.meta(key)
+        if text is None:
+            continue
+        try:
+            value = float(text)
+        except ValueError:
+            continue
+        if math.isfinite(value):
+            found.append((name, int(value) if name in ("top_k", "repeat_last_n") else value))
+    return tuple(found)
 
 
 def _check_memory(path: Path) -> None:

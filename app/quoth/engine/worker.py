@@ -23,13 +23,14 @@ from quoth.errors import Exit, QuothError
 if TYPE_CHECKING:
     from quoth.engine.llama import Llama
 
-LOG_FILE_LIMIT = 16 * 1024 * 1024
+LOG_LIMIT = 1024 * 1024  # bytes; a longer log starts again
+LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
 JOIN_SECONDS = 0.02  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 1.0
 
 
 def main(parent: int) -> None:
-    """Run until the parent closes the stream."""
+    """Run until the parent closes the stream. The log is written once the client has named it."""
     host.die_with_parent(parent)
     host.offer_to_oom_killer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -78,6 +79,8 @@ class Worker:
                     self._send({"call": message["call"], "value": time.monotonic()})
                 case "count" | "tokenize" | "offsets":
                     self._counts.put(message)
+                case "log":
+                    _write_stderr_to(Path(message["path"]))
                 case "load":
                     self._counts.put({"call": 0, "do": "preload"})
                     self._jobs.put(message)
@@ -130,7 +133,7 @@ class Worker:
             beat(done)
             return message["call"] not in self._stopped
 
-        host.limit_files(LOG_FILE_LIMIT)
+        host.limit_files(LARGEST_FILE)
         self._model = Llama(Path(message["path"]), message["options"], progress)
         return self._model.info
 
@@ -186,6 +189,20 @@ class Worker:
             "sandbox": self._sandbox,
             "devices": [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()],
         }
+
+
+def _write_stderr_to(log: Path) -> None:
+    """Append to a private, capped log; where it cannot be written, what goes to stderr is lost as before."""
+    try:
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if os.fstat(descriptor).st_size > LOG_LIMIT:
+            os.ftruncate(descriptor, 0)
+    except OSError:
+        return
+    os.dup2(descriptor, 2)
+    os.dup2(descriptor, 1)
+    os.close(descriptor)
 
 
 def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator[Event]:

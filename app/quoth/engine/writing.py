@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
 from quoth.engine.sampling import build_chain, token_logprob
 from quoth.engine.session import Cancelled, Session
+from quoth.engine.thinking import Marks
 from quoth.native import Model
 from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
 
@@ -15,16 +16,16 @@ class Writer:
     """The state of one answer while it is written."""
 
     def __init__(
-        self, number: int, request: Request, inside_thought: bool, model: Model, marks: tuple[str, str] | None
+        self, number: int, request: Request, inside_thought: bool, model: Model, marks: Marks | None
     ) -> None:
         self._number = number
         self._request = request
         self._vocabulary = model.vocabulary
         self._chain = build_chain(request.sampling, model)
         self._decoder = Decoder()
-        self._stops = StopStrings(request.stop)
+        self._stops = StopStrings((*request.stop, *(marks.drop if marks else ())))
         self._loops = LoopDetector()
-        self._thinking = Thinking(*marks, inside=inside_thought) if marks else None
+        self._thinking = Thinking(marks.open, marks.close, inside_thought, marks.drop) if marks else None
         self._mark_tokens = self._tokens_of_marks(marks)
         self._pending: list[TokenLogprob] = []
         self.reason: Reason = "stop"
@@ -32,12 +33,13 @@ class Writer:
         self.reused = 0
         self.generated = 0
 
-    def _tokens_of_marks(self, marks: tuple[str, str] | None) -> frozenset[int]:
+    def _tokens_of_marks(self, marks: Marks | None) -> frozenset[int]:
         """Special tokens that thinking marks are made of: their text is needed, though they are control tokens."""
-        if not marks:
+        if marks is None:
             return frozenset()
+        texts = "\n".join((marks.open, marks.close, *marks.drop))
         special = self._vocabulary.control | self._vocabulary.user_defined
-        return frozenset(t for t in special if len(text := self._vocabulary.text(t)) > 1 and any(text in m for m in marks))
+        return frozenset(t for t in special if len(text := self._vocabulary.text(t)) > 1 and text in texts)
 
     def usage(self, read_seconds: float, write_seconds: float) -> Usage:
         return Usage(self.prompt_tokens, self.reused, self.generated, read_seconds, write_seconds)

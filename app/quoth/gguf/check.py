@@ -64,9 +64,18 @@ _NOT_TEXT: Final = {
     "wavtokenizer-dec": "it writes sound, not text",
     "t5": "it is an encoder and a decoder, which is not supported",
 }
-_ENCODERS: Final = frozenset(
-    "bert modern-bert nomic-bert nomic-bert-moe neo-bert jina-bert-v2 jina-bert-v3 eurobert t5encoder "
-    "gemma-embedding llama-embed".split()
+_ENCODERS: Final = (
+    "bert",
+    "eurobert",
+    "gemma-embedding",
+    "jina-bert-v2",
+    "jina-bert-v3",
+    "llama-embed",
+    "modern-bert",
+    "neo-bert",
+    "nomic-bert",
+    "nomic-bert-moe",
+    "t5encoder",
 )
 # Ids that llama.cpp would silently replace by a default if they were outside of the vocabulary.
 _TOKEN_IDS: Final = ("bos", "eos", "eot", "eom")
@@ -183,7 +192,7 @@ def _vocabulary(header: Header) -> Iterator[str]:
         if token is not None and not (isinstance(token, int) and 0 <= token < tokens.count):
             yield f"{name}_token_id is {shown(str(token))}, outside of a vocabulary of {tokens.count}"
     # llama.cpp reads each string up to its first NUL and names the empty ones itself.
-    named = [raw.partition(b"\0")[0] or b"[EMPTY_%d]" % i for i, raw in enumerate(header.raw_strings("tokenizer.ggml.tokens"))]
+    strings = header.raw_strings("tokenizer.ggml.tokens")
+    named = [string.partition(b"\0")[0] or b"[EMPTY_%d]" % index for index, string in enumerate(strings)]
     if len(set(named)) != len(named):
-        yield f"{len(named) - len(set(named))} of its {len(named)} tokens stand there twice"
-
+        yield f"{len(named) - len(set(named))} of its {len(named)} tokens appear twice"

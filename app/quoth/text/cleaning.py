@@ -23,7 +23,7 @@ _LINE_SEPARATOR = r"(?P<separator>[\x0b\x0c\x85\u2028\u2029])"
 _SINGLE = (
     r"[\x00-\x08\x0e-\x1f\x7f-\x9f"  # C0, DEL, C1
     r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # bidirectional controls
-    r"\u2060-\u2065\u206a-\u206f\ufeff\ufff9-\ufffb"  # invisible format characters, byte order mark
+    r"\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb"  # invisible format characters, byte order mark
     r"\ud800-\udfff\U000e0000-\U000e007f]"  # lone surrogates, tags
 )
 

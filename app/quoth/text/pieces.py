@@ -85,13 +85,17 @@ class Thinking:
     """Tells thoughts from the answer by the marks around them.
 
     An opening mark counts only where a thought can begin: before any of the answer but whitespace. An answer
-    that speaks of the mark keeps it. Newlines straight after a closing mark are dropped.
+    that speaks of the mark keeps it. Newlines straight after a closing mark are dropped, and so are the headers
+    `drop` where an answer begins.
     """
 
-    def __init__(self, open_mark: str, close_mark: str, inside: bool = False) -> None:
+    def __init__(self, open_mark: str, close_mark: str, inside: bool = False, drop: Sequence[str] = ()) -> None:
         self._open = open_mark
         self._close = close_mark
-        self._state: Literal["start", "thought", "answer"] = "thought" if inside else "start" if open_mark else "answer"
+        self._drop = tuple(drop)
+        self._state: Literal["start", "thought", "answer"] = (
+            "thought" if inside else "start" if open_mark or drop else "answer"
+        )
         self._dropping = False  # newlines after a closing mark
         self._held = ""
 
@@ -126,7 +130,11 @@ class Thinking:
             self._held = self._held.lstrip("\n")
             self._dropping = not self._held
         rest = self._held.lstrip()
-        if self._open and rest.startswith(self._open):
+        header = next((header for header in self._drop if rest.startswith(header)), None)
+        if header is not None:
+            self._held, self._dropping = rest[len(header) :], True
+            self._begin()
+        elif self._open and rest.startswith(self._open):
             self._state, self._held = "thought", rest[len(self._open) :]
-        elif rest and not self._open.startswith(rest):
+        elif rest and not any(mark.startswith(rest) for mark in (self._open, *self._drop)):
             self._state = "answer"

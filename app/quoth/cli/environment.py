@@ -1,0 +1,136 @@
+"""What a command works with: streams, settings, folders, and the engine when it asks for one."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quoth.cli.streams import Streams
+from quoth.config import Folders, Settings, folders, load
+from quoth.errors import UsageError
+
+if TYPE_CHECKING:
+    from quoth.engine import LoadOptions
+    from quoth.engine.client import Client
+    from quoth.models import Model
+    from quoth.models.store import Store
+
+
+class Environment:
+    """One run of the program. Folders, settings and the store are looked at when they are first asked for."""
+
+    def __init__(
+        self, streams: Streams, environ: Mapping[str, str], process: subprocess.Popen[bytes] | None = None
+    ) -> None:
+        self.streams = streams
+        self.environ = environ
+        self._process = process
+        self._folders: Folders | None = None
+        self._settings: Settings | None = None
+        self._store: Store | None = None
+
+    @property
+    def folders(self) -> Folders:
+        if self._folders is None:
+            self._folders = folders(self.environ)
+        return self._folders
+
+    @property
+    def settings(self) -> Settings:
+        if self._settings is None:
+            self._settings = load(self.folders, self.environ)
+        return self._settings
+
+    def use(self, flags: Mapping[str, Any]) -> Settings:
+        """Put flags on top of the settings."""
+        self._settings = self.settings.over(flags)
+        self.streams.quiet = self._settings["quiet"]
+        self.streams.raw = self._settings["raw"]
+        return self._settings
+
+    @property
+    def offline(self) -> bool:
+        return bool(self.settings["offline"]) or self.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on")
+
+    @property
+    def store(self) -> Store:
+        if self._store is None:
+            from quoth.models.store import Store
+
+            self._store = Store(self.folders.models)
+        return self._store
+
+    @property
+    def log(self) -> Path | None:
+        """The engine's log; none in a private run."""
+        return None if self.settings["private"] else self.folders.engine_log
+
+    def load_options(self, name: str) -> LoadOptions:
+        """How the settings say that a model is loaded."""
+        from quoth.engine import LoadOptions
+
+        settings = self.settings
+        template = settings["template"]
+        return LoadOptions(
+            name=name,
+            n_ctx=settings["ctx"] or 0,
+            threads=settings["threads"] or 0,
+            gpu_layers=settings["gpu_layers"],
+            template=_read_template(Path(template)) if template else None,
+        )
+
+    @contextmanager
+    def engine(self, model: Model) -> Iterator[Client]:
+        """The engine with a model that begins to load at once; closed at the end."""
+        client = self._client(model.path, self.load_options(model.name))
+        try:
+            yield client
+        finally:
+            client.close()
+
+    @contextmanager
+    def bare_engine(self) -> Iterator[Client]:
+        """A worker without a model: to quantize, to try a file, to describe the machine."""
+        client = self._client(None, None)
+        try:
+            yield client
+        finally:
+            client.close()
+
+    def _client(self, path: Path | None, options: LoadOptions | None) -> Client:
+        from quoth.engine import LoadOptions
+        from quoth.engine.client import Client
+
+        process, self._process = self._process, None
+        return Client(path, options or LoadOptions(), log=self.log, process=process)
+
+    def close(self) -> None:
+        """End a worker that nobody asked for."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            for stream in (process.stdin, process.stdout):
+                if stream is not None:
+                    stream.close()
+            process.wait()
+
+
+def _read_template(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"the template {path} cannot be read", str(error), "Pass a Jinja file") from None
+
+
+def existing(path: str) -> bool:
+    """Whether a word names something on the disk."""
+    try:
+        return os.path.exists(path)
+    except ValueError:
+        return False
+
+

@@ -1,0 +1,133 @@
+"""Find the command, run it, and turn whatever happens into an exit code and one line."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import FrameType
+
+import click
+
+from quoth import __version__
+from quoth.cli.environment import Environment, existing
+from quoth.cli.routing import PROMPT, as_prompt, route
+from quoth.cli.streams import PipeClosed, Streams
+from quoth.errors import Ended, Exit, QuothError, UsageError
+
+# The module of a command is quoth.cli.NAME and has a click command called `command`.
+COMMANDS = {
+    "chat": "talk with a model, line by line",
+    "complete": "continue a text, without a chat template",
+    "tokens": "count the tokens of a text",
+    "pull": "fetch a model and install it",
+    "models": "list, show, add and remove models",
+    "doctor": "what this installation is and can do",
+    "completions": "a completion script for bash, zsh or fish",
+}
+
+EXIT_CODES = """\b
+Exit codes:
+  0 done                               6 network or hub
+  1 failed: a bug, please report it    7 disk, permission
+  2 usage                              8 not in the documents
+  3 model missing, bad, unsupported    129 hangup, 130 Ctrl-C
+  4 engine died, memory ran out        141 pipe closed
+  5 input does not fit or is no text   143 terminated"""
+
+
+def run(arguments: Sequence[str], process: subprocess.Popen[bytes] | None = None) -> int:
+    """Run a command line; `process` is a worker that was started before. Returns the exit code."""
+    streams = Streams.of_process()
+    environment = Environment(streams, os.environ, process)
+    debug = "--debug" in arguments
+    _leave_on_signals()
+    try:
+        return _run([a for a in arguments if a != "--debug"], environment)
+    except QuothError as error:
+        if debug:
+            raise
+        streams.error(error)
+        return int(error.exit_code)
+    except PipeClosed:
+        return int(Exit.PIPE_CLOSED)
+    except KeyboardInterrupt:
+        streams.progress.clear()
+        return int(Exit.INTERRUPTED)
+    except Ended as ended:
+        streams.progress.clear()
+        return int(ended.exit_code)
+    except Exception as error:
+        if debug:
+            raise
+        streams.error(
+            QuothError(
+                f"{type(error).__name__}: {error}",
+                "this is a bug",
+                "Run it again with --debug and report what it prints",
+            )
+        )
+        return int(Exit.FAILED)
+    finally:
+        environment.close()
+
+
+def _run(arguments: list[str], environment: Environment) -> int:
+    if arguments[:1] == ["--version"]:
+        environment.streams.answer(f"quoth {__version__}\n")
+        environment.streams.finish()
+        return 0
+    name, rest = route(arguments, COMMANDS, existing)
+    command = load_command(name)
+    try:
+        result = command.main(rest, prog_name=_program(name), standalone_mode=False, obj=environment)
+    except click.exceptions.NoArgsIsHelpError as error:
+        environment.streams.answer(error.ctx.get_help() if error.ctx else "")
+        environment.streams.finish()
+        return int(Exit.USAGE)
+    except click.ClickException as error:
+        raise _usage_error(error, name, arguments) from None
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except BrokenPipeError:  # click writes its help itself
+        environment.streams.silence_stdout()
+        raise PipeClosed from None
+    return result if isinstance(result, int) else 0
+
+
+def load_command(name: str) -> click.Command:
+    """The click command of a name; only its own module is imported."""
+    module = importlib.import_module(f"quoth.cli.{name}")
+    command = module.command
+    assert isinstance(command, click.Command)
+    return command
+
+
+def _program(name: str) -> str:
+    return "quoth" if name == PROMPT else f"quoth {name}"
+
+
+def _usage_error(error: click.ClickException, name: str, arguments: Sequence[str]) -> QuothError:
+    what = error.format_message().rstrip(".")
+    what = what[:1].lower() + what[1:]
+    if name == PROMPT:
+        return UsageError(what, "", 'See "quoth --help"; a prompt that begins with "-" goes after "--"')
+    return UsageError(
+        f"quoth {name}: {what}", f'see "quoth {name} --help"', f"To send it as a prompt: {as_prompt(arguments)}"
+    )
+
+
+def _leave_on_signals() -> None:
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise Ended(number)
+
+    for name in ("SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
+            signal.signal(number, leave)
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.setswitchinterval(0.001)  # a frame from the worker should not wait 5 ms for this thread

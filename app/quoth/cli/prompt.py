@@ -1,0 +1,162 @@
+"""`quoth PROMPT...`: one answer, in a pipe or on a terminal."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import click
+
+from quoth.chat import Document, user_message
+from quoth.cli.environment import Environment
+from quoth.cli.options import HELP_NAMES, setting_options, split_settings
+from quoth.errors import InputError, UsageError
+from quoth.text import decode_input, well_formed
+
+HELP = """Answer PROMPT with a model on this machine.
+
+Text from a pipe and from -f files reaches the model too, marked as data.
+
+\b
+Examples:
+  quoth "Why is the sky blue?"
+  git diff --cached | quoth "write a commit message"
+  quoth -f notes.txt "List the open questions." --json
+"""
+
+
+def _epilog() -> str:
+    from quoth.cli.main import COMMANDS, EXIT_CODES
+
+    width = max(map(len, COMMANDS))
+    lines = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    return f"\b\nCommands (quoth COMMAND --help):\n{lines}\n\n{EXIT_CODES}"
+
+
+class Prompt(click.Command):
+    """The command that everything which is no other command goes to."""
+
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.epilog = _epilog()
+        super().format_epilog(ctx, formatter)
+
+
+@click.command(cls=Prompt, help=HELP, context_settings=HELP_NAMES)
+@click.argument("words", nargs=-1, metavar="[PROMPT]...")
+@click.option("-p", "--prompt", "prompt", metavar="TEXT", help="The prompt; always a prompt, whatever its first word.")
+@click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Add a file as a document; may be repeated.")
+@click.option("-x", "block", is_flag=True, help="Print the first fenced code block only.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.option("--jsonl", "as_jsonl", is_flag=True, help="Print events as JSON lines, as they come.")
+@click.option("--logprobs", type=click.IntRange(1, 100), metavar="N", help="Log-probabilities, with N alternatives.")
+@click.option("--schema", metavar="FILE", help="Answer with JSON that fits this JSON schema.")
+@click.option("--grammar", metavar="FILE", help="Answer within this GBNF grammar.")
+@click.option("--stop", "stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated.")
+@setting_options()
+@click.option("--version", is_flag=True, hidden=True)
+@click.pass_obj
+def command(environment: Environment, **values: Any) -> int:
+    from quoth.cli.answering import answer, answer_format
+
+    flags, rest = split_settings(values)
+    settings = environment.use(flags)
+    words, prompt, files = list(rest["words"]), rest["prompt"], rest["files"]
+    if not (words or prompt or files) and environment.streams.stdin_isatty:
+        from quoth.cli.chat import talk
+
+        return talk(environment)
+    format_ = answer_format(rest)
+    constraints = read_constraints(rest["grammar"], rest["schema"], settings["think"])
+    environment.streams.require_stdout()
+    with answer(environment, format_) as answering:
+        documents = read_documents(environment, files)
+        question = _question(environment, words, prompt, documents)
+        message = user_message(question, documents)
+        answering.reply([message], stop=rest["stop"], logprobs=rest["logprobs"] or 0, **constraints)
+    return 0
+
+
+def _question(environment: Environment, words: list[str], prompt: str | None, documents: list[Document]) -> str:
+    """The prompt in words; without any, the only document is the prompt itself."""
+    said = well_formed(" ".join([*([prompt] if prompt is not None else []), *(w for w in words if w != "-")]))
+    piped = read_piped(environment)
+    if "-" in words and piped is None:
+        piped = read_typed(environment)
+    if piped is not None and piped.strip():
+        if not said.strip() and not documents:
+            return piped
+        documents.append(Document("stdin", piped))
+    if said.strip():
+        return said
+    if len(documents) == 1:
+        return documents.pop().text
+    if documents:
+        return ""
+    raise UsageError("there is no prompt", "standard input is empty", 'Say something: quoth "Why is the sky blue?"')
+
+
+def read_piped(environment: Environment) -> str | None:
+    """The text on standard input, None if it is a terminal or closed."""
+    data = environment.streams.read_stdin(environment.settings["max_input"])
+    return None if data is None else _decoded(environment, data, "standard input")
+
+
+def read_typed(environment: Environment) -> str:
+    """What is typed on the terminal until Ctrl-D."""
+    return _decoded(environment, environment.streams.read_terminal(), "standard input")
+
+
+def read_documents(environment: Environment, files: Sequence[str]) -> list[Document]:
+    """Files as documents, in order."""
+    return [Document(name, _decoded(environment, _bytes_of(name), name)) for name in files]
+
+
+def _bytes_of(name: str) -> bytes:
+    path = Path(name)
+    if path.is_dir():
+        raise InputError(f"{name} is a folder", "", "Name the files in it")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{name} cannot be read", error.strerror or str(error), "Check the name") from None
+
+
+def _decoded(environment: Environment, data: bytes, name: str) -> str:
+    decoded = decode_input(data, name)
+    if decoded.notice:
+        environment.streams.say(decoded.notice)
+    return decoded.text
+
+
+def read_constraints(grammar: str | None, schema: str | None, think: bool) -> dict[str, str]:
+    """Grammar or schema as Sampling takes them. Raises UsageError for files that are neither."""
+    import json
+
+    if grammar and schema:
+        raise UsageError("--grammar and --schema exclude each other", "", "Pass one of them")
+    if (grammar or schema) and think:
+        raise UsageError("--think does not go with --grammar or --schema", "thoughts fit no grammar", "Pass --no-think")
+    if grammar:
+        return {"grammar": _text_of(grammar)}
+    if schema:
+        text = _text_of(schema)
+        try:
+            json.loads(text)
+        except ValueError as error:
+            raise UsageError(f"{schema} is no JSON", str(error), "A JSON schema is needed") from None
+        return {"schema": text}
+    return {}
+
+
+def _text_of(name: str) -> str:
+    try:
+        return Path(name).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{name} cannot be read", str(error), "Check the name") from None
+
+
+def new_seed() -> int:
+    """A seed for an answer that asked for none."""
+    return secrets.randbelow(2**31)

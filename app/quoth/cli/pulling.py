@@ -1,0 +1,60 @@
+"""Pull a model with progress on standard error."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quoth.cli.environment import Environment
+from quoth.models import Model
+from quoth.models.pull import Progress, pull
+
+
+def pull_named(environment: Environment, spec: str) -> Model:
+    """Fetch, check, try and install a model. The first one becomes the default by being the only one."""
+    model = pull(
+        spec,
+        environment.store,
+        offline=environment.offline,
+        progress=Reporter(environment),
+        quantize=lambda source, target, quantization: _quantize(environment, source, target, quantization),
+        trial=lambda path: try_model(environment, path),
+    )
+    environment.streams.progress.clear()
+    environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")
+    return model
+
+
+class Reporter:
+    """Draws progress; off a terminal each stage is one line."""
+
+    def __init__(self, environment: Environment) -> None:
+        self._streams = environment.streams
+        self._said: set[tuple[str, str]] = set()
+
+    def __call__(self, progress: Progress) -> None:
+        if progress.total:
+            megabytes = 1_000_000
+            self._streams.progress.update(progress.stage, progress.done // megabytes, max(1, progress.total // megabytes), "MB")
+        key = (progress.stage, progress.detail)
+        if progress.detail and key not in self._said:
+            self._said.add(key)
+            self._streams.say(f"{progress.stage}: {progress.detail}")
+
+
+def _quantize(environment: Environment, source: Path, target: Path, quantization: str) -> None:
+    with environment.bare_engine() as engine:
+        engine.quantize(source, target, quantization)
+
+
+def try_model(environment: Environment, path: Path) -> None:
+    """Load a file once in a worker of its own and compute a few tokens. Raises ModelError if it cannot."""
+    from quoth.engine import LoadOptions, Request, Sampling, Text
+    from quoth.engine.client import Client
+
+    client = Client(path, LoadOptions(name=path.stem, n_ctx=256), log=environment.log)
+    try:
+        request = Request(Text("a"), Sampling(temperature=0), max_tokens=2)
+        for _ in client.generate([request]):
+            pass
+    finally:
+        client.close()

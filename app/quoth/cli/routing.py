@@ -1,0 +1,73 @@
+"""Which words are a command and which are a prompt. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+
+from quoth.errors import UsageError
+
+PROMPT = "prompt"
+
+
+def route(arguments: Sequence[str], commands: Collection[str], exists: Callable[[str], bool]) -> tuple[str, list[str]]:
+    """The command to run and its arguments; what is no command is a prompt.
+
+    Raises UsageError for a first word that is nearly a command, where only flags or existing files follow: a mistyped
+    command must not become a prompt. `--` and `-p` always mean prompt.
+    """
+    words = list(arguments)
+    if not words or words[0] in ("--", "-p", "--prompt"):
+        return PROMPT, words
+    first = words[0]
+    if first in commands:
+        return first, words[1:]
+    if "--" in words:
+        return PROMPT, words
+    at = next((i for i, word in enumerate(words) if not word.startswith("-")), None)
+    if at is not None and all(word.startswith("-") or exists(word) for word in words[at + 1 :]):
+        meant = nearest(words[at], commands)
+        if meant is not None and (at == 0 or words[at] == meant):
+            line = quoted(["quoth", meant, *words[:at], *words[at + 1 :]])
+            raise UsageError(
+                f"there is no command {first!r}" if at == 0 else f"the command {meant!r} must come first",
+                f"did you mean {line}",
+                f"To send it as a prompt: {as_prompt(words)}",
+            )
+    return PROMPT, words
+
+
+def nearest(word: str, commands: Collection[str]) -> str | None:
+    """The command within two edits of a word; within one for a word of up to four letters."""
+    if not word.isascii() or not word.replace("-", "").isalpha():
+        return None
+    near = sorted((distance(word.lower(), command), command) for command in commands)
+    if not near or near[0][0] > (1 if len(word) <= 4 else 2):
+        return None
+    return near[0][1]
+
+
+def distance(a: str, b: str) -> int:
+    """Edits between two words: insertions, deletions, substitutions (Levenshtein) and swaps of neighbours."""
+    before: list[int] = []
+    row = list(range(len(b) + 1))
+    for i, x in enumerate(a, 1):
+        above, row, before_row = row, [i], before
+        for j, y in enumerate(b, 1):
+            best = min(above[j] + 1, row[j - 1] + 1, above[j - 1] + (x != y))
+            if i > 1 and j > 1 and x == b[j - 2] and a[i - 2] == y:
+                best = min(best, before_row[j - 2] + 1)
+            row.append(best)
+        before = above
+    return row[-1]
+
+
+def as_prompt(words: Sequence[str]) -> str:
+    """The line that sends words as a prompt."""
+    return quoted(["quoth", "--", *(word for word in words if word != "--")])
+
+
+def quoted(words: Sequence[str]) -> str:
+    """A line that a shell reads as these words."""
+    import shlex
+
+    return shlex.join(words)

@@ -1,0 +1,209 @@
+"""Settings: defaults < file < environment < flags, in one table; and where Quoth keeps its files."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from quoth.errors import UsageError
+
+Value = bool | int | float | str
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """One setting: its name in the file, its environment variable QUOTH_NAME, its flags and its range."""
+
+    name: str
+    kind: type
+    default: Value | None  # None: decided elsewhere, by the catalogue row, the file or the machine
+    help: str
+    flags: tuple[str, ...] = ()
+    low: float = -math.inf
+    high: float = math.inf
+    group: str = "answer"
+
+    def parse(self, text: str) -> Value:
+        """A value from text. Raises ValueError with the range in words."""
+        if self.kind is bool:
+            if text.lower() in ("1", "true", "yes", "on"):
+                return True
+            if text.lower() in ("0", "false", "no", "off", ""):
+                return False
+            raise ValueError("must be true or false")
+        if self.kind is str:
+            return text
+        try:
+            value: int | float = int(text) if self.kind is int else float(text)
+        except ValueError:
+            raise ValueError(f"must be {self.range}") from None
+        return self.check(value)
+
+    def check(self, value: Value) -> Value:
+        """The value itself when it is of this kind and in range. Raises ValueError."""
+        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+            value = float(value)
+        if type(value) is not self.kind:
+            raise ValueError(f"must be {self.range}")
+        if isinstance(value, (int, float)) and not self.low <= value <= self.high:
+            raise ValueError(f"must be {self.range}")
+        return value
+
+    @property
+    def range(self) -> str:
+        """In words: "a whole number from 1 to 512"."""
+        if self.kind is bool:
+            return "true or false"
+        if self.kind is str:
+            return "text"
+        noun = "a whole number" if self.kind is int else "a number"
+        if self.low > -math.inf and self.high < math.inf:
+            return f"{noun} from {self.low:g} to {self.high:g}"
+        return f"{noun}, {self.low:g} or more" if self.low > -math.inf else noun
+
+
+MIB = 1024 * 1024
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting("model", str, None, "Model to use: a name or a GGUF file.", ("-m", "--model"), group="model"),
+    Setting("system", str, "", "What the model is told before everything else.", ("-s", "--system")),
+    Setting("max_tokens", int, None, "Most tokens to write; without it until the model ends.", ("-n", "--max-tokens"), 1),
+    Setting("temperature", float, None, "0 is greedy and repeatable; higher is more varied.", ("-t", "--temperature"), 0, 5),
+    Setting("top_k", int, None, "Choose among the K likeliest tokens; 0: all.", ("--top-k",), 0, 1_000_000),
+    Setting("top_p", float, None, "Choose among the likeliest tokens that make up P.", ("--top-p",), 0, 1),
+    Setting("min_p", float, None, "Leave out tokens below P times the likeliest.", ("--min-p",), 0, 1),
+    Setting("repeat_penalty", float, None, "Above 1: discourage repetition.", ("--repeat-penalty",), 0.01, 10),
+    Setting("seed", int, None, "Same seed, same answer; without it a new one each time.", ("--seed",), 0, 2**32 - 2),
+    Setting("think", bool, False, "Let a reasoning model think first.", ("--think/--no-think",)),
+    Setting("ctx", int, None, "Most tokens in one context.", ("--ctx",), 8, 2**31 - 1, group="model"),
+    Setting("threads", int, None, "Processor threads; without it one for each physical core.", ("--threads",), 1, 512, "model"),
+    Setting("gpu_layers", int, -1, "Layers on the GPU; -1: as many as fit.", ("--gpu-layers",), -1, 10_000, group="model"),
+    Setting("template", str, None, "Chat template (Jinja) in place of the file's own.", ("--template",), group="model"),
+    Setting("max_input", int, 8 * MIB, "Most bytes to read from standard input.", ("--max-input",), 1, 2**40, "input"),
+    Setting("raw", bool, False, "Pass control codes in model text through.", ("--raw",), group="output"),
+    Setting("private", bool, False, "Write nothing about this run to the disk.", ("--private",), group="output"),
+    Setting("offline", bool, False, "Never use the network.", ("--offline",), group="model"),
+    Setting("quiet", bool, False, "No talk on standard error but errors.", ("--quiet",), group="output"),
+)
+BY_NAME = {setting.name: setting for setting in SETTINGS}
+SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """A value and where it comes from: "default", the config file's path, "QUOTH_SEED", "--seed"."""
+
+    value: Any
+    origin: str
+
+
+class Settings(Mapping[str, Any]):
+    """The values in force. `settings["seed"]` is the value, `settings.origin("seed")` says who set it."""
+
+    def __init__(self, values: Mapping[str, Origin]) -> None:
+        self._values = dict(values)
+
+    def __getitem__(self, name: str) -> Any:
+        return self._values[name].value
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def origin(self, name: str) -> str:
+        return self._values[name].origin
+
+    def is_set(self, name: str) -> bool:
+        """Whether somebody asked for this value."""
+        return self._values[name].origin != "default"
+
+    def over(self, values: Mapping[str, Any], origin: str | None = None) -> Settings:
+        """These settings with others on top; None is no value."""
+        merged = dict(self._values)
+        for name, value in values.items():
+            if value is not None and name in merged:
+                merged[name] = Origin(value, origin or _longest_flag(name))
+        return Settings(merged)
+
+
+def _longest_flag(name: str) -> str:
+    return max(BY_NAME[name].flags, key=len, default=name)
+
+
+def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
+    """Defaults, then the file, then QUOTH_* of the environment. Raises UsageError naming the place."""
+    settings = Settings({s.name: Origin(s.default, "default") for s in SETTINGS})
+    settings = settings.over(_from_file(folders.config_file), str(folders.config_file))
+    for setting in SETTINGS:
+        variable = f"QUOTH_{setting.name.upper()}"
+        text = environ.get(variable)
+        if text is not None and text != "":
+            try:
+                settings = settings.over({setting.name: setting.parse(text)}, variable)
+            except ValueError as error:
+                raise UsageError(f"{variable}={text!r} {error}", "", f"Unset it or correct it: {setting.help}") from None
+    return settings
+
+
+def _from_file(path: Path) -> dict[str, Value]:
+    try:
+        data = path.read_bytes()
+    except OSError:
+        return {}
+    import tomllib
+
+    try:
+        table = tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise UsageError(f"{path} is no TOML", str(error), "Correct it or remove it") from None
+    values: dict[str, Value] = {}
+    for name, value in table.items():
+        setting = BY_NAME.get(name)
+        if setting is None:
+            raise UsageError(f"{path}: there is no setting {name!r}", "", f"There are: {', '.join(BY_NAME)}")
+        try:
+            values[name] = setting.check(value)
+        except ValueError as error:
+            raise UsageError(f"{path}: {name} {error}", f"it is {value!r}", "Correct it") from None
+    return values
+
+
+@dataclass(frozen=True, slots=True)
+class Folders:
+    """Where files are kept. Any of them may be missing or read-only."""
+
+    config: Path
+    data: Path
+    cache: Path
+    state: Path
+
+    @property
+    def config_file(self) -> Path:
+        return self.config / "config.toml"
+
+    @property
+    def models(self) -> Path:
+        return self.data / "models"
+
+    @property
+    def engine_log(self) -> Path:
+        return self.state / "engine.log"
+
+
+def folders(environ: Mapping[str, str]) -> Folders:
+    """By platformdirs; QUOTH_HOME puts everything under one folder."""
+    home = environ.get("QUOTH_HOME")
+    if home:
+        root = Path(home)
+        return Folders(root / "config", root / "data", root / "cache", root / "state")
+    from platformdirs import PlatformDirs
+
+    dirs = PlatformDirs("quoth", appauthor=False)
+    return Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_cache_path, dirs.user_state_path)
+

@@ -1,0 +1,291 @@
+"""Jinja2's immutable sandbox with bounds on time, size and memory: a chat template is a program from a stranger.
+
+The sandbox of jinja2 keeps a template from Python's inside; it does not keep it from the processor or the memory.
+Here nothing is folded at compile, every call, join, slice and operator that can make something large is weighed
+before or after it runs, and a trace function looks at the clock on every line of the template's own code.
+This module imports jinja2: import it lazily.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from functools import partial, wraps
+from types import FrameType
+from typing import Any
+
+from jinja2 import TemplateError, nodes, pass_context
+from jinja2.compiler import CodeGenerator
+from jinja2.ext import Extension
+from jinja2.filters import do_indent, do_round
+from jinja2.parser import Parser
+from jinja2.runtime import Context
+from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+
+MOST_NODES = 100_000  # values inside one list or mapping that is written out
+MOST_BITS = 4096  # of a computed integer
+BLOATING_FILTERS = ("batch", "center", "format", "pprint", "slice", "urlize", "wordwrap", "xmlattr")
+BLOATING_METHODS = frozenset(
+    ("center", "encode", "expandtabs", "from_bytes", "ljust", "maketrans", "rjust", "to_bytes", "translate", "zfill")
+)
+_WIDE_PERCENT = re.compile(r"%[^a-zA-Z%]*(?:\d{4}|\*)")
+_WIDE_BRACES = re.compile(r"\{[^{}]*(?:\d{4}|\{)")
+
+
+class Exceeded(BaseException):
+    """A bound was passed. Not an Exception: jinja2 catches those while it compiles, and filters do too."""
+
+
+@contextmanager
+def deadline(seconds: float, *, lines: bool) -> Iterator[None]:
+    """Raise Exceeded in this thread once the time is over.
+
+    Looks at the clock when a Python function is called and, with `lines`, on every line of template code.
+    """
+    end = time.monotonic() + seconds
+
+    def look(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
+        if time.monotonic() > end:
+            raise Exceeded(f"it was stopped after {seconds:g} seconds")
+        return look if lines and frame.f_code.co_filename == "<template>" else None
+
+    before = sys.gettrace()
+    sys.settrace(look)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+class Bounds:
+    """What one render may still make: characters in one value, and bytes in all values together."""
+
+    def __init__(self, largest: int, budget: int) -> None:
+        self.largest = largest
+        self.budget = budget
+
+    def expect(self, size: int) -> None:
+        """Refuse a value of that many characters or items before it is made."""
+        if size > self.largest:
+            raise Exceeded(f"it makes a text of more than {self.largest:,} characters")
+
+    def weigh(self, value: Any) -> Any:
+        """Charge a value that was made."""
+        if isinstance(value, (str, bytes, list, tuple)):
+            self.expect(len(value))
+            self.budget -= sys.getsizeof(value)
+            if self.budget < 0:
+                raise Exceeded("it uses too much memory")
+        return value
+
+    def writable(self, value: Any) -> Any:
+        """Refuse a list or mapping that would be too long as text, however often it holds itself."""
+        if isinstance(value, (list, tuple, dict, set, frozenset)):
+            stack, seen, size = [value], 0, 0
+            while stack:
+                item = stack.pop()
+                seen += 1
+                if isinstance(item, dict):
+                    stack.extend(item.keys())
+                    stack.extend(item.values())
+                elif isinstance(item, (list, tuple, set, frozenset)):
+                    stack.extend(item)
+                else:
+                    size += len(item) if isinstance(item, str) else 0
+                if seen + len(stack) > MOST_NODES:
+                    raise Exceeded(f"it writes out more than {MOST_NODES:,} values at once")
+            self.expect(size)
+        return value
+
+    def join(self, parts: Iterable[Any]) -> str:
+        """The parts as one text."""
+        texts, size = [], 0
+        for part in parts:
+            text = part if isinstance(part, str) else str(self.writable(part))
+            size += len(text)
+            self.expect(size)
+            texts.append(text)
+        return str(self.weigh("".join(texts)))
+
+    def replaced(self, text: Any, old: Any, new: Any, *_: Any) -> None:
+        text, old, new = str(text), str(old), str(new)
+        times = len(text) + 1 if not old else text.count(old)
+        self.expect(len(text) + times * (len(new) - len(old)))
+
+    def joined(self, separator: Any, items: list[Any]) -> None:
+        length = len(str(separator)) * len(items)
+        self.expect(length + sum(len(item) for item in items if isinstance(item, str)))
+        self.writable(items)
+
+    def operator(self, operator: str, left: Any, right: Any) -> None:
+        """Refuse an operation whose result would be too large."""
+        if operator == "+" and hasattr(left, "__len__") and hasattr(right, "__len__"):
+            self.expect(len(left) + len(right))
+        elif operator == "%" and isinstance(left, (str, bytes)):
+            if isinstance(left, bytes) or _WIDE_PERCENT.search(left):
+                raise Exceeded("it pads a text too far")
+            self.writable(right)
+        elif operator == "*":
+            for sized, times in ((left, right), (right, left)):
+                if hasattr(sized, "__len__") and isinstance(times, int):
+                    self.expect(len(sized) * max(times, 0))
+        if operator in ("*", "**") and isinstance(left, int) and isinstance(right, int):
+            bits = left.bit_length() * abs(right) if operator == "**" else left.bit_length() + right.bit_length()
+            if bits > MOST_BITS:
+                raise Exceeded("it computes a number that is too large")
+
+
+class _Code(CodeGenerator):
+    """Generated code in which joins and slices are weighed too."""
+
+    def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:
+        self.write("environment.bounds.join((")
+        for part in node.nodes:
+            self.visit(part, frame)
+            self.write(", ")
+        self.write("))")
+
+    def visit_Getitem(self, node: nodes.Getitem, frame: Any) -> None:
+        if not isinstance(node.arg, nodes.Slice):
+            super().visit_Getitem(node, frame)
+            return
+        self.write("environment.bounds.weigh(")
+        super().visit_Getitem(node, frame)
+        self.write(")")
+
+
+class Generation(Extension):
+    """`{% generation %}` marks the assistant's words for training; it renders its body."""
+
+    tags = {"generation"}  # noqa: RUF012 - jinja2 declares it so
+
+    def parse(self, parser: Parser) -> list[nodes.Node]:
+        next(parser.stream)
+        return parser.parse_statements(("name:endgeneration",), drop_needle=True)
+
+
+class BoundedEnvironment(ImmutableSandboxedEnvironment):
+    """The environment that the reference implementation renders chat templates in, and bounds."""
+
+    code_generator_class = _Code
+    intercepted_binops = frozenset(("+", "*", "**", "%"))
+
+    def __init__(self) -> None:
+        super().__init__(
+            trim_blocks=True,
+            lstrip_blocks=True,
+            optimized=False,
+            cache_size=0,
+            finalize=_finalize,
+            extensions=[Generation, "jinja2.ext.loopcontrols"],
+        )
+        self.bounds = Bounds(0, 0)
+        self.concat = lambda parts: self.bounds.join(parts)  # type: ignore[assignment,method-assign]  # "".join there
+        self.globals["raise_exception"] = _raise_exception
+        del self.globals["lipsum"]
+        for name in BLOATING_FILTERS:
+            del self.filters[name]
+        self.filters |= {"tojson": partial(_tojson, self), "sum": _sum, "string": self._string, "round": _round}
+        self.filters |= {"join": self._join, "replace": self._replace, "indent": self._indent}
+        self.filters = {name: self._weighed(function) for name, function in self.filters.items()}
+
+    def _weighed(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        @wraps(function)
+        def weighed(*arguments: Any, **named: Any) -> Any:
+            return self.bounds.weigh(function(*arguments, **named))
+
+        return weighed
+
+    def _string(self, value: Any) -> str:
+        return str(self.bounds.writable(value))
+
+    def _join(self, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
+        items = [item if attribute is None else self.getitem(item, attribute) for item in value]
+        self.bounds.joined(d, items)
+        return str(d).join(map(str, items))
+
+    def _replace(self, s: str, old: str, new: str, count: int | None = None) -> str:
+        self.bounds.replaced(s, old, new)
+        return str(s).replace(str(old), str(new), -1 if count is None else count)
+
+    def _indent(self, s: str, width: int | str = 4, first: bool = False, blank: bool = False) -> str:
+        margin = width if isinstance(width, int) else len(width)
+        self.bounds.expect(len(s) + (s.count("\n") + 1) * margin)
+        return do_indent(s, width, first, blank)
+
+    def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:
+        if attr in BLOATING_METHODS and isinstance(obj, (str, bytes, int)):
+            return False
+        return super().is_safe_attribute(obj, attr, value)
+
+    def wrap_str_format(self, value: Any) -> Callable[..., str] | None:
+        wrapped = super().wrap_str_format(value)
+        if wrapped is None:
+            return None
+        if _WIDE_BRACES.search(value.__self__):
+            raise Exceeded("it pads a text too far")
+
+        @wraps(wrapped)
+        def bounded(*arguments: Any, **named: Any) -> str:
+            self.bounds.writable([*arguments, *named.values()])
+            self.bounds.expect(len(value.__self__) * (1 + sum(len(a) for a in arguments if isinstance(a, str))))
+            return wrapped(*arguments, **named)
+
+        return bounded
+
+    def call_binop(self, context: Context, operator: str, left: Any, right: Any) -> Any:
+        self.bounds.operator(operator, left, right)
+        return self.bounds.weigh(super().call_binop(context, operator, left, right))
+
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+        name, owner = getattr(__obj, "__name__", ""), getattr(__obj, "__self__", None)
+        if isinstance(owner, (str, bytes)):
+            if name == "replace":
+                __self.bounds.replaced(owner, *args)
+            elif name == "join" and args:
+                args = (list(args[0]),)
+                __self.bounds.joined(owner, args[0])
+        return __self.bounds.weigh(super().call(__context, __obj, *args, **kwargs))
+
+
+@pass_context
+def _finalize(context: Context, value: Any) -> Any:
+    """Look at what is written out. Taking the context also keeps jinja2 from folding constants at compile."""
+    environment = context.environment
+    assert isinstance(environment, BoundedEnvironment)
+    return environment.bounds.writable(value)
+
+
+def _raise_exception(message: object) -> None:
+    raise TemplateError(str(message))
+
+
+def _tojson(
+    environment: BoundedEnvironment,
+    value: Any,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    """JSON as the reference writes it: no escaping for HTML, letters of other scripts as they are."""
+    if isinstance(indent, int) and indent > 64:
+        raise Exceeded("it pads a text too far")
+    environment.bounds.writable(value)
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _sum(value: Iterable[Any], attribute: None = None, start: float = 0) -> float:
+    if attribute is not None or not isinstance(start, (int, float)):
+        raise SecurityError("only numbers can be summed")
+    return sum(value, start)
+
+
+def _round(value: float, precision: int = 0, method: str = "common") -> float:
+    if abs(precision) > 100:
+        raise SecurityError("a number can be rounded to 100 places at most")
+    return do_round(value, precision, method)  # type: ignore[arg-type]  # jinja2 checks the name itself

@@ -1,0 +1,117 @@
+"""Which marks a chat template puts around thoughts, and which of its variables switch thinking on and off. Pure."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Marks:
+    """What stands around a thought in the model's own text, special tokens spelled out.
+
+    `drop` are headers that belong neither to the thought nor to the answer; `implied` says that every answer
+    begins as thought although no mark opens it.
+    """
+
+    open: str
+    close: str
+    drop: tuple[str, ...] = ()
+    implied: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Family:
+    """Marks of the templates whose source holds all the `signs`."""
+
+    signs: tuple[str, ...]
+    marks: Marks
+
+
+# The first family whose signs are all there is taken: those of one model stand before the common ones.
+_FAMILIES = (
+    _Family(
+        ("<|channel|>analysis<|message|>",),  # gpt-oss
+        Marks(
+            "<|channel|>analysis<|message|>",
+            "<|end|>",
+            ("<|start|>assistant<|channel|>final<|message|>", "<|channel|>final<|message|>"),
+        ),
+    ),
+    _Family(
+        ("assistant to=self<|message|>",),  # muse
+        Marks(
+            " to=self<|message|>",
+            "<|eom|>",
+            ("<|start|>assistant to=user<|message|>", " to=user<|message|>"),
+        ),
+    ),
+    _Family(
+        ("open_tag('think'", "<|open|>"),  # Kimi K3
+        Marks(
+            "<|open|>think<|sep|>",
+            "<|close|>think<|sep|>",
+            ("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
+        ),
+    ),
+    _Family(
+        ("<|begin|>assistant<|think|>", "<|content|>"),  # Solar Open
+        Marks("<|think|>", "<|end|>", ("<|begin|>assistant<|content|>", "<|content|>")),
+    ),
+    _Family(("<|channel>thought", "<channel|>"), Marks("<|channel>thought\n", "<channel|>")),  # Gemma 4
+    _Family(("<seed:think>",), Marks("<seed:think>", "</seed:think>")),
+    _Family(("<mm:think>",), Marks("<mm:think>", "</mm:think>")),
+    _Family(("<think{}>", ":opensource"), Marks("<think:opensource>", "</think:opensource>")),  # Hunyuan
+    _Family(("<|START_THINKING|>",), Marks("<|START_THINKING|>", "<|END_THINKING|>")),
+    _Family(("<|inner_prefix|>",), Marks("<|inner_prefix|>", "<|inner_suffix|>")),  # Apertus
+    _Family(("[THINK]",), Marks("[THINK]", "[/THINK]")),
+    _Family(
+        ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),  # Apriel 1.6
+        Marks("Here are my reasoning steps:\n", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",)),
+    ),
+    _Family(
+        ("[BEGIN FINAL RESPONSE]",),  # Apriel 1.5
+        Marks("", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",), implied=True),
+    ),
+    _Family(
+        ("<think></think>", "between <response></response>"),  # Granite 3.3
+        Marks("<think>", "</think>", ("<response>", "</response>")),
+    ),
+    _Family(("</think>",), Marks("<think>", "</think>")),
+    _Family(("<think>",), Marks("<think>", "</think>")),
+    _Family(("</thinking>",), Marks("<thinking>", "</thinking>")),
+)
+
+# Variables of templates that switch thinking: off, on. None leaves the variable undefined: the template's default.
+_SWITCHES: tuple[tuple[str, object, object], ...] = (
+    ("enable_thinking", False, True),
+    ("thinking", False, True),
+    ("reasoning", False, True),
+    ("thinking_mode", "disabled", "enabled"),
+    ("thinking_budget", 0, None),
+    ("reasoning_strength", "low", None),
+)
+_LEAST_EFFORT = ("no_think", "none", "minimal", "low")  # `reasoning_effort` takes other words in every template
+
+
+def marks(source: str) -> Marks | None:
+    """The marks of a template, or None for a model that does not think in words."""
+    return next((f.marks for f in _FAMILIES if all(sign in source for sign in f.signs)), None)
+
+
+def switches(source: str, think: bool) -> dict[str, object]:
+    """Variables to render a template with, so that it asks for thinking or asks for none."""
+    chosen = {name: on if think else off for name, off, on in _SWITCHES if _names(source, name)}
+    if _names(source, "reasoning_effort"):
+        least = next((word for word in _LEAST_EFFORT if _quotes(source, word)), "low")
+        most = "high" if least == "no_think" else None  # where not to think is the default
+        chosen["reasoning_effort"] = most if think else least
+    return {name: value for name, value in chosen.items() if value is not None}
+
+
+def _names(source: str, name: str) -> bool:
+    return re.search(rf"(?<![\w.'\"]){name}(?![\w'\"])", source) is not None
+
+
+def _quotes(source: str, word: str) -> bool:
+    return f"'{word}'" in source or f'"{word}"' in source

@@ -1,0 +1,33 @@
+"""Sampling values and where each comes from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from quoth.engine import SAMPLING_KEYS, Sampling
+from quoth.models import Model
+
+def sampling_values(
+    model: Model, in_file: Mapping[str, Any], asked: Mapping[str, tuple[Any, str]]
+) -> dict[str, tuple[Any, str]]:
+    """Each value with its origin: what was asked for, the catalogue row, the model file, the engine's own.
+
+    `in_file` has values by field of Sampling; `asked` has values (None: not asked) with their origins.
+    """
+    from quoth.models import catalogue
+
+    row = next((row for row in catalogue.ROWS if model.origin == row.source or model.name == row.name), None)
+    own = Sampling()
+    values: dict[str, tuple[Any, str]] = {}
+    for name in SAMPLING_KEYS:
+        wanted, origin = asked.get(name, (None, ""))
+        if wanted is not None:
+            values[name] = (wanted, origin)
+        elif row is not None and name in row.sampling:
+            values[name] = (row.sampling[name], f"catalogue: {row.name}")
+        elif name in in_file:
+            values[name] = (in_file[name], f"model file: {SAMPLING_KEYS[name]}")
+        else:
+            values[name] = (getattr(own, name), "engine")
+    return values

@@ -1,0 +1,115 @@
+"""Files written whole or not at all, and read within bounds."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Final
+
+from quoth.errors import StorageError
+
+Progress = Callable[[int, int], None]  # bytes done, bytes in all
+
+_MOST_BYTES: Final = 1 << 20  # of a file of records
+_CHUNK: Final = 1 << 20
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
+
+
+@contextmanager
+def attempt(what: str) -> Iterator[None]:
+    """Turn what goes wrong with files into a StorageError: cannot WHAT."""
+    try:
+        yield
+    except OSError as error:
+        why = (error.strerror or str(error)).lower()
+        raise StorageError(f"cannot {what}", why, "Check the free space and the permissions of that folder") from None
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder for its owner alone."""
+    path.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+
+def write(path: Path, data: bytes) -> None:
+    """Replace a file by a whole one, or leave it as it is."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.part")
+    descriptor = os.open(part, _NEW, 0o600)
+    try:
+        with open(descriptor, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        part.unlink(missing_ok=True)
+        raise
+    flush_folder(path.parent)
+
+
+def flush(path: Path) -> None:
+    """Wait until a file is on the disk."""
+    with path.open("rb+") as file:
+        os.fsync(file.fileno())
+
+
+def flush_folder(path: Path) -> None:
+    """Make a rename outlast a power cut; Windows has no such call for folders."""
+    if os.name == "nt":
+        return
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def read_small(path: Path) -> bytes | None:
+    """A small file's content; None if it is absent, unreadable or absurdly large."""
+    try:
+        if not path.is_file() or path.stat().st_size > _MOST_BYTES:
+            return None
+        return path.read_bytes()
+    except OSError:
+        return None
+
+
+def as_object(data: bytes | None) -> dict[str, Any] | None:
+    """A JSON object; None if it is anything else."""
+    import json
+
+    try:
+        value = json.loads(data or b"")
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def copy(source: Path, target: Path) -> str:
+    """Copy a file and return its SHA-256; a failed copy is removed."""
+    import hashlib
+
+    digest = hashlib.sha256()
+    try:
+        with source.open("rb") as reader, open(os.open(target, _NEW, 0o600), "wb") as writer:
+            while chunk := reader.read(_CHUNK):
+                digest.update(chunk)
+                writer.write(chunk)
+    except OSError:
+        target.unlink(missing_ok=True)
+        raise
+    return digest.hexdigest()
+
+
+def digest(path: Path, progress: Progress) -> str:
+    """The SHA-256 of a file."""
+    import hashlib
+
+    hashed, done, total = hashlib.sha256(), 0, path.stat().st_size
+    with path.open("rb") as file:
+        while chunk := file.read(_CHUNK):
+            hashed.update(chunk)
+            done += len(chunk)
+            progress(done, total)
+    return hashed.hexdigest()

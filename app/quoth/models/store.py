@@ -1,0 +1,279 @@
+"""The models that Quoth keeps: a folder each, with the GGUF file and a record, model.json.
+
+A record is written beside its place, flushed and renamed, so that there is always a whole one; a file is moved into
+place before the record names it. Reading never needs a writable folder, or one at all.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from quoth.errors import ModelError, UsageError
+from quoth.models import Broken, Model, Shelf, describe, disk
+
+_RECORD: Final = "model.json"
+_DEFAULT: Final = ".default"
+_TRUSTED: Final = ".trusted.json"
+_PARTS: Final = ".parts"
+_MOST_TRUSTED: Final = 256
+_SAFE: Final = re.compile(r"[a-z0-9_-][a-z0-9._-]{0,99}\Z")
+_RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z")  # device names on Windows
+
+
+def check_name(name: str) -> str:
+    """The name as the store writes it, in small letters. Raises UsageError if it is not fit for a folder."""
+    lower = name.lower()
+    if not _SAFE.match(lower) or _RESERVED.match(lower) or lower.endswith((".", ".gguf")):
+        from quoth.gguf import shown
+
+        raise UsageError(
+            f"{shown(name)!r} cannot be a model's name", try_="Use letters, digits, dots and dashes, such as qwen3-4b"
+        )
+    return lower
+
+
+def name_from(text: str) -> str:
+    """A safe name made from a file's or a repository's."""
+    name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip(".-")[:100].rstrip(".-")
+    return name if _SAFE.match(name) and not _RESERVED.match(name) else f"model-{name}".rstrip(".-")
+
+
+@dataclass(frozen=True, slots=True)
+class Store:
+    """A folder of models. Writing raises StorageError, reading does not."""
+
+    folder: Path
+
+    @property
+    def parts(self) -> Path:
+        """Where unfinished downloads wait, on the same file system as the models."""
+        return self.folder / _PARTS
+
+    def list(self) -> Shelf:
+        """All models, and those whose record or file is damaged."""
+        models, broken = [], []
+        for name in self._names():
+            try:
+                model = self.get(name)
+            except ModelError as error:
+                broken.append(Broken(name, "store", str(error)))
+            else:
+                models += [model] if model else []
+        return Shelf(tuple(models), tuple(broken))
+
+    def get(self, name: str) -> Model | None:
+        """The model of a name, or None. Raises ModelError if its record is damaged or its file gone."""
+        try:
+            name = check_name(name)
+        except UsageError:
+            return None
+        record = _read(self.folder / name / _RECORD)
+        if record is None:
+            return None
+        again = f"Remove it with `quoth models rm {name}` and fetch it again"
+        try:
+            model = _model(name, record, self.folder / name)
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise ModelError(f"the record of the model {name} is damaged", try_=again) from None
+        if not model.path.is_file():
+            raise ModelError(f"the file of the model {name} is gone", str(model.path), again)
+        return model
+
+    def add(self, file: Path, name: str | None = None, *, copy: bool = False, origin: str = "file") -> Model:
+        """Register a local GGUF file where it is, or copy it in. Raises ModelError if it cannot be loaded."""
+        from quoth.gguf import check, read_header
+
+        header = read_header(file)
+        check(header)
+        name = check_name(name) if name is not None else name_from(file.stem)
+        if (self.folder / name / _RECORD).exists():
+            raise UsageError(f"there is a model called {name} already", try_="Give another name, or remove that one")
+        model = describe(file, name, origin, installed=True)
+        if not copy:
+            return self._record(replace(model, path=Path(os.path.abspath(file))))
+        if len(header.parts) > 1:
+            raise UsageError(f"{file.name} is in {len(header.parts)} parts", try_="Register it without copying")
+        part = self.parts / f"{name}.{os.getpid()}.part"
+        with disk.attempt(f"copy {file.name} into {self.folder}"):
+            disk.make_folder(self.parts)
+            digest = disk.copy(file, part)
+        return self.install(part, replace(model, sha256=digest), file=f"{name_from(file.stem)}.gguf")
+
+    def install(self, part: Path, model: Model, *, file: str, others: Mapping[str, Path] | None = None) -> Model:
+        """Move a verified file into place under `file`, with the `others` of a model in parts; then record it.
+
+        A model of the same name serves until the record is renamed; only then are its files removed.
+        """
+        name = check_name(model.name)
+        files = {file: part, **(others or {})}
+        if any(Path(each).name != each or each.startswith(".") for each in files):
+            raise UsageError(f"{file!r} is not a file name")
+        with disk.attempt(f"install the model {name} in {self.folder}"):
+            place = _free_place(self.folder / name, files)
+            for target, source in files.items():
+                disk.flush(source)
+                os.replace(source, place / target)
+            disk.flush_folder(place)
+        installed = self._record(replace(model, name=name, path=place / file, installed=True))
+        _sweep(self.folder / name, {place / each for each in files})
+        return installed
+
+    def remove(self, name: str) -> Model:
+        """Forget a model and delete its file, unless the file was only registered. Returns what was removed."""
+        import shutil
+
+        name = check_name(name)
+        place = self.folder / name
+        if _read(place / _RECORD) is None and not place.is_dir():
+            raise ModelError(f"there is no model called {name} in the store", try_="`quoth models` lists them")
+        try:
+            model = self.get(name)
+        except ModelError:
+            model = None
+        with disk.attempt(f"remove the model {name}"):
+            (place / _RECORD).unlink(missing_ok=True)
+            if place.is_symlink():
+                place.unlink()
+            else:
+                shutil.rmtree(place)
+            if self.get_default() == name:
+                (self.folder / _DEFAULT).unlink(missing_ok=True)
+        return model or Model(name, place, "store", 0)
+
+    def verify(self, name: str, progress: disk.Progress = lambda done, total: None) -> str:
+        """Hash a model's file again: its SHA-256. Raises ModelError if it is not what was recorded."""
+        model = self.get(name)
+        if model is None:
+            raise ModelError(f"there is no model called {name} in the store", try_="`quoth models` lists them")
+        with disk.attempt(f"read {model.path}"):
+            digest = disk.digest(model.path, progress)
+        if model.sha256 not in (None, digest):
+            raise ModelError(
+                f"the file of the model {model.name} has changed",
+                f"its SHA-256 is {digest}, not {model.sha256}",
+                f"Remove it with `quoth models rm {model.name}` and fetch it again",
+            )
+        return digest
+
+    def set_default(self, name: str) -> None:
+        """Remember the model to use when none is named."""
+        with disk.attempt(f"remember the default model in {self.folder}"):
+            disk.make_folder(self.folder)
+            disk.write(self.folder / _DEFAULT, name.encode())
+
+    def get_default(self) -> str | None:
+        data = disk.read_small(self.folder / _DEFAULT)
+        return data.decode("utf-8", "replace").strip() or None if data else None
+
+    def trust(self, path: Path) -> bool:
+        """Remember that a file, in the store or not, was loaded once. False if that could not be written."""
+        import json
+
+        fingerprint, known = _fingerprint(path), self._trusted()
+        if fingerprint is None:
+            return False
+        key = os.path.realpath(path)
+        known.pop(key, None)
+        known[key] = fingerprint
+        newest = dict(list(known.items())[-_MOST_TRUSTED:])
+        try:
+            disk.make_folder(self.folder)
+            disk.write(self.folder / _TRUSTED, json.dumps(newest).encode())
+        except OSError:
+            return False
+        return True
+
+    def is_trusted(self, path: Path) -> bool:
+        """Whether exactly this file, by size and time of change, was loaded once."""
+        fingerprint = _fingerprint(path)
+        return fingerprint is not None and self._trusted().get(os.path.realpath(path)) == fingerprint
+
+    def _trusted(self) -> dict[str, Any]:
+        return disk.as_object(disk.read_small(self.folder / _TRUSTED)) or {}
+
+    def _names(self) -> Iterator[str]:
+        try:
+            names = sorted(os.listdir(self.folder))
+        except OSError:
+            return
+        for name in names:
+            if _SAFE.match(name) and os.path.lexists(self.folder / name / _RECORD):
+                yield name
+
+    def _record(self, model: Model) -> Model:
+        import json
+
+        place = self.folder / model.name
+        record = {**asdict(model), "version": 1, "path": str(model.path)}
+        if model.path.is_relative_to(place):  # the whole folder may be moved
+            record["path"] = model.path.relative_to(place).as_posix()
+        del record["installed"]
+        with disk.attempt(f"record the model {model.name} in {self.folder}"):
+            disk.make_folder(place)
+            disk.write(place / _RECORD, json.dumps(record, indent=1).encode())
+        return model
+
+
+def _model(name: str, data: bytes, place: Path) -> Model:
+    import json
+
+    record = json.loads(data)
+    texts = {key: record[key] for key in ("origin", "quantization", "architecture")}
+    if not all(isinstance(value, str) for value in (*texts.values(), record["path"])):
+        raise ValueError("not text")
+    if record["kind"] not in ("chat", "base") or not isinstance(record["sha256"], str | None):
+        raise ValueError("not a kind or a hash")
+    return Model(
+        name=name,
+        path=place / record["path"],
+        **texts,
+        size=int(record["size"]),
+        kind=record["kind"],
+        n_ctx_train=int(record["n_ctx_train"]),
+        sha256=record["sha256"],
+        installed=True,
+    )
+
+
+def _free_place(folder: Path, files: Mapping[str, Path]) -> Path:
+    """The model's folder, or a numbered one in it while the files of an older install stand there."""
+    place, number = folder, 1
+    while any(os.path.lexists(place / file) for file in files):
+        number += 1
+        place = folder / str(number)
+    disk.make_folder(place)
+    return place
+
+
+def _sweep(folder: Path, keep: set[Path]) -> None:
+    """Delete the files of an older install; one that is in use on Windows stays until the next time."""
+    for path in [*folder.glob("*.gguf"), *folder.glob("[0-9]*/*.gguf")]:
+        if path not in keep:
+            _quietly(path.unlink)
+    for place in folder.glob("[0-9]*"):
+        _quietly(place.rmdir)
+
+
+def _quietly(action: Callable[[], None]) -> None:
+    try:
+        action()
+    except OSError:
+        return
+
+
+def _read(path: Path) -> bytes | None:
+    """A record; an unreadable one is empty, which no record is."""
+    return disk.read_small(path) or (b"" if os.path.lexists(path) else None)
+
+
+def _fingerprint(path: Path) -> list[int] | None:
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return [status.st_size, status.st_mtime_ns]

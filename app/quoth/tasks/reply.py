@@ -1,0 +1,91 @@
+"""Answer a message, or continue a text."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Generator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from quoth.chat import Message
+from quoth.engine import Chat, Done, Engine, Event, Piece, Request, Sampling, Text
+from quoth.errors import InputError
+
+
+def with_system(system: str, messages: Sequence[Message]) -> tuple[Message, ...]:
+    """A conversation with its system message in front, if there is one."""
+    return (Message("system", system), *messages) if system else tuple(messages)
+
+
+def reply(
+    engine: Engine,
+    messages: Sequence[Message],
+    *,
+    sampling: Sampling,
+    max_tokens: int | None = None,
+    stop: Sequence[str] = (),
+    think: bool = False,
+    keep: bool = True,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Generator[Event, None, None]:
+    """Answer the last message. Raises InputError if a value was asked for and ended before it was whole."""
+    request = Request(Chat(tuple(messages), think=think), sampling, max_tokens, tuple(stop), keep)
+    events = engine.generate([request], stop=cancelled)
+    return whole_value(events) if sampling.schema is not None else events
+
+
+def continue_text(
+    engine: Engine,
+    text: str,
+    *,
+    sampling: Sampling,
+    sequences: int = 1,
+    max_tokens: int | None = None,
+    total_tokens: int | None = None,
+    stop: Sequence[str] = (),
+    keep: bool = True,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Generator[Event, None, None]:
+    """Continue a text, `sequences` times; each has a seed of its own, counted up from the given one."""
+    requests = [
+        Request(
+            Text(text),
+            replace(sampling, seed=(sampling.seed + number) % 2**32),
+            max_tokens,
+            tuple(stop),
+            keep,
+            total_tokens,
+        )
+        for number in range(sequences)
+    ]
+    return engine.generate(requests, stop=cancelled)
+
+
+def whole_value(events: Generator[Event, None, None]) -> Generator[Event, None, None]:
+    """Pass events on when the answer is a whole JSON value; hold its text back until that is known.
+
+    The grammar makes every token fit, but a limit can end the answer in the middle. Raises InputError then.
+    """
+    held: list[Piece] = []
+    for event in events:
+        if isinstance(event, Piece):
+            held.append(event)
+            continue
+        if isinstance(event, Done) and event.reason != "cancelled":
+            text = "".join(piece.text for piece in held)
+            try:
+                json.loads(text)
+            except ValueError:
+                raise InputError(
+                    "the value was cut short of its schema",
+                    f"it ended by {event.reason} after {event.usage.generated:,} tokens",
+                    "Raise --max-tokens, or bound the schema's strings and arrays (maxLength, maxItems)",
+                ) from None
+            yield from held
+        yield event
+
+
+def sampling_of(values: Mapping[str, Any], **more: Any) -> Sampling:
+    """Sampling from resolved values by name; names that Sampling does not know are left out."""
+    known = {name: value for name, value in values.items() if name in Sampling.__slots__ and value is not None}
+    return Sampling(**known, **more)

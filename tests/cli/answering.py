@@ -1,0 +1,71 @@
+"""A program that answers with its input: what a command does with its streams, without a model.
+
+python answering.py [--raw] [--quiet] [--limit=BYTES] [--pieces=CHARACTERS] [--progress] [--hostile=BYTES]
+"""
+
+from __future__ import annotations
+
+import random
+import sys
+
+from tests.cli.attacks import ATTACKS
+
+from quoth.cli.streams import MAX_INPUT, PipeClosed, Streams
+from quoth.errors import QuothError
+from quoth.text import Decoder, decode_input
+
+
+def hostile_bytes(size: int) -> bytes:
+    """Random bytes with attacks between them, always the same."""
+    choose = random.Random(42)
+    attacks = [attack.encode("utf-8", "surrogatepass") for attack in ATTACKS.values()]
+    parts: list[bytes] = []
+    while size > 0:
+        parts += [choose.randbytes(choose.randrange(2000)), choose.choice(attacks)]
+        size -= len(parts[-1]) + len(parts[-2])
+    return b"".join(parts)
+
+
+def main() -> int:
+    options = dict(argument.lstrip("-").partition("=")[::2] for argument in sys.argv[1:])
+    streams = Streams.of_process(quiet="quiet" in options, raw="raw" in options)
+    try:
+        if "hostile" in options:
+            data, decoder = hostile_bytes(int(options["hostile"])), Decoder()
+            for start in range(0, len(data), 4096):
+                streams.answer(decoder.feed(data[start : start + 4096]))
+        else:
+            answer(streams, options)
+        streams.finish()
+    except PipeClosed:
+        return PipeClosed.exit_code
+    except KeyboardInterrupt:
+        streams.finish()
+        return 130
+    except QuothError as error:
+        streams.error(error)
+        return error.exit_code
+    return 0
+
+
+def answer(streams: Streams, options: dict[str, str]) -> None:
+    data = streams.read_stdin(int(options.get("limit", MAX_INPUT)))
+    if data is None:
+        streams.say("no standard input")
+        data = b"nothing was piped"
+    decoded = decode_input(data)
+    if decoded.notice:
+        streams.say(decoded.notice)
+    if "progress" in options:
+        import time
+
+        for done in range(0, 501, 100):
+            streams.progress.update("reading", done, 1000)
+            time.sleep(0.12)
+    size = int(options.get("pieces", 0)) or max(1, len(decoded.text))
+    for start in range(0, len(decoded.text), size):
+        streams.answer(decoded.text[start : start + size])
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

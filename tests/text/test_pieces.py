@@ -1,0 +1,239 @@
+"""Pieces of an answer: decoding, stop strings, thoughts and loops do not depend on how it was cut."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from itertools import groupby
+from timeit import repeat
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+
+
+def cuts(text: str) -> Iterator[list[str]]:
+    """A text whole, in two at every place, and in single characters."""
+    yield [text]
+    yield list(text)
+    for cut in range(1, len(text)):
+        yield [text[:cut], "", text[cut:]]
+
+
+# Decoder
+
+
+def decoded(pieces: list[bytes]) -> str:
+    decoder = Decoder()
+    return "".join([decoder.feed(piece) for piece in pieces]) + decoder.flush()
+
+
+def check_decoder(data: bytes) -> None:
+    whole = data.decode("utf-8", "replace")
+    assert decoded([data[i : i + 1] for i in range(len(data))]) == whole
+    for cut in range(len(data) + 1):
+        assert decoded([data[:cut], data[cut:]]) == whole
+
+
+BYTES = st.one_of(
+    st.binary(max_size=16),
+    st.text(max_size=8).map(lambda text: text.encode("utf-8", "surrogatepass")),
+    st.lists(st.sampled_from([b"a", b"\xf7", b"\xbf", b"\xe2\x82", b"\xf0\x9f", b"\xed\xa0\x80"])).map(b"".join),
+)
+
+
+@given(BYTES)
+@settings(max_examples=200, deadline=None)
+def test_bytes_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
+    check_decoder(data)
+
+
+@pytest.mark.long
+@given(BYTES)
+@settings(max_examples=20_000, deadline=None)
+def test_twenty_thousand_byte_strings_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
+    check_decoder(data)
+
+
+def test_a_bad_byte_is_replaced_at_once_and_holds_nothing_back() -> None:
+    decoder = Decoder()
+    assert [decoder.feed(data) for data in (b"ok\xf7", b"\xbf\xbf\xbf", b"more")] == ["ok\ufffd", "\ufffd" * 3, "more"]
+    assert decoder.feed("é".encode()[:1]) == ""
+    assert decoder.feed("é".encode()[1:] + b"!") == "é!"
+    assert decoder.feed(b"\xe2\x82") + decoder.flush() == "\ufffd"
+
+
+# Stop strings
+
+
+def until_stop(stops: list[str], pieces: list[str]) -> tuple[str, bool]:
+    stop = StopStrings(stops)
+    shown = ""
+    for piece in pieces:
+        text, stopped = stop.feed(piece)
+        shown += text
+        if stopped:
+            return shown, True
+    return shown + stop.flush(), False
+
+
+def check_stops(stops: list[str], text: str) -> None:
+    ends = [(text.find(s) + len(s), text.find(s)) for s in stops if s and s in text]
+    expected = (text[: min(ends)[1]], True) if ends else (text, False)
+    for pieces in cuts(text):
+        assert until_stop(stops, pieces) == expected
+
+
+STOPS = st.lists(st.text("abc", max_size=5), max_size=3)
+SMALL = st.text("abc\n", max_size=14)
+
+
+@given(STOPS, SMALL)
+@settings(max_examples=400, deadline=None)
+def test_the_text_before_the_first_stop_is_shown_however_it_was_cut(stops: list[str], text: str) -> None:
+    check_stops(stops, text)
+
+
+@pytest.mark.long
+@given(STOPS, SMALL)
+@settings(max_examples=20_000, deadline=None)
+def test_twenty_thousand_texts_end_before_the_first_stop(stops: list[str], text: str) -> None:
+    check_stops(stops, text)
+
+
+def test_only_what_may_become_a_stop_is_held_back() -> None:
+    stop = StopStrings(["\nUser:", "</s>"])
+    assert stop.feed("Hello\n") == ("Hello", False)
+    assert stop.feed("Us") == ("", False)
+    assert stop.feed("eless</") == ("\nUseless", False)
+    assert stop.feed("s>ignored") == ("", True)
+    assert stop.feed("more") == ("", True)
+    assert stop.flush() == ""
+
+
+def test_without_stops_everything_is_shown_at_once() -> None:
+    assert StopStrings([]).feed("text") == ("text", False)
+    assert StopStrings([""]).feed("text") == ("text", False)
+
+
+# Thinking
+
+
+def told_apart(pieces: list[str], inside: bool = False, marks: tuple[str, str] = ("<think>", "</think>")) -> list[str]:
+    """The parts, neighbours of one kind joined: "T:..." and "A:..."."""
+    thinking = Thinking(*marks, inside)
+    parts = [part for piece in pieces for part in thinking.feed(piece)] + thinking.flush()
+    assert all(text for _, text in parts)
+    grouped = groupby(parts, key=lambda part: part[0])
+    return [f"{kind[0].upper()}:" + "".join(text for _, text in group) for kind, group in grouped]
+
+
+@pytest.mark.parametrize(
+    ("text", "inside", "parts"),
+    [
+        ("just an answer", False, ["A:just an answer"]),
+        ("<think>why</think>\n\nBlue.\n", False, ["T:why", "A:Blue.\n"]),
+        ("\n <think>why</think>Blue.", False, ["T:why", "A:Blue."]),
+        ("why</think>\n\nBlue.", True, ["T:why", "A:Blue."]),
+        ("<think></think>\n\nBlue.", False, ["A:Blue."]),
+        ("<think>a</think>\n<think>b</think>\nBlue.", False, ["T:ab", "A:Blue."]),
+        ("<think>never closed", False, ["T:never closed"]),
+        ("<think>cut </thi", False, ["T:cut </thi"]),
+        ("\n\n  indented", False, ["A:\n\n  indented"]),
+        ("<thi", False, ["A:<thi"]),
+        ("Write <think> to think </think>.", False, ["A:Write <think> to think </think>."]),
+        ("<think>a</think>\n\n \n  code", False, ["T:a", "A: \n  code"]),
+        ("<think>a < b</think>yes", False, ["T:a < b", "A:yes"]),
+        ("", False, []),
+        ("\n", False, ["A:\n"]),
+    ],
+)
+def test_thoughts_are_told_from_the_answer_however_the_text_was_cut(text: str, inside: bool, parts: list[str]) -> None:
+    for pieces in cuts(text):
+        assert told_apart(pieces, inside) == parts
+
+
+def test_a_model_without_marks_only_answers() -> None:
+    assert told_apart(["<think>", " text"], marks=("", "")) == ["A:<think> text"]
+
+
+MARKED = st.lists(st.sampled_from(["<t>", "</t>", "<", "t>", "/", "\n", " ", "a", "</t>\n\n"]), max_size=8).map("".join)
+
+
+def check_thinking(text: str, inside: bool) -> None:
+    whole = told_apart([text], inside, ("<t>", "</t>"))
+    for pieces in cuts(text):
+        assert told_apart(pieces, inside, ("<t>", "</t>")) == whole
+
+
+@given(MARKED, st.booleans())
+@settings(max_examples=400, deadline=None)
+def test_thoughts_do_not_depend_on_cuts(text: str, inside: bool) -> None:
+    check_thinking(text, inside)
+
+
+@pytest.mark.long
+@given(MARKED, st.booleans())
+@settings(max_examples=20_000, deadline=None)
+def test_thoughts_of_twenty_thousand_texts_do_not_depend_on_cuts(text: str, inside: bool) -> None:
+    check_thinking(text, inside)
+
+
+def test_a_thought_and_an_answer_are_passed_on_as_they_come() -> None:
+    thinking = Thinking("<think>", "</think>")
+    fed = [thinking.feed(piece) for piece in ("<think>", "so", " it", " is</th", "ink>\n", "\nBl", "ue")]
+    assert fed == [
+        [],
+        [("thought", "so")],
+        [("thought", " it")],
+        [("thought", " is")],
+        [],
+        [("answer", "Bl")],
+        [("answer", "ue")],
+    ]
+
+
+# Loops
+
+
+def fires_after(tokens: list[int], detector: LoopDetector) -> int | None:
+    return next((count for count, token in enumerate(tokens, 1) if detector.feed(token)), None)
+
+
+@pytest.mark.parametrize("period", [1, 2, 3, 7, 31, 63, 64])
+def test_a_cycle_is_noticed_when_it_has_filled_512_tokens(period: int) -> None:
+    before = list(range(1000, 1100))
+    cycle = [number * number % 17 for number in range(period - 1)] + [99]
+    tokens = before + (cycle * 600)[:600]
+    assert fires_after(tokens, LoopDetector()) == len(before) + 512
+
+
+def test_a_longer_cycle_and_a_broken_one_are_no_loop() -> None:
+    assert fires_after(list(range(65)) * 20, LoopDetector()) is None
+    broken = ([1, 2, 3] * 170 + [9]) * 5
+    assert fires_after(broken, LoopDetector()) is None
+
+
+def by_definition(tokens: list[int], period: int, fill: int) -> int | None:
+    """The first count after which the last `fill` tokens repeat with some period."""
+    for count in range(fill, len(tokens) + 1):
+        last = tokens[count - fill : count]
+        if any(all(last[i] == last[i - p] for i in range(p, fill)) for p in range(1, period + 1)):
+            return count
+    return None
+
+
+@given(st.lists(st.integers(0, 2), max_size=60), st.integers(1, 5), st.integers(6, 14))
+@settings(max_examples=300, deadline=None)
+def test_loops_are_those_of_the_definition(tokens: list[int], period: int, fill: int) -> None:
+    assert fires_after(tokens, LoopDetector(period, fill)) == by_definition(tokens, period, fill)
+
+
+@pytest.mark.parametrize("vocabulary", [49_152, 1])
+def test_the_loop_detector_costs_microseconds_a_token(vocabulary: int) -> None:
+    choose = random.Random(7)
+    tokens = [choose.randrange(vocabulary) for _ in range(2000)]
+    seconds = min(repeat(lambda: fires_after(tokens, LoopDetector(fill=10**9)), number=1, repeat=5))
+    assert seconds / len(tokens) < 40e-6  # 5 µs on an idle machine
