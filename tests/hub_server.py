@@ -60,6 +60,7 @@ class HubServer:
         self.always: Fault | None = None  # for every request for a file
         self.seen: list[Seen] = []
         self.etag = etag
+        self.listing: bytes | None = None  # these bytes as the listing of every repository
         self.promised: dict[str, dict[str, Any]] = {}  # file name -> what the listing says instead of the truth
         self.released = threading.Event()
         self._server = _Server(("127.0.0.1", 0), _Handler)
@@ -136,6 +137,8 @@ class _Handler(BaseHTTPRequestHandler):
             self._page()
         elif fault.status:
             self._send(fault.status, b'{"error": "on request"}', {"Content-Type": "application/json", **fault.headers})
+        elif hub.listing is not None:
+            self._send(200, hub.listing, {"Content-Type": "application/json"})
         elif repo not in hub.repos:
             # What the hub says to someone without a token.
             self._send(401, b'{"error": "Repository not found"}', {"X-Error-Code": "RepoNotFound"})

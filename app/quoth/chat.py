@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
@@ -26,15 +27,17 @@ class Document:
 
 
 def user_message(question: str, documents: Sequence[Document] = ()) -> Message:
-    """Put documents before the question, each between tags that its own text does not contain."""
-    if not documents:
-        return Message("user", question)
-    tag = "document"
-    while any(f"<{tag}" in document.text or f"</{tag}" in document.text for document in documents):
-        tag += "_"
-    parts = [f'<{tag} name="{_attribute(d.name)}">\n{d.text.rstrip()}\n</{tag}>\n' for d in documents]
-    return Message("user", "\n".join([*parts, question]))
+    """Put documents before the question, each named and in a fence that its own text cannot close.
+
+    The fence is CommonMark's: longer than any run of backticks in the text.
+    """
+    parts = [_fenced(document) for document in documents]
+    return Message("user", "\n\n".join([*parts, question] if question else parts))
 
 
-def _attribute(name: str) -> str:
-    return "".join(c if c.isprintable() and c not in '"<>' else "_" for c in name)
+def _fenced(document: Document) -> str:
+    longest = max((len(run) for run in re.findall("`+", document.text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    name = " ".join("".join(c if c.isprintable() and c != "`" else " " for c in document.name).split())
+    body = document.text.rstrip("\n")
+    return f"{name}:\n{fence}\n{body}\n{fence}"

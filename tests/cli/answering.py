@@ -1,12 +1,13 @@
 """A program that answers with its input: what a command does with its streams, without a model.
 
-python answering.py [--raw] [--quiet] [--limit=BYTES] [--pieces=CHARACTERS] [--progress] [--hostile=BYTES]
+python answering.py [--raw] [--quiet] [--limit=BYTES] [--pieces=CHARACTERS] [--progress] [--hostile=BYTES] [--attacks]
 """
 
 from __future__ import annotations
 
 import random
 import sys
+import time
 
 from tests.cli.attacks import ATTACKS
 
@@ -34,6 +35,10 @@ def main() -> int:
             data, decoder = hostile_bytes(int(options["hostile"])), Decoder()
             for start in range(0, len(data), 4096):
                 streams.answer(decoder.feed(data[start : start + 4096]))
+        elif "attacks" in options:
+            for name, attack in ATTACKS.items():
+                for piece in (f"<<<{name}\n", *attack, "\n>>>\n"):
+                    streams.answer(piece)
         else:
             answer(streams, options)
         streams.finish()
@@ -57,9 +62,7 @@ def answer(streams: Streams, options: dict[str, str]) -> None:
     if decoded.notice:
         streams.say(decoded.notice)
     if "progress" in options:
-        import time
-
-        for done in range(0, 501, 100):
+        for done in range(0, 400, 100):
             streams.progress.update("reading", done, 1000)
             time.sleep(0.12)
     size = int(options.get("pieces", 0)) or max(1, len(decoded.text))

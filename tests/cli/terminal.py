@@ -8,6 +8,7 @@ import pty
 import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import pyte
 
@@ -61,7 +62,7 @@ def look(data: bytes) -> State:
 
 
 def run_on_terminal(
-    command: Sequence[str], *, stdin: bytes | None = b"", env: dict[str, str], stdout: int | None = None
+    command: Sequence[str], *, env: dict[str, str], cwd: Path, stdin: bytes | None = b"", stdout: int | None = None
 ) -> tuple[bytes, int]:
     """What a program writes to a terminal (standard output, unless given, and standard error), and its exit code.
 
@@ -74,6 +75,7 @@ def run_on_terminal(
         stdout=theirs if stdout is None else stdout,
         stderr=theirs,
         env=env,
+        cwd=cwd,
     )
     os.close(theirs)
     if process.stdin is not None:

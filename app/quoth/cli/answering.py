@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -41,11 +41,18 @@ class Answering:
         self._format = format_
         self._writer: Writer | None = None
 
-    def reply(self, messages: Sequence[Message], *, stop: Sequence[str] = (), **sampling: Any) -> None:
-        """Answer the last message."""
+    def reply(
+        self,
+        messages: Sequence[Message],
+        *,
+        stop: Sequence[str] = (),
+        cancelled: Callable[[], bool] = lambda: False,
+        **sampling: Any,
+    ) -> str:
+        """Answer the last message; returns what was said."""
         settings = self._environment.settings
         chosen = self._sampling(**sampling)
-        self._write(
+        return self._write(
             reply(
                 self._client,
                 with_system(settings["system"], messages),
@@ -54,6 +61,7 @@ class Answering:
                 stop=stop,
                 think=settings["think"],
                 keep=not settings["private"],
+                cancelled=cancelled,
             ),
             chosen,
         )
@@ -100,11 +108,12 @@ class Answering:
     def _loading(self, done: float) -> None:
         self._environment.streams.progress.update("loading", round(done * 100), 100, "percent")
 
-    def _write(self, events: Generator[Event, None, None], sampling: Sampling, before: str = "") -> None:
+    def _write(self, events: Generator[Event, None, None], sampling: Sampling, before: str = "") -> str:
         about = {"version": __version__, "model": self._model.name, "seed": sampling.seed}
         writer = self._writer = Writer(self._environment.streams, self._format, about, before)
         writer.write(events)
         writer.end()
+        return "".join(answer.text for answer in writer.answers.values())
 
     def interrupted(self, error: BaseException) -> None:
         """End what was said so far with a newline, before the reason goes to standard error."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from quoth.engine import LoadOptions
     from quoth.engine.client import Client
     from quoth.models import Model
+    from quoth.models.pull import Free
     from quoth.models.store import Store
 
 
@@ -100,6 +101,15 @@ class Environment:
             yield client
         finally:
             client.close()
+
+    def free_memory(self) -> Free:
+        """Free main and GPU memory, as the engine's build sees them."""
+        from quoth.engine import host
+        from quoth.models.pull import Free
+
+        with self.bare_engine() as engine:
+            devices = engine.describe()["devices"]
+        return Free(host.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
 
     def _client(self, path: Path | None, options: LoadOptions | None) -> Client:
         from quoth.engine import LoadOptions

@@ -77,9 +77,12 @@ class Header:
         return strings
 
     def _bytes(self, array: Array) -> bytes:
-        with self.path.open("rb") as file:
-            file.seek(array.offset)
-            data = file.read(array.size)
+        try:
+            with self.path.open("rb") as file:
+                file.seek(array.offset)
+                data = file.read(array.size)
+        except OSError:
+            raise _changed(self.path) from None
         if len(data) != array.size:
             raise _changed(self.path)
         return data

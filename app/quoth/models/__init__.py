@@ -82,7 +82,7 @@ def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, i
 def resolve(name: str, *, store: Store, environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Model:
     """The model that a name or a path means. Raises ModelError with the nearest names and what to do."""
     if _is_path(name):
-        return _from_path(Path(name).expanduser())
+        return _from_path(Path(os.path.expanduser(name)))
     installed = store.get(name)
     if installed is not None:
         return installed

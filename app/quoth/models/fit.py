@@ -71,14 +71,14 @@ def judge(need: Need, *, free_main: int, free_gpu: int = 0, n_layers: int = 0) -
 
 def largest_context(header: Header, free: int, *, batch: int = 512) -> int:
     """The most tokens of context that fit `free` bytes, at most what it was trained for; 0 if not even 256 do."""
-    fitting, too_many = 0, max(1, header.n_ctx_train // _STEP) + 1  # in steps
+    fitting, too_many = 0, -(-max(1, header.n_ctx_train) // _STEP) + 1  # in steps
     while too_many - fitting > 1:
         middle = (fitting + too_many) // 2
         if estimate(header, middle * _STEP, batch=batch).total <= free:
             fitting = middle
         else:
             too_many = middle
-    return fitting * _STEP
+    return min(fitting * _STEP, header.n_ctx_train)
 
 
 def _kv_heads(header: Header) -> tuple[int, ...]:

@@ -13,7 +13,8 @@ import sys
 import tempfile
 import time
 import zipfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
@@ -118,7 +119,7 @@ class _Pip:
         ends, most = time.monotonic() + seconds, 0
         try:
             while process.poll() is None:
-                most = max(most, _bytes_in(self.folder))
+                most = max(most, sum(sizes_in(self.folder)))
                 progress(most)
                 if time.monotonic() > ends:
                     raise NetworkError(f"pip did not bring {requirement} in {seconds:.0f} seconds", "", self.by_hand)
@@ -149,15 +150,12 @@ class _Pip:
         return "".join(c if c.isprintable() else "?" for c in last)[:300]
 
 
-def _bytes_in(folder: Path) -> int:
-    total = 0
+def sizes_in(folder: Path) -> Iterator[int]:
+    """The bytes of each file below a folder; what goes away meanwhile is left out."""
     for root, _, names in os.walk(folder):
         for name in names:
-            try:
-                total += os.stat(os.path.join(root, name)).st_size
-            except FileNotFoundError:  # pip moved it meanwhile
-                continue
-    return total
+            with suppress(FileNotFoundError):
+                yield os.stat(os.path.join(root, name)).st_size
 
 
 def _unpack(folder: Path, member: str, part: Path, size: int, requirement: str) -> None:

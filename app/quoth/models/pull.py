@@ -1,12 +1,13 @@
-"""Pull a model: find its source, fetch it, check it, try it once, install it. Prints nothing; reports through `progress`."""
+"""Pull a model: find its source, fetch it, check it, try it once, install it. Prints nothing, reports `Progress`."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from quoth.errors import ModelError, UsageError
 from quoth.models import Model, catalogue, describe, disk, hub, index, network
@@ -18,6 +19,9 @@ from quoth.models.part import in_words, require_space
 from quoth.models.quantization import quantization_of
 from quoth.models.store import Store, name_from
 from quoth.models.transfer import Patience
+
+if TYPE_CHECKING:
+    from quoth.gguf import Header
 
 Stage = Literal["looking", "downloading", "verifying", "quantizing", "trying", "installing"]
 # What is shipped in a wheel reads at half the speed of this, which is as good (perplexity 11.44 and 11.45).
@@ -71,6 +75,7 @@ def pull(
     trial: Callable[[Path], None],
     free: Free | None = None,
     patience: Patience | None = None,
+    rows: Sequence[Row] = catalogue.ROWS,
 ) -> Model:
     """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
 
@@ -79,14 +84,15 @@ def pull(
     Raises ModelError for an unknown name or a file that is no model, UsageError for a name that is taken,
     NetworkError for what cannot be had, StorageError if the disk refuses.
     """
-    row = _row(spec)
+    row = next((row for row in rows if spec.lower() in (row.name.lower(), row.source.lower())), None)
     if row is None and not spec.startswith("hf:"):
-        raise _unknown(spec)
+        raise _unknown(spec, rows)
     if row is None:
         hub.parse(spec)
     if offline or (network.offline_by_environment() and not (row and row.source.startswith("index:"))):
         raise network.offline(spec)
     with disk.attempt(f"write to {store.folder}"):
+        disk.make_folder(store.folder)
         disk.make_folder(store.parts)
     job = _Pull(store, progress, quantize, trial, free, patience or Patience())
     job.say("looking")
@@ -95,16 +101,12 @@ def pull(
     return _pull_from_hub(row.source if row else spec, row, job)
 
 
-def _row(spec: str) -> Row | None:
-    return catalogue.find(spec) or next((row for row in catalogue.ROWS if row.source.lower() == spec.lower()), None)
-
-
-def _unknown(spec: str) -> ModelError:
+def _unknown(spec: str, rows: Sequence[Row]) -> ModelError:
     from difflib import get_close_matches
 
     from quoth.gguf import shown
 
-    names = [row.name for row in catalogue.ROWS]
+    names = [row.name for row in rows]
     near = get_close_matches(spec.lower(), names, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}, and hf:OWNER/REPO"
     return ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
@@ -136,12 +138,13 @@ def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> Model:
 
 
 def _find(repository: str, wanted: str, row: Row | None, endpoint: str, token: str | None) -> hub.HubFile:
-    if row is not None:
-        try:
-            return hub.find(repository, row.file, endpoint=endpoint, token=token)
-        except ModelError:  # renamed since; the quantization says as well which one is meant
-            return hub.find(repository, wanted, endpoint=endpoint, token=token)
-    return hub.find(repository, wanted, endpoint=endpoint, token=token)
+    try:
+        return hub.find(repository, row.file if row else wanted, endpoint=endpoint, token=token)
+    except ModelError:
+        if row is None:
+            raise
+        # Renamed since; the quantization says as well which one is meant.
+        return hub.find(repository, wanted, endpoint=endpoint, token=token)
 
 
 def _pull_from_index(row: Row, job: _Pull) -> Model:
@@ -180,16 +183,7 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
     try:
         header = read_header(path)
         check(header)
-        if job.free is not None:
-            fit = judge(
-                estimate(header, min(_USUAL_CONTEXT, header.n_ctx_train or _USUAL_CONTEXT)),
-                free_main=job.free.main,
-                free_gpu=job.free.gpu,
-                n_layers=header.n_layers,
-            )
-            job.say("trying", "" if fit.ok else f"{name} {fit.sentence}")
-        else:
-            job.say("trying")
+        job.say("trying", _shortage(header, name, job.free))
         job.trial(path)
     except ModelError:
         path.unlink(missing_ok=True)
@@ -202,7 +196,16 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
     return model
 
 
-def _alone(name: str, size: int | None, job: _Pull):  # type: ignore[no-untyped-def]
+def _shortage(header: Header, name: str, free: Free | None) -> str:
+    """A sentence if the model does not fit the free memory with a usual context."""
+    if free is None:
+        return ""
+    need = estimate(header, min(_USUAL_CONTEXT, header.n_ctx_train or _USUAL_CONTEXT))
+    fit = judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers)
+    return "" if fit.ok else f"{name} {fit.sentence}"
+
+
+def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bool]:
     """Hold the lock of a name: a second pull of it waits, and then finds the model installed."""
     parts = job.store.parts
 
@@ -211,7 +214,7 @@ def _alone(name: str, size: int | None, job: _Pull):  # type: ignore[no-untyped-
 
     return held(
         parts / f"{name}.lock",
-        seen=lambda: sum(path.stat().st_size for path in parts.iterdir() if path.is_file()),
+        seen=lambda: sum(index.sizes_in(parts)),
         waiting=waiting,
         patience=max(60.0, 2 * job.patience.stall),
     )

@@ -1,0 +1,115 @@
+"""`quoth completions SHELL`: a completion script."""
+
+from __future__ import annotations
+
+import click
+
+from quoth.cli.environment import Environment
+from quoth.cli.options import HELP_NAMES
+
+HELP = """Print a completion script for SHELL: bash, zsh or fish.
+
+\b
+Examples:
+  quoth completions bash > ~/.local/share/bash-completion/completions/quoth
+  quoth completions zsh > "${fpath[1]}/_quoth"
+  quoth completions fish > ~/.config/fish/completions/quoth.fish
+"""
+
+_BASH = """\
+_quoth() {{
+    local word=${{COMP_WORDS[COMP_CWORD]}}
+    if [[ $COMP_CWORD -eq 1 ]]; then
+        COMPREPLY=($(compgen -W "{commands} {flags}" -- "$word"))
+    elif [[ $word == -* ]]; then
+        case ${{COMP_WORDS[1]}} in
+{cases}
+            *) COMPREPLY=($(compgen -W "{flags}" -- "$word")) ;;
+        esac
+    fi
+    [[ ${{#COMPREPLY[@]}} -gt 0 ]] || COMPREPLY=($(compgen -f -- "$word"))
+}}
+complete -o filenames -F _quoth quoth
+"""
+_BASH_CASE = '            {name}) COMPREPLY=($(compgen -W "{flags}" -- "$word")) ;;'
+
+_ZSH = """\
+#compdef quoth
+_quoth() {{
+    local -a commands
+    commands=({described})
+    if (( CURRENT == 2 )); then
+        _describe command commands
+        _files
+    fi
+    case $words[2] in
+{cases}
+        *) [[ $words[CURRENT] == -* ]] && compadd -- {flags} || _files ;;
+    esac
+}}
+_quoth "$@"
+"""
+_ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} || _files ;;"
+
+
+@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.pass_obj
+def command(environment: Environment, shell: str) -> int:
+    script = {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
+    environment.streams.answer(script)
+    environment.streams.finish()
+    return 0
+
+
+def _flags() -> dict[str, list[tuple[str, str]]]:
+    """Every command's flags with their help; the prompt's under its own name."""
+    from quoth.cli.main import COMMANDS, load_command
+    from quoth.cli.routing import PROMPT
+
+    flags = {}
+    for name in (PROMPT, *COMMANDS):
+        flags[name] = [
+            (flag, getattr(parameter, "help", None) or "")
+            for parameter in load_command(name).params
+            if isinstance(parameter, click.Option) and not parameter.hidden
+            for flag in (*parameter.opts, *parameter.secondary_opts)
+        ]
+    return flags
+
+
+def _bash() -> str:
+    from quoth.cli.main import COMMANDS
+    from quoth.cli.routing import PROMPT
+
+    flags = _flags()
+    cases = "\n".join(_BASH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
+    return _BASH.format(commands=" ".join(COMMANDS), flags=_words(flags[PROMPT]), cases=cases)
+
+
+def _zsh() -> str:
+    from quoth.cli.main import COMMANDS
+    from quoth.cli.routing import PROMPT
+
+    flags = _flags()
+    described = " ".join(f"'{name}:{what}'" for name, what in COMMANDS.items())
+    cases = "\n".join(_ZSH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
+    return _ZSH.format(described=described, flags=_words(flags[PROMPT]), cases=cases)
+
+
+def _fish() -> str:
+    from quoth.cli.main import COMMANDS
+    from quoth.cli.routing import PROMPT
+
+    lines = [f"complete -c quoth -n __fish_use_subcommand -a {name} -d '{what}'" for name, what in COMMANDS.items()]
+    for name, flags in _flags().items():
+        where = "__fish_use_subcommand" if name == PROMPT else f"__fish_seen_subcommand_from {name}"
+        for flag, help_ in flags:
+            kind = f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
+            text = help_.replace("\\", "\\\\").replace("'", "\\'")
+            lines.append(f"complete -c quoth -n '{where}' {kind} -d '{text}'")
+    return "\n".join(lines) + "\n"
+
+
+def _words(flags: list[tuple[str, str]]) -> str:
+    return " ".join(flag for flag, _ in flags)

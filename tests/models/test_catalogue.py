@@ -1,0 +1,53 @@
+"""The catalogue holds what is promised of it."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+from quoth.engine import Sampling
+from quoth.models import catalogue
+from quoth.models.store import check_name
+
+
+def test_names_are_store_names_and_stand_once() -> None:
+    names = [row.name for row in catalogue.ROWS]
+    assert len(set(names)) == len(names)
+    assert [check_name(name) for name in names] == names
+
+
+def test_every_source_can_be_pulled() -> None:
+    for row in catalogue.ROWS:
+        scheme, _, rest = row.source.partition(":")
+        if scheme == "hf":
+            assert row.repository.count("/") == 1
+            assert rest.endswith(("Q4_K_M", "Q8_0"))
+            assert row.file.lower().endswith(f"{rest.rpartition(':')[2]}.gguf".lower())
+        else:
+            assert scheme == "index"
+            assert "==" in rest
+            assert row.sha256, "the package index gives no hash of the file itself"
+
+
+def test_the_tiers_are_what_they_should_be() -> None:
+    recommended, small = catalogue.of("recommended"), catalogue.of("small")
+    assert catalogue.of("demonstration").name == "smollm2-135m"
+    assert recommended.size > small.size > catalogue.of("demonstration").size
+    for row in (recommended, small):
+        assert row.licence in ("Apache-2.0", "MIT")
+        assert "Chinese" in row.languages
+        assert "English" in row.languages
+        assert not row.thinks
+    assert set(catalogue.ORDER) == {row.class_ for row in catalogue.ROWS}
+
+
+def test_sampling_is_named_as_the_engine_names_it() -> None:
+    known = {field.name for field in fields(Sampling)}
+    for row in catalogue.ROWS:
+        assert set(row.sampling) <= known
+
+
+def test_a_name_is_found_whatever_its_capitals() -> None:
+    row = catalogue.find("QWEN3-4B")
+    assert row is not None
+    assert row.name == "qwen3-4b"
+    assert catalogue.find("qwen3-5b") is None
