@@ -109,7 +109,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_HEAD(self) -> None:
         self._note()
-        self._send(200, b"")
+        self._send(200, b"", {"Connection": "close"})
 
     def do_GET(self) -> None:
         seen, hub = self._note(), self.server.hub

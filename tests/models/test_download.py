@@ -15,11 +15,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.hub_server import Fault, HubServer
 
 from quoth.errors import NetworkError, StorageError
 from quoth.models.download import download
 from quoth.models.transfer import Patience, retry_after
+from tests.hub_server import Fault, HubServer
 
 DATA = random.Random(1).randbytes(3_000_000)
 SHA = hashlib.sha256(DATA).hexdigest()

@@ -6,14 +6,15 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
-from tests.hub_server import COMMIT, Fault, HubServer
 
 from quoth.errors import ModelError, NetworkError, QuothError, UsageError
 from quoth.models import hub as port
 from quoth.models import network
 from quoth.models.quantization import choose, is_safe, quantization_of
+from tests.hub_server import COMMIT, Fault, HubServer
 
 REPO = "owner/model-GGUF"
 
@@ -76,7 +77,7 @@ def test_a_host_without_an_address_is_named() -> None:
         port.find(REPO, endpoint="http://nowhere.invalid")
 
 
-def test_a_certificate_that_is_not_trusted_is_named(tmp_path: object) -> None:
+def test_a_certificate_that_is_not_trusted_is_named() -> None:
     import ssl
 
     untrusted = ssl.SSLCertVerificationError(1, "self-signed certificate")
@@ -162,15 +163,29 @@ except NetworkError as error:
 print(hub.reachable("http://hub.example", 2))
 """
     said = _in_a_new_process(code, HTTP_PROXY="gopher://x", http_proxy="gopher://x")
-    assert said.startswith("the proxy settings cannot be used (")
+    assert said.startswith("the proxy or certificate settings cannot be used (")
     assert said.endswith("\nFalse")
 
 
-def test_a_certificate_bundle_of_requests_is_used(tmp_path: object) -> None:
-    code = "import os; from quoth.models import network; network.session(); print(os.environ['SSL_CERT_FILE'])"
-    bundle = _in_a_new_process("import ssl; print(ssl.get_default_verify_paths().cafile or '')")
-    if bundle:
-        assert _in_a_new_process(code, REQUESTS_CA_BUNDLE=bundle, SSL_CERT_FILE="") in (bundle, "")
+@pytest.mark.parametrize(("own", "used"), [("", "bundle.pem"), ("own.pem", "own.pem")])
+def test_a_certificate_bundle_of_requests_is_used(tmp_path: Path, own: str, used: str) -> None:
+    bundle = tmp_path / "bundle.pem"
+    bundle.touch()
+    code = "import os; from quoth.models import network; network.hub_library(); print(os.environ['SSL_CERT_FILE'])"
+    assert _in_a_new_process(code, REQUESTS_CA_BUNDLE=str(bundle), SSL_CERT_FILE=own).endswith(used)
+
+
+def test_a_certificate_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
+    code = """
+from quoth.errors import NetworkError
+from quoth.models import hub
+try:
+    hub.find("owner/repo", endpoint="https://hub.example")
+except NetworkError as error:
+    print(error)
+"""
+    said = _in_a_new_process(code, SSL_CERT_FILE=str(tmp_path / "missing.pem"))
+    assert said.startswith("the proxy or certificate settings cannot be used (")
 
 
 @pytest.mark.parametrize(
@@ -226,7 +241,7 @@ def test_a_split_file_is_refused_with_another_one_named() -> None:
     assert choose("o/r", names) == "m-Q4_0.gguf"
     with pytest.raises(ModelError, match=r"Q8_0 of o/r is split.*`quoth pull hf:o/r:Q4_0`"):
         choose("o/r", names, "Q8_0")
-    with pytest.raises(ModelError, match="is split into several files.*another repository"):
+    with pytest.raises(ModelError, match=r"is split into several files.*another repository"):
         choose("o/r", names[:2])
 
 

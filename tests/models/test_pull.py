@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shutil
 import signal
 import socket
@@ -11,12 +12,11 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.gguf_files import CORRUPT, tiny_bytes
-from tests.hub_server import Fault, HubServer
 
 from quoth.errors import EngineError, ModelError, NetworkError, StorageError, UsageError
 from quoth.models import Model, catalogue
@@ -24,6 +24,8 @@ from quoth.models.catalogue import Row
 from quoth.models.pull import Free, Progress, pull
 from quoth.models.store import Store
 from quoth.models.transfer import Patience
+from tests.gguf_files import CORRUPT, tiny_bytes
+from tests.hub_server import Fault, HubServer
 
 TINY = tiny_bytes()
 LARGE = TINY + bytes(3_000_000)  # what follows the last tensor is not read
@@ -308,3 +310,23 @@ def test_a_closed_hub_is_a_sentence(store: Store, monkeypatch: pytest.MonkeyPatc
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
         with pytest.raises(NetworkError, match=r"the connection to 127\.0\.0\.1:\d+ failed"):
             run(f"hf:{REPO}", store)
+
+
+@pytest.mark.long
+def test_pulls_killed_at_any_moment_leave_no_wrong_file(hub: HubServer, store: Store) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    command = [sys.executable, "-c", RUN, f"hf:{REPO}:Q8_0", str(store.folder)]
+    hub.always = Fault(slow=0.005)
+    moments = random.Random(3)
+    for _ in range(12):
+        pair = [subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)]
+        pair.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment))
+        time.sleep(moments.uniform(0.3, 2.0))
+        pair[0].kill()
+        _, said = pair[1].communicate(timeout=60)
+        pair[0].communicate(timeout=60)
+        assert (pair[1].returncode, said) == (0, b"")
+        (model,) = store.list().models
+        assert model.path.read_bytes() == LARGE
+        assert unfinished(store) == []
+        store.remove(model.name)

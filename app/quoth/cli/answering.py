@@ -101,6 +101,8 @@ class Answering:
         """The loaded model; a file that was loaded once is trusted from then on."""
         info = self._client.ready(self._loading)
         self._environment.streams.progress.clear()
+        if info.on_gpu and info.on_gpu < info.layers:
+            self._environment.streams.say(info.runs_on)
         if not self._environment.store.is_trusted(self._model.path):
             self._environment.store.trust(self._model.path)
         return info

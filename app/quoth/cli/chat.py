@@ -30,7 +30,7 @@ Examples:
 @click.command(help=HELP, context_settings=HELP_NAMES)
 @setting_options()
 @click.pass_obj
-def command(environment: Environment, **flags: Any) -> int:
+def command(environment: Environment, /, **flags: Any) -> int:
     environment.use(flags)
     return talk(environment)
 

@@ -38,7 +38,7 @@ Examples:
     "gpu_layers", "max_input", "raw", "private", "offline", "quiet",
 )  # fmt: skip
 @click.pass_obj
-def command(environment: Environment, **values: Any) -> int:
+def command(environment: Environment, /, **values: Any) -> int:
     from quoth.cli.answering import answer, answer_format
     from quoth.cli.prompt import read_constraints, read_piped
 

@@ -55,7 +55,7 @@ _ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} |
 @click.command(help=HELP, context_settings=HELP_NAMES)
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
-def command(environment: Environment, shell: str) -> int:
+def command(environment: Environment, /, shell: str) -> int:
     script = {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
     environment.streams.answer(script)
     environment.streams.finish()

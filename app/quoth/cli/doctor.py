@@ -35,7 +35,7 @@ Row = tuple[str, str]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @setting_options("offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, as_json: bool, **flags: Any) -> int:
+def command(environment: Environment, /, as_json: bool, **flags: Any) -> int:
     environment.use(flags)
     with environment.bare_engine() as engine:
         native = engine.describe()

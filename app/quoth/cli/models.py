@@ -32,7 +32,7 @@ USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @setting_options("offline", "quiet")
 @click.pass_context
-def command(context: click.Context, as_json: bool, **flags: Any) -> int:
+def command(context: click.Context, /, as_json: bool, **flags: Any) -> int:
     environment: Environment = context.obj
     environment.use(flags)
     if context.invoked_subcommand is None:

@@ -12,6 +12,12 @@ from quoth.engine import Done, Event, Notice, Piece, Reading, Reason, Thought, T
 from quoth.text import FirstBlock
 
 
+ENDED_EARLY = {
+    "loop": "the answer was ended: it repeated itself; another --seed or a --repeat-penalty above 1 may help",
+    "context": "the answer was ended: the context is full; --ctx allows more if the model does",
+}
+
+
 @dataclass(slots=True)
 class Answer:
     """One finished answer."""
@@ -88,6 +94,8 @@ class Writer:
             self._streams.finish()
             if self._format.logprobs:
                 self._show_logprobs(answer)
+            if answer.reason in ENDED_EARLY:
+                self._streams.say(ENDED_EARLY[answer.reason])
 
     def _show_logprobs(self, answer: Answer) -> None:
         for token in answer.logprobs:

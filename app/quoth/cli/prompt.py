@@ -57,7 +57,7 @@ class Prompt(click.Command):
 @setting_options()
 @click.option("--version", is_flag=True, hidden=True)
 @click.pass_obj
-def command(environment: Environment, **values: Any) -> int:
+def command(environment: Environment, /, **values: Any) -> int:
     from quoth.cli.answering import answer, answer_format
 
     flags, rest = split_settings(values)
@@ -130,7 +130,7 @@ def _decoded(environment: Environment, data: bytes, name: str) -> str:
     return decoded.text
 
 
-def read_constraints(grammar: str | None, schema: str | None, think: bool) -> dict[str, str]:
+def read_constraints(grammar: str | None, schema: str | None, think: bool) -> dict[str, Any]:
     """Grammar or schema as Sampling takes them. Raises UsageError for files that are neither."""
     import json
 

@@ -25,7 +25,7 @@ Examples:
 @click.argument("name", required=False)
 @setting_options("offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, name: str | None, **flags: Any) -> int:
+def command(environment: Environment, /, name: str | None, **flags: Any) -> int:
     from quoth.cli.first_use import recommended_row
     from quoth.cli.pulling import pull_named
 

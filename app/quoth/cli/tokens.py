@@ -26,7 +26,7 @@ Examples:
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @setting_options("model", "max_input", "private", "offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, file: str | None, ids: bool, as_json: bool, **flags: Any) -> int:
+def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool, **flags: Any) -> int:
     from quoth.cli.choosing import choose_model
     from quoth.cli.prompt import read_documents, read_piped
 

@@ -30,6 +30,8 @@ class ModelInfo:
     quantization: str  # llama.cpp's own description, for example "Q8_0"
     runs_on: str  # "CPU, 4 threads" or "24 of 36 layers on the GPU"
     threads: int
+    layers: int  # with the output layer
+    on_gpu: int  # layers of them on the GPU
     thinks: bool  # the template has a switch for thinking
     sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
 

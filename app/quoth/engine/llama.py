@@ -66,6 +66,8 @@ class Llama:
             quantization=model.quantization,
             runs_on=f"{on_gpu} of {layers} layers on the GPU" if on_gpu else f"CPU, {threads} threads",
             threads=threads,
+            layers=layers,
+            on_gpu=on_gpu,
             sampling=_recommended(model),
             thinks=self._template is not None and ("enable_thinking" in self._template or "thinking" in self._template),
         )

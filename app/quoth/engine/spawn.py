@@ -26,5 +26,5 @@ def spawn() -> subprocess.Popen[bytes]:
         stderr=subprocess.DEVNULL,
         env=environment,
         bufsize=0,
-        **({} if sys.platform == "win32" else {"process_group": 0}),  # Ctrl-C is for the parent alone
+        process_group=None if sys.platform == "win32" else 0,  # Ctrl-C is for the parent alone
     )

@@ -162,7 +162,7 @@ ROWS: Final[tuple[Row, ...]] = (
         sampling=_sampling(0.6, 0.95),
         thinks=True,
     ),
-    # IBM's own GGUF; size in five public manifests. The card recommends no sampling.
+    # IBM's own GGUF; size in five public manifests; no sampling is set, its card was not seen.
     Row(
         name="granite4-micro",
         source="hf:ibm-granite/granite-4.0-micro-GGUF:Q4_K_M",
@@ -174,7 +174,8 @@ ROWS: Final[tuple[Row, ...]] = (
         class_="other",
         params="3B",
     ),
-    # Unsloth's GGUF of Microsoft's model; licence and size in two public manifests. The card recommends no sampling.
+    # Unsloth's GGUF of Microsoft's model; licence and size in two public manifests;
+    # no sampling is set, its card was not seen.
     Row(
         name="phi4-mini",
         source="hf:unsloth/Phi-4-mini-instruct-GGUF:Q4_K_M",

