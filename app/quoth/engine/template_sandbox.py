@@ -14,7 +14,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from functools import partial, wraps
+from functools import wraps
 from types import FrameType
 from typing import Any
 
@@ -75,37 +75,41 @@ class Bounds:
 
     def weigh(self, value: Any) -> Any:
         """Charge a value that was made."""
-        if isinstance(value, (str, bytes, list, tuple)):
+        if isinstance(value, (str, bytes)):
             self.expect(len(value))
-            self.budget -= sys.getsizeof(value)
-            if self.budget < 0:
-                raise Exceeded("it uses too much memory")
+        elif isinstance(value, (list, tuple, dict, set)):
+            self._walk(value)
+        else:
+            return value
+        self.budget -= sys.getsizeof(value)
+        if self.budget < 0:
+            raise Exceeded("it uses too much memory")
         return value
 
-    def writable(self, value: Any) -> Any:
-        """Refuse a list or mapping that would be too long as text, however often it holds itself."""
-        if isinstance(value, (list, tuple, dict, set, frozenset)):
-            stack, seen, size = [value], 0, 0
-            while stack:
-                item = stack.pop()
-                seen += 1
-                if isinstance(item, dict):
-                    stack.extend(item.keys())
-                    stack.extend(item.values())
-                elif isinstance(item, (list, tuple, set, frozenset)):
-                    stack.extend(item)
-                else:
-                    size += len(item) if isinstance(item, str) else 0
-                if seen + len(stack) > MOST_NODES:
-                    raise Exceeded(f"it writes out more than {MOST_NODES:,} values at once")
-            self.expect(size)
-        return value
+    def _walk(self, value: Any) -> None:
+        """Refuse a container that would be too long written out, compared or hashed, however often it holds itself."""
+        stack, nodes_seen, size = [value], 0, 0
+        while stack:
+            item = stack.pop()
+            if isinstance(item, str):
+                size += len(item) + 1
+                continue
+            nodes_seen += 1
+            if isinstance(item, dict):
+                stack.extend(item.keys())
+                stack.extend(item.values())
+            elif isinstance(item, (list, tuple, set)):
+                self.expect(len(item))
+                stack.extend(item)
+            if nodes_seen > MOST_NODES:
+                raise Exceeded(f"it makes a list of more than {MOST_NODES:,} values")
+        self.expect(size)
 
     def join(self, parts: Iterable[Any]) -> str:
         """The parts as one text."""
         texts, size = [], 0
         for part in parts:
-            text = part if isinstance(part, str) else str(self.writable(part))
+            text = part if isinstance(part, str) else str(part)
             size += len(text)
             self.expect(size)
             texts.append(text)
@@ -119,7 +123,6 @@ class Bounds:
     def joined(self, separator: Any, items: list[Any]) -> None:
         length = len(str(separator)) * len(items)
         self.expect(length + sum(len(item) for item in items if isinstance(item, str)))
-        self.writable(items)
 
     def operator(self, operator: str, left: Any, right: Any) -> None:
         """Refuse an operation whose result would be too large."""
@@ -128,7 +131,6 @@ class Bounds:
         elif operator == "%" and isinstance(left, (str, bytes)):
             if isinstance(left, bytes) or _WIDE_PERCENT.search(left):
                 raise Exceeded("it pads a text too far")
-            self.writable(right)
         elif operator == "*":
             for sized, times in ((left, right), (right, left)):
                 if hasattr(sized, "__len__") and isinstance(times, int):
@@ -140,7 +142,7 @@ class Bounds:
 
 
 class _Code(CodeGenerator):
-    """Generated code in which joins and slices are weighed too."""
+    """Generated code in which joins, slices and literals are weighed too."""
 
     def visit_Concat(self, node: nodes.Concat, frame: Any) -> None:
         self.write("environment.bounds.join((")
@@ -149,12 +151,27 @@ class _Code(CodeGenerator):
             self.write(", ")
         self.write("))")
 
+    def visit_List(self, node: nodes.List, frame: Any) -> None:
+        self._weighed(super().visit_List, node, frame)
+
+    def visit_Dict(self, node: nodes.Dict, frame: Any) -> None:
+        self._weighed(super().visit_Dict, node, frame)
+
+    def visit_Tuple(self, node: nodes.Tuple, frame: Any) -> None:
+        if node.ctx == "load":
+            self._weighed(super().visit_Tuple, node, frame)
+        else:
+            super().visit_Tuple(node, frame)
+
     def visit_Getitem(self, node: nodes.Getitem, frame: Any) -> None:
-        if not isinstance(node.arg, nodes.Slice):
+        if isinstance(node.arg, nodes.Slice):
+            self._weighed(super().visit_Getitem, node, frame)
+        else:
             super().visit_Getitem(node, frame)
-            return
+
+    def _weighed(self, visit: Callable[[Any, Any], None], node: nodes.Node, frame: Any) -> None:
         self.write("environment.bounds.weigh(")
-        super().visit_Getitem(node, frame)
+        visit(node, frame)
         self.write(")")
 
 
@@ -189,7 +206,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         del self.globals["lipsum"]
         for name in BLOATING_FILTERS:
             del self.filters[name]
-        self.filters |= {"tojson": partial(_tojson, self), "sum": _sum, "string": self._string, "round": _round}
+        self.filters |= {"tojson": _tojson, "sum": _sum, "round": _round}
         self.filters |= {"join": self._join, "replace": self._replace, "indent": self._indent}
         self.filters = {name: self._weighed(function) for name, function in self.filters.items()}
 
@@ -199,9 +216,6 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             return self.bounds.weigh(function(*arguments, **named))
 
         return weighed
-
-    def _string(self, value: Any) -> str:
-        return str(self.bounds.writable(value))
 
     def _join(self, value: Iterable[Any], d: str = "", attribute: str | int | None = None) -> str:
         items = [item if attribute is None else self.getitem(item, attribute) for item in value]
@@ -231,7 +245,6 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
         @wraps(wrapped)
         def bounded(*arguments: Any, **named: Any) -> str:
-            self.bounds.writable([*arguments, *named.values()])
             self.bounds.expect(len(value.__self__) * (1 + sum(len(a) for a in arguments if isinstance(a, str))))
             return wrapped(*arguments, **named)
 
@@ -254,10 +267,8 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 @pass_context
 def _finalize(context: Context, value: Any) -> Any:
-    """Look at what is written out. Taking the context also keeps jinja2 from folding constants at compile."""
-    environment = context.environment
-    assert isinstance(environment, BoundedEnvironment)
-    return environment.bounds.writable(value)
+    """Nothing to do; but taking the context keeps jinja2 from computing constants while it compiles."""
+    return value
 
 
 def _raise_exception(message: object) -> None:
@@ -265,7 +276,6 @@ def _raise_exception(message: object) -> None:
 
 
 def _tojson(
-    environment: BoundedEnvironment,
     value: Any,
     ensure_ascii: bool = False,
     indent: int | None = None,
@@ -273,9 +283,8 @@ def _tojson(
     sort_keys: bool = False,
 ) -> str:
     """JSON as the reference writes it: no escaping for HTML, letters of other scripts as they are."""
-    if isinstance(indent, int) and indent > 64:
-        raise Exceeded("it pads a text too far")
-    environment.bounds.writable(value)
+    if (isinstance(indent, int) and indent > 64) or sum(map(len, separators or ())) > 64:
+        raise SecurityError("JSON is spread too wide")
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 
 
