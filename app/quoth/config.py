@@ -25,7 +25,6 @@ class Setting:
     flags: tuple[str, ...] = ()
     low: float = -math.inf
     high: float = math.inf
-    group: str = "answer"
 
     def parse(self, text: str) -> Value:
         """A value from text. Raises ValueError with the range in words."""
@@ -62,32 +61,32 @@ class Setting:
             return "text"
         noun = "a whole number" if self.kind is int else "a number"
         if self.low > -math.inf and self.high < math.inf:
-            return f"{noun} from {self.low:g} to {self.high:g}"
-        return f"{noun}, {self.low:g} or more" if self.low > -math.inf else noun
+            return f"{noun} from {self.low:,} to {self.high:,}"
+        return f"{noun}, {self.low:,} or more" if self.low > -math.inf else noun
 
 
 MIB = 1024 * 1024
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("model", str, None, "Model to use: a name or a GGUF file.", ("-m", "--model"), group="model"),
+    Setting("model", str, None, "Model to use: a name or a GGUF file.", ("-m", "--model")),
     Setting("system", str, "", "What the model is told before everything else.", ("-s", "--system")),
-    Setting("max_tokens", int, None, "Most tokens to write; without it until the model ends.", ("-n", "--max-tokens"), 1),
-    Setting("temperature", float, None, "0 is greedy and repeatable; higher is more varied.", ("-t", "--temperature"), 0, 5),
+    Setting("max_tokens", int, None, "Most tokens to write; else until the model ends.", ("-n", "--max-tokens"), 1),
+    Setting("temperature", float, None, "0 is greedy and repeatable; more is varied.", ("-t", "--temperature"), 0, 5),
     Setting("top_k", int, None, "Choose among the K likeliest tokens; 0: all.", ("--top-k",), 0, 1_000_000),
     Setting("top_p", float, None, "Choose among the likeliest tokens that make up P.", ("--top-p",), 0, 1),
     Setting("min_p", float, None, "Leave out tokens below P times the likeliest.", ("--min-p",), 0, 1),
     Setting("repeat_penalty", float, None, "Above 1: discourage repetition.", ("--repeat-penalty",), 0.01, 10),
     Setting("seed", int, None, "Same seed, same answer; without it a new one each time.", ("--seed",), 0, 2**32 - 2),
     Setting("think", bool, False, "Let a reasoning model think first.", ("--think/--no-think",)),
-    Setting("ctx", int, None, "Most tokens in one context.", ("--ctx",), 8, 2**31 - 1, group="model"),
-    Setting("threads", int, None, "Processor threads; without it one for each physical core.", ("--threads",), 1, 512, "model"),
-    Setting("gpu_layers", int, -1, "Layers on the GPU; -1: as many as fit.", ("--gpu-layers",), -1, 10_000, group="model"),
-    Setting("template", str, None, "Chat template (Jinja) in place of the file's own.", ("--template",), group="model"),
-    Setting("max_input", int, 8 * MIB, "Most bytes to read from standard input.", ("--max-input",), 1, 2**40, "input"),
-    Setting("raw", bool, False, "Pass control codes in model text through.", ("--raw",), group="output"),
-    Setting("private", bool, False, "Write nothing about this run to the disk.", ("--private",), group="output"),
-    Setting("offline", bool, False, "Never use the network.", ("--offline",), group="model"),
-    Setting("quiet", bool, False, "No talk on standard error but errors.", ("--quiet",), group="output"),
+    Setting("ctx", int, None, "Most tokens in one context.", ("--ctx",), 8, 2**31 - 1),
+    Setting("threads", int, None, "Processor threads; else one for each physical core.", ("--threads",), 1, 512),
+    Setting("gpu_layers", int, -1, "Layers on the GPU; -1: as many as fit.", ("--gpu-layers",), -1, 10_000),
+    Setting("template", str, None, "Chat template (Jinja) in place of the file's own.", ("--template",)),
+    Setting("max_input", int, 8 * MIB, "Most bytes to read of a pipe or a file.", ("--max-input",), 1, 2**40),
+    Setting("raw", bool, False, "Pass control codes in model text through.", ("--raw",)),
+    Setting("private", bool, False, "Write nothing about this run to the disk.", ("--private",)),
+    Setting("offline", bool, False, "Never use the network.", ("--offline",)),
+    Setting("quiet", bool, False, "No talk on standard error but errors.", ("--quiet",)),
 )
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
@@ -147,15 +146,19 @@ def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
             try:
                 settings = settings.over({setting.name: setting.parse(text)}, variable)
             except ValueError as error:
-                raise UsageError(f"{variable}={text!r} {error}", "", f"Unset it or correct it: {setting.help}") from None
+                raise UsageError(
+                    f"{variable}={text!r} {error}", "", f"Unset it or correct it: {setting.help}"
+                ) from None
     return settings
 
 
 def _from_file(path: Path) -> dict[str, Value]:
     try:
         data = path.read_bytes()
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return {}
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read", error.strerror or str(error), "Correct it or remove it") from None
     import tomllib
 
     try:
@@ -205,5 +208,7 @@ def folders(environ: Mapping[str, str]) -> Folders:
     from platformdirs import PlatformDirs
 
     dirs = PlatformDirs("quoth", appauthor=False)
+    if not dirs.user_data_path.is_absolute():  # no HOME, and a user whom the password file does not know
+        nowhere = Path(os.devnull, "quoth")
+        return Folders(nowhere, nowhere, nowhere, nowhere)
     return Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_cache_path, dirs.user_state_path)
-

@@ -9,11 +9,10 @@ import random
 import sys
 import time
 
-from tests.cli.attacks import ATTACKS
-
 from quoth.cli.streams import MAX_INPUT, PipeClosed, Streams
 from quoth.errors import QuothError
 from quoth.text import Decoder, decode_input
+from tests.cli.attacks import ATTACKS
 
 
 def hostile_bytes(size: int) -> bytes:

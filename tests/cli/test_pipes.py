@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+
 from tests.cli.answering import hostile_bytes
 from tests.cli.programs import ANSWERING, ENVIRONMENT, ROOT
 
@@ -169,6 +170,9 @@ def test_a_gigabyte_file_is_refused_by_its_size(tmp_path: Path) -> None:
     out, err, code = shell(f"answering < '{file}'")
     assert (out, code) == (b"", 5)
     assert "standard input is 1,073,741,824 bytes long (at most 8,388,608 are read)" in err
+    file.write_bytes(b"12345678")
+    assert shell(f"answering --limit=8 < '{file}'")[0] == b"12345678\n"
+    assert shell(f"{{ dd bs=4 count=1 > /dev/null 2>&1; answering --limit=4; }} < '{file}'")[0] == b"5678\n"
     assert shell("answering --limit=4", b"1234") == (b"1234\n", "", 0)
     assert shell("answering --limit=4", b"12345")[2] == 5
 

@@ -134,14 +134,14 @@ def test_a_reader_that_has_gone_is_told_apart_from_a_full_disk() -> None:
         (errno.ENOSPC, StorageError, Exit.STORAGE),
         (errno.EIO, StorageError, Exit.STORAGE),
     ):
-        out = Full(reason)
-        stream = Streams(None, out, None, environment={})
+        out, err = Full(reason), io.BytesIO()
+        stream = Streams(None, out, err, environment={})
         with pytest.raises(kind) as caught:
-            stream.answer("text")
+            stream.answer("\x1b[1mtext")
         assert caught.value.exit_code == code  # type: ignore[attr-defined]  # both have one
         stream.answer("more")
         stream.finish()
-        assert out.asked == 1
+        assert (out.asked, err.getvalue()) == (1, b"")
 
 
 def test_closed_streams_are_known_and_survived() -> None:

@@ -8,11 +8,11 @@ import time
 from dataclasses import replace
 
 import pytest
+
+from quoth.text import clean
 from tests.cli.attacks import ATTACKS
 from tests.cli.programs import ANSWERING, ENVIRONMENT, ROOT
 from tests.cli.terminal import State, look, run_on_terminal
-
-from quoth.text import clean
 
 UNTOUCHED = look(b"")
 CONTROLS = re.compile(

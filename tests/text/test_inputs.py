@@ -61,7 +61,7 @@ def test_line_endings_become_newlines() -> None:
 
 
 @given(st.binary(max_size=64))
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 def test_any_bytes_become_text_for_a_tokenizer_or_are_refused(data: bytes) -> None:
     try:
         decoded = decode_input(data)

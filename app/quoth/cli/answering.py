@@ -118,16 +118,11 @@ class Answering:
         return "".join(answer.text for answer in writer.answers.values())
 
     def interrupted(self, error: BaseException) -> None:
-        """End what was said so far with a newline, before the reason goes to standard error."""
-        streams = self._environment.streams
-        streams.progress.clear()
-        if not (self._format.json or self._format.jsonl):
-            streams.finish()
-        elif isinstance(error, QuothError):
-            writer = self._writer or Writer(streams, self._format, {})
-            writer.fail(int(error.exit_code), str(error))
-        elif self._writer is not None:
-            self._writer.end()
+        """Write what was said so far, before the reason goes to standard error; an error leaves no JSON object."""
+        if self._writer is not None:
+            self._writer.interrupt()
+            if not isinstance(error, QuothError):
+                self._writer.end()
 
 
 @contextmanager

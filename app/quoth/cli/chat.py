@@ -14,7 +14,7 @@ from quoth.chat import Message
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.cli.output import Format
-from quoth.errors import InputError, UsageError
+from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
 HELP = """Talk with a model, line by line. Ctrl-C stops an answer, Ctrl-D leaves.
@@ -52,19 +52,20 @@ def talk(environment: Environment) -> int:
 
     streams = environment.streams
     if not streams.stdin_isatty:
-        raise UsageError("a chat needs a terminal", "standard input is none", 'One question: quoth "Why is the sky blue?"')
+        try_ = 'For one question: quoth "Why is the sky blue?"'
+        raise UsageError("a chat needs a terminal", "standard input is none", try_)
     messages: list[Message] = []
     with answer(environment, Format()) as answering:
-        while (line := streams.ask("> ")) is not None:
+        while (line := streams.read_line(">")) is not None:
             if not line.strip():
                 continue
             question = Message("user", well_formed(line.strip()))
             try:
                 with stoppable() as stopped:
                     said = answering.reply([*messages, question], cancelled=stopped.is_set)
-            except InputError as error:
+            except (InputError, EngineError) as error:
+                streams.finish()
                 streams.error(error)
                 continue
             messages += [question, Message("assistant", said)]
-        streams.finish()
     return 0

@@ -39,7 +39,8 @@ def first_model(environment: Environment) -> Model:
         return ask(environment, models)
     model = best(models, room=_room())
     if model is not None:
-        streams.say(f"using {model.name}, found in {model.origin.partition(':')[0]}; choose with -m or quoth models default")
+        place = model.origin.partition(":")[0]
+        streams.say(f'using {model.name}, found in {place}; choose another with -m or "quoth models default"')
         return model
     if environment.offline:
         raise ModelError(

@@ -25,8 +25,12 @@ Examples:
 
 @click.command(help=HELP, context_settings=HELP_NAMES)
 @click.argument("text", required=False)
-@click.option("--num-sequences", "sequences", type=click.IntRange(1, 1000), default=1, metavar="N", help="N continuations.")
-@click.option("--max-length", type=click.IntRange(1), metavar="N", help="Most tokens of prompt and continuation together.")
+@click.option(
+    "--num-sequences", "sequences", type=click.IntRange(1, 1000), default=1, metavar="N", help="N continuations."
+)
+@click.option(
+    "--max-length", type=click.IntRange(1), metavar="N", help="Most tokens of prompt and continuation together."
+)
 @click.option("--echo", is_flag=True, help="Print the prompt in front of the continuation.")
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object for each continuation.")
 @click.option("--jsonl", "as_jsonl", is_flag=True, help="Print events as JSON lines, as they come.")

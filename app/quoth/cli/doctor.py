@@ -45,7 +45,8 @@ def command(environment: Environment, /, as_json: bool, **flags: Any) -> int:
     if as_json:
         import json
 
-        streams.answer(json.dumps({"version": __version__, **dict(rows), "problems": problems}, ensure_ascii=False) + "\n")
+        found = {"version": __version__, **dict(rows), "problems": problems}
+        streams.answer(json.dumps(found, ensure_ascii=False) + "\n")
     else:
         width = max(len(name) for name, _ in rows)
         streams.answer("".join(f"{name:<{width}}  {value}\n" for name, value in rows))
@@ -76,7 +77,8 @@ def _machine(native: dict[str, Any]) -> Iterator[Row]:
 
 def _features(system: str) -> str:
     """Of "CPU : AVX2 = 1 | FMA = 1 | ..." the names."""
-    return " ".join(part.split("=")[0].split(":")[-1].strip() for part in system.split("|") if part.strip().endswith("= 1"))
+    present = [part for part in system.split("|") if part.strip().endswith("= 1")]
+    return " ".join(part.split("=")[0].split(":")[-1].strip() for part in present)
 
 
 def _folders(environment: Environment) -> Iterator[Row]:
@@ -102,8 +104,10 @@ def _model(environment: Environment) -> Iterator[Row]:
     except QuothError as error:
         yield "default model", str(error)
         return
-    described = f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)" if model else 'none: run "quoth pull"'
-    yield "default model", described
+    if model is None:
+        yield "default model", 'none: run "quoth pull"'
+    else:
+        yield "default model", f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)"
 
 
 def _problems(native: dict[str, Any]) -> Iterator[str]:
@@ -114,7 +118,7 @@ def _problems(native: dict[str, Any]) -> Iterator[str]:
 def nvidia_present() -> bool:
     """Whether the kernel has an NVIDIA driver loaded, or Windows its library."""
     if sys.platform == "win32":
-        return Path(os.environ.get("SystemRoot", r"C:\Windows"), "System32", "nvcuda.dll").exists()
+        return Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "nvcuda.dll").exists()
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
 
 

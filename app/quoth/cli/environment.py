@@ -55,7 +55,8 @@ class Environment:
 
     @property
     def offline(self) -> bool:
-        return bool(self.settings["offline"]) or self.environ.get("HF_HUB_OFFLINE", "0").lower() in ("1", "true", "yes", "on")
+        asked = self.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
+        return asked or bool(self.settings["offline"])
 
     @property
     def store(self) -> Store:
@@ -142,5 +143,3 @@ def existing(path: str) -> bool:
         return os.path.exists(path)
     except ValueError:
         return False
-
-

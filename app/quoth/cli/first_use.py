@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from quoth.cli.environment import Environment
 from quoth.cli.pulling import pull_named
 from quoth.engine import host
-from quoth.errors import NetworkError
+from quoth.errors import ModelError, NetworkError, StorageError
 from quoth.models import Model, catalogue
 
 GIB = 1024**3
@@ -40,9 +40,13 @@ def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
             rows.append(catalogue.of("small"))
         lines += [Choice(f"{row.name}: {_download(row)}", row=row) for row in rows]
     best_first = sorted(found, key=lambda model: (model.kind != "chat", -model.size))[:5]
-    lines += [Choice(f"{m.name}, {m.size / GIB:.1f} GiB, already on this machine ({m.origin.partition(':')[0]})", model=m) for m in best_first]
+    lines += [Choice(_described(model), model=model) for model in best_first]
     row = catalogue.of("demonstration")
     return [*lines, Choice(f"{row.name}: {_download(row)}; {DEMONSTRATION}", row=row)]
+
+
+def _described(model: Model) -> str:
+    return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
 
 
 def _download(row: catalogue.Row) -> str:
@@ -61,20 +65,32 @@ def ask(environment: Environment, found: Sequence[Model]) -> Model:
     streams.say("no model yet. Which one?" if reachable else "no model yet, and the hub is out of reach. Which one?")
     for number, choice in enumerate(lines, 1):
         streams.say(f"  {number}  {choice.label}")
-    answer = streams.ask(f"1-{len(lines)}, Enter for 1: ").strip()
-    chosen = lines[int(answer) - 1] if answer.isdecimal() and 1 <= int(answer) <= len(lines) else lines[0]
+    chosen = lines[_number(environment, len(lines)) - 1]
     if chosen.model is not None:
         return _remember(environment, chosen.model)
     assert chosen.row is not None
     return pull_named(environment, chosen.row.name)
 
 
+def _number(environment: Environment, most: int) -> int:
+    """What was typed, from 1 to `most`; Enter is 1. Raises ModelError at the end of the input."""
+    while (line := environment.streams.read_line(f"1-{most}, Enter for 1:")) is not None:
+        answer = line.strip() or "1"
+        if answer.isdecimal() and 1 <= int(answer) <= most:
+            return int(answer)
+    raise ModelError("no model was chosen", "", 'Run "quoth pull", or pass -m FILE.gguf')
+
+
 def _remember(environment: Environment, model: Model) -> Model:
     """Register a found model in place, so that the question is asked once."""
     from quoth.models.store import name_from
 
-    added = environment.store.add(model.path, name_from(model.name), origin=model.origin)
-    environment.store.set_default(added.name)
+    try:
+        added = environment.store.add(model.path, name_from(model.name), origin=model.origin)
+        environment.store.set_default(added.name)
+    except StorageError as error:
+        environment.streams.say(str(error))
+        return model
     return added
 
 

@@ -8,15 +8,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from itertools import takewhile
 from types import FrameType
 
 import click
 
 from quoth import __version__
 from quoth.cli.environment import Environment, existing
-from quoth.cli.routing import PROMPT, as_prompt, route
+from quoth.cli.routing import PROMPT, as_prompt, is_sentence, route
 from quoth.cli.streams import PipeClosed, Streams
-from quoth.errors import Ended, Exit, QuothError, UsageError
+from quoth.errors import Ended, Exit, InputError, ModelError, QuothError, UsageError
 
 # The module of a command is quoth.cli.NAME and has a click command called `command`.
 COMMANDS = {
@@ -28,6 +30,9 @@ COMMANDS = {
     "doctor": "what this installation is and can do",
     "completions": "a completion script for bash, zsh or fish",
 }
+
+# Their operands are names or files: where plain words name nothing, a prompt was meant.
+NAMING = frozenset({"tokens", "pull", "models"})
 
 EXIT_CODES = """\b
 Exit codes:
@@ -50,29 +55,47 @@ def run(arguments: Sequence[str], process: subprocess.Popen[bytes] | None = None
     except QuothError as error:
         if debug:
             raise
-        streams.error(error)
-        return int(error.exit_code)
+        return _fail(error, arguments, streams)
     except PipeClosed:
         return int(Exit.PIPE_CLOSED)
     except KeyboardInterrupt:
-        streams.progress.clear()
-        return int(Exit.INTERRUPTED)
+        return _leave(int(Exit.INTERRUPTED), arguments, streams)
     except Ended as ended:
-        streams.progress.clear()
-        return int(ended.exit_code)
+        return _leave(ended.exit_code, arguments, streams)
     except Exception as error:
         if debug:
             raise
-        streams.error(
-            QuothError(
-                f"{type(error).__name__}: {error}",
-                "this is a bug",
-                "Run it again with --debug and report what it prints",
-            )
-        )
-        return int(Exit.FAILED)
+        try_ = "Run it again with --debug and report what it prints"
+        return _fail(QuothError(f"{type(error).__name__}: {error}", "this is a bug", try_), arguments, streams)
     finally:
         environment.close()
+
+
+def _fail(error: QuothError, arguments: Sequence[str], streams: Streams) -> int:
+    """The one line of an error."""
+    code = int(error.exit_code)
+    with suppress(QuothError, PipeClosed):  # what is told is the first thing that went wrong
+        _last_event(code, str(error), arguments, streams)
+    streams.error(error)
+    return code
+
+
+def _leave(code: int, arguments: Sequence[str], streams: Streams) -> int:
+    """A signal is no error: what was said stands, and nothing is added but the end of --jsonl."""
+    with suppress(QuothError, PipeClosed):
+        streams.interrupt()
+        _last_event(code, "interrupted", arguments, streams)
+    return code
+
+
+def _last_event(code: int, message: str, arguments: Sequence[str], streams: Streams) -> None:
+    """With --jsonl every failure is an event too, the last one."""
+    if "--jsonl" not in [*takewhile(lambda word: word != "--", arguments)]:
+        return
+    import json
+
+    streams.answer(json.dumps({"event": "error", "code": code, "message": message}, ensure_ascii=False) + "\n")
+    streams.finish()
 
 
 def _run(arguments: list[str], environment: Environment) -> int:
@@ -90,6 +113,10 @@ def _run(arguments: list[str], environment: Environment) -> int:
         return int(Exit.USAGE)
     except click.ClickException as error:
         raise _usage_error(error, name, arguments) from None
+    except (ModelError, InputError) as error:
+        if name in NAMING and is_sentence(arguments):
+            error.try_ = _sentences(error.try_, _as_prompt_hint(arguments))
+        raise
     except click.Abort:
         raise KeyboardInterrupt from None
     except BrokenPipeError:  # click writes its help itself
@@ -115,9 +142,17 @@ def _usage_error(error: click.ClickException, name: str, arguments: Sequence[str
     what = what[:1].lower() + what[1:]
     if name == PROMPT:
         return UsageError(what, "", 'See "quoth --help"; a prompt that begins with "-" goes after "--"')
-    return UsageError(
-        f"quoth {name}: {what}", f'see "quoth {name} --help"', f"To send it as a prompt: {as_prompt(arguments)}"
-    )
+    return UsageError(f"quoth {name}: {what}", f'see "quoth {name} --help"', _as_prompt_hint(arguments))
+
+
+def _as_prompt_hint(arguments: Sequence[str]) -> str:
+    return f"To send it as a prompt: {as_prompt(arguments)}"
+
+
+def _sentences(first: str, second: str) -> str:
+    if not first:
+        return second
+    return f"{first} {second}" if first.endswith((".", "?", "!")) else f"{first}. {second}"
 
 
 def _leave_on_signals() -> None:

@@ -156,7 +156,8 @@ def show(environment: Environment, name: str) -> None:
     width = max(len(key) for key, _ in rows)
     environment.streams.answer("".join(f"{key:<{width}}  {value}\n" for key, value in rows))
     template = header.text("tokenizer.chat_template")
-    environment.streams.answer(_escaped_template(template) if template else "chat template: none; this is a base model\n")
+    none = "chat template: none; this is a base model\n"
+    environment.streams.answer(_escaped_template(template) if template else none)
     environment.streams.finish()
 
 

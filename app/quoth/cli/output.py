@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Generator
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from quoth.cli.streams import Streams
 from quoth.engine import Done, Event, Notice, Piece, Reading, Reason, Thought, TokenLogprob, Usage
 from quoth.text import FirstBlock
-
 
 ENDED_EARLY = {
     "loop": "the answer was ended: it repeated itself; another --seed or a --repeat-penalty above 1 may help",
@@ -50,8 +49,8 @@ class Writer:
         self._block = FirstBlock() if format_.block else None
         self.answers: dict[int, Answer] = {}
 
-    def write(self, events: Iterable[Event]) -> None:
-        """Write events as they come."""
+    def write(self, events: Generator[Event, None, None]) -> None:
+        """Write events as they come, until nothing more of them would be shown."""
         for event in events:
             answer = self.answers.get(event.request) or self._begin(event.request)
             if self._format.jsonl:
@@ -65,6 +64,10 @@ class Writer:
                     answer.text += text
                     answer.logprobs.extend(logprobs)
                     self._show(text)
+                    if self._block and self._block.done:
+                        events.close()
+                        self._end(answer)
+                        return
                 case Done(_, reason, usage):
                     answer.reason, answer.usage = reason, usage
                     self._end(answer)
@@ -88,14 +91,24 @@ class Writer:
     def _end(self, answer: Answer) -> None:
         self._streams.progress.clear()
         if self._as_text:
-            if self._block:
-                self._streams.answer(self._block.flush())
-                self._block = FirstBlock()
-            self._streams.finish()
+            self._flush()
             if self._format.logprobs:
                 self._show_logprobs(answer)
             if answer.reason in ENDED_EARLY:
                 self._streams.say(ENDED_EARLY[answer.reason])
+
+    def _flush(self) -> None:
+        if self._block:
+            self._streams.answer(self._block.flush())
+            if not self._block.found:
+                self._streams.say("the answer has no fenced block; without -x all of it is printed")
+            self._block = FirstBlock()
+        self._streams.finish()
+
+    def interrupt(self) -> None:
+        """Show what is still held back."""
+        if self._as_text:
+            self._flush()
 
     def _show_logprobs(self, answer: Answer) -> None:
         for token in answer.logprobs:
@@ -123,11 +136,6 @@ class Writer:
         if self._format.logprobs:
             fields["logprobs"] = [token_fields(token) for token in answer.logprobs]
         return {**fields, "usage": usage_fields(answer.usage)}
-
-    def fail(self, code: int, message: str) -> None:
-        """The last line of --jsonl when something went wrong; the JSON object and plain text say nothing."""
-        if self._format.jsonl:
-            self._json({"event": "error", "code": code, "message": message})
 
 
 def usage_fields(usage: Usage) -> dict[str, Any]:

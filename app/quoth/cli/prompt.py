@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +70,7 @@ def command(environment: Environment, /, **values: Any) -> int:
     constraints = read_constraints(rest["grammar"], rest["schema"], settings["think"])
     environment.streams.require_stdout()
     with answer(environment, format_) as answering:
-        documents = read_documents(environment, files)
+        documents = [read_document(environment, name) for name in files]
         question = _question(environment, words, prompt, documents)
         message = user_message(question, documents)
         answering.reply([message], stop=rest["stop"], logprobs=rest["logprobs"] or 0, **constraints)
@@ -81,9 +80,7 @@ def command(environment: Environment, /, **values: Any) -> int:
 def _question(environment: Environment, words: list[str], prompt: str | None, documents: list[Document]) -> str:
     """The prompt in words; without any, the only document is the prompt itself."""
     said = well_formed(" ".join([*([prompt] if prompt is not None else []), *(w for w in words if w != "-")]))
-    piped = read_piped(environment)
-    if "-" in words and piped is None:
-        piped = read_typed(environment)
+    piped = read_piped(environment, typed="-" in words)
     if piped is not None and piped.strip():
         if not said.strip() and not documents:
             return piped
@@ -97,30 +94,37 @@ def _question(environment: Environment, words: list[str], prompt: str | None, do
     raise UsageError("there is no prompt", "standard input is empty", 'Say something: quoth "Why is the sky blue?"')
 
 
-def read_piped(environment: Environment) -> str | None:
-    """The text on standard input, None if it is a terminal or closed."""
-    data = environment.streams.read_stdin(environment.settings["max_input"])
+def read_piped(environment: Environment, *, typed: bool = False) -> str | None:
+    """The text on standard input; of a terminal what is `typed` there, else None."""
+    streams = environment.streams
+    data = streams.read_stdin(environment.settings["max_input"])
+    if data is None and typed and streams.stdin_isatty:
+        streams.say("reading from the terminal; Ctrl-D on a line of its own ends it")
+        data = streams.read_terminal()
     return None if data is None else _decoded(environment, data, "standard input")
 
 
-def read_typed(environment: Environment) -> str:
-    """What is typed on the terminal until Ctrl-D."""
-    return _decoded(environment, environment.streams.read_terminal(), "standard input")
+def read_document(environment: Environment, name: str) -> Document:
+    """A file as a document; "-" is standard input."""
+    if name == "-":
+        return Document("stdin", read_piped(environment, typed=True) or "")
+    return Document(name, _decoded(environment, _bytes_of(name, environment.settings["max_input"]), name))
 
 
-def read_documents(environment: Environment, files: Sequence[str]) -> list[Document]:
-    """Files as documents, in order."""
-    return [Document(name, _decoded(environment, _bytes_of(name), name)) for name in files]
-
-
-def _bytes_of(name: str) -> bytes:
-    path = Path(name)
-    if path.is_dir():
-        raise InputError(f"{name} is a folder", "", "Name the files in it")
+def _bytes_of(name: str, limit: int) -> bytes:
     try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{name} cannot be read", error.strerror or str(error), "Check the name") from None
+        with open(name, "rb") as file:
+            data = file.read(limit + 1)
+    except IsADirectoryError:
+        raise InputError(f"{name} is a folder", "", "Name the files in it") from None
+    except (OSError, ValueError) as error:
+        why = getattr(error, "strerror", None) or str(error)
+        raise InputError(f"{name} cannot be read", why, "Check the name") from None
+    if len(data) > limit:
+        raise InputError(
+            f"{name} is longer than {limit:,} bytes", f"at most {limit:,} are read", "Raise it with --max-input BYTES"
+        )
+    return data
 
 
 def _decoded(environment: Environment, data: bytes, name: str) -> str:
@@ -143,9 +147,11 @@ def read_constraints(grammar: str | None, schema: str | None, think: bool) -> di
     if schema:
         text = _text_of(schema)
         try:
-            json.loads(text)
-        except ValueError as error:
+            value = json.loads(text)
+        except (ValueError, RecursionError) as error:
             raise UsageError(f"{schema} is no JSON", str(error), "A JSON schema is needed") from None
+        if not isinstance(value, dict):
+            raise UsageError(f"{schema} is no JSON schema", "it is no JSON object", "See https://json-schema.org")
         return {"schema": text}
     return {}
 

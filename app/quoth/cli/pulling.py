@@ -8,6 +8,8 @@ from quoth.cli.environment import Environment
 from quoth.models import Model
 from quoth.models.pull import Progress, pull
 
+MEGABYTE = 1_000_000
+
 
 def pull_named(environment: Environment, spec: str) -> Model:
     """Fetch, check, try and install a model. The first one becomes the default by being the only one."""
@@ -34,8 +36,8 @@ class Reporter:
 
     def __call__(self, progress: Progress) -> None:
         if progress.total:
-            megabytes = 1_000_000
-            self._streams.progress.update(progress.stage, progress.done // megabytes, max(1, progress.total // megabytes), "MB")
+            done, total = progress.done // MEGABYTE, max(1, progress.total // MEGABYTE)
+            self._streams.progress.update(progress.stage, done, total, "MB")
         key = (progress.stage, progress.detail)
         if progress.detail and key not in self._said:
             self._said.add(key)

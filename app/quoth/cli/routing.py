@@ -61,9 +61,24 @@ def distance(a: str, b: str) -> int:
     return row[-1]
 
 
+def is_sentence(arguments: Sequence[str]) -> bool:
+    """Whether the operands of a command look like words of a sentence and not like names of models or files."""
+    operands = [word for word in arguments[1:] if not word.startswith("-")]
+    return bool(operands) and all(_is_plain_word(word) for word in operands)
+
+
+def _is_plain_word(word: str) -> bool:
+    letters = word.strip("\"'()“”‘’").rstrip(".,:;!?…").replace("'", "").replace("’", "").replace("-", "")
+    return letters.isalpha()
+
+
 def as_prompt(words: Sequence[str]) -> str:
-    """The line that sends words as a prompt."""
-    return quoted(["quoth", "--", *(word for word in words if word != "--")])
+    """The line that sends words as a prompt; flags behind the words stay flags."""
+    words = [word for word in words if word != "--"]
+    first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
+    if first == len(words):
+        return quoted(["quoth", "--", *words])
+    return quoted(["quoth", "-p", " ".join(words[:first]), *words[first:]])
 
 
 def quoted(words: Sequence[str]) -> str:

@@ -146,6 +146,8 @@ class Streams:
         self._clear_progress()
         self._talk(sane(question, _LINE) + " ")
         line = self._stdin.readline().decode("utf-8", "replace")
+        if not line:
+            self._talk("\n")
         return line.rstrip("\r\n") if line else None
 
     def read_terminal(self) -> bytes:
@@ -179,6 +181,14 @@ class Streams:
         if count and not self._failed:
             codes = "1 control code was" if count == 1 else f"{count:,} control codes were"
             self.say(f"{codes} removed from the answer" + ("" if self.stdout_isatty else " (--raw keeps them)"))
+
+    def interrupt(self) -> None:
+        """End what was said so far, and the line on which the terminal has echoed Ctrl-C."""
+        self._clear_progress()
+        wrote = self._wrote
+        self.finish()
+        if not wrote and self.stdin_isatty and self.stderr_isatty:
+            self._talk("\n")
 
     def say(self, text: str) -> None:
         """One line of talk, unless --quiet."""

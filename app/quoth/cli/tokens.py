@@ -8,7 +8,7 @@ import click
 
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
-from quoth.errors import InputError, UsageError
+from quoth.errors import UsageError
 
 HELP = """Count the tokens of FILE, or of standard input, as the model reads plain text.
 
@@ -28,19 +28,14 @@ Examples:
 @click.pass_obj
 def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool, **flags: Any) -> int:
     from quoth.cli.choosing import choose_model
-    from quoth.cli.prompt import read_documents, read_piped
+    from quoth.cli.prompt import read_document, read_piped
 
     environment.use(flags)
     streams = environment.streams
     streams.require_stdout()
     model = choose_model(environment)
     with environment.engine(model) as engine:
-        try:
-            text = read_documents(environment, [file])[0].text if file not in (None, "-") else read_piped(environment)
-        except InputError as error:
-            from quoth.cli.routing import as_prompt
-
-            raise InputError(error.what, error.why, f"To send it as a prompt: {as_prompt(['tokens', file or ''])}") from None
+        text = read_piped(environment) if file is None else read_document(environment, file).text
         if text is None:
             raise UsageError("there is no text to count", "", "Name a file, or pipe a text: quoth tokens report.txt")
         tokens = engine.tokenize(text)

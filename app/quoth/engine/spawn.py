@@ -16,8 +16,7 @@ def spawn() -> subprocess.Popen[bytes]:
     The kernel ends the worker when the thread that called this ends (Linux), so call it from one that lives as long
     as the client.
     """
-    here = os.getcwd() if os.path.isdir(".") else ""
-    path = [entry for entry in sys.path if entry and entry != here]
+    path = [entry for entry in sys.path if entry and entry != _working_directory()]
     environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}  # ggml would start gdb on its own process
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", BOOT, str(os.getpid()), *path],
@@ -28,3 +27,10 @@ def spawn() -> subprocess.Popen[bytes]:
         bufsize=0,
         process_group=None if sys.platform == "win32" else 0,  # Ctrl-C is for the parent alone
     )
+
+
+def _working_directory() -> str:
+    try:
+        return os.getcwd()
+    except OSError:  # it was deleted
+        return ""

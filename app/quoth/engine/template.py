@@ -10,6 +10,7 @@ import importlib
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from datetime import date
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 MOST_SOURCE = 512 * 1024  # characters; the largest template of upstream's collection has 17 thousand
 LARGEST = 1024 * 1024  # characters that a render may make beyond four times its messages
 SECONDS = 5.0  # to compile, and again to render
+UNWATCHED = 32 * 1024  # characters that compile in a fraction of a second whatever they are: looking costs more
 TRY = "--template FILE gives another one, and `quoth complete` works without"
 
 Turn = Mapping[str, str]
@@ -71,8 +73,9 @@ class Template:
 
         environment = BoundedEnvironment()
         environment.globals["strftime_now"] = self._strftime
+        watch = deadline(self._seconds, lines=False) if len(self.source) > UNWATCHED else nullcontext()
         try:
-            with deadline(self._seconds, lines=False):
+            with watch:
                 return environment, environment.from_string(self.source)
         except Exceeded as error:
             raise _refused(str(error)) from None

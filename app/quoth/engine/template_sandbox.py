@@ -278,12 +278,13 @@ def _raise_exception(message: object) -> None:
 def _tojson(
     value: Any,
     ensure_ascii: bool = False,
-    indent: int | None = None,
+    indent: int | str | None = None,
     separators: tuple[str, str] | None = None,
     sort_keys: bool = False,
 ) -> str:
     """JSON as the reference writes it: no escaping for HTML, letters of other scripts as they are."""
-    if (isinstance(indent, int) and indent > 64) or sum(map(len, separators or ())) > 64:
+    width = indent if isinstance(indent, int) else len(indent or "")
+    if width > 64 or sum(map(len, separators or ())) > 64:
         raise SecurityError("JSON is spread too wide")
     return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
 

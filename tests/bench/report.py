@@ -1,0 +1,117 @@
+"""A benchmark's figures: ours and a peer's from alternating rounds, their ratio, the floor, and how they are shown."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+HEADINGS = ("", "quoth", "peer", "unit", "ratio", "floor", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """What a figure must reach: the ratio, or our own value where `absolute`, at most or at least `bound`."""
+
+    bound: float
+    least: bool = False
+    absolute: bool = False
+
+    def met(self, ours: float, ratio: float | None) -> bool:
+        value = ours if self.absolute or ratio is None else ratio
+        return value >= self.bound if self.least else value <= self.bound
+
+    def __str__(self) -> str:
+        return f"{'>=' if self.least else '<='} {self.bound:g}"
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One line of the table. Samples are in the order of the rounds; the ratio is the median of the rounds' own."""
+
+    name: str
+    unit: str
+    ours: Sequence[float]
+    peer: Sequence[float] = ()
+    peer_name: str = ""
+    floor: Floor | None = None
+
+    @property
+    def ratio(self) -> float | None:
+        ratios = [a / b for a, b in zip(self.ours, self.peer, strict=False) if b]
+        return statistics.median(ratios) if ratios else None
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.ours)
+
+    @property
+    def met(self) -> bool | None:
+        return self.floor.met(self.median, self.ratio) if self.floor else None
+
+    def row(self) -> tuple[str, ...]:
+        peer = f"{_short(statistics.median(self.peer))} {self.peer_name}" if self.peer else ""
+        verdict = {None: "", True: "met", False: "MISSED"}[self.met]
+        ratio = "" if self.ratio is None else f"{self.ratio:.3f}"
+        return self.name, _short(self.median), peer, self.unit, ratio, str(self.floor or ""), verdict
+
+    def to_json(self) -> dict[str, object]:
+        medians = {"median": self.median, "peer_median": statistics.median(self.peer) if self.peer else None}
+        floor = asdict(self.floor) if self.floor else None
+        return {
+            **{"name": self.name, "unit": self.unit, "ours": list(self.ours), "peer": list(self.peer)},
+            **{"peer_name": self.peer_name, **medians, "ratio": self.ratio, "floor": floor, "met": self.met},
+        }
+
+
+@dataclass(slots=True)
+class Report:
+    """The figures of one benchmark, with how busy the machine was."""
+
+    name: str
+    load_before: float = field(default_factory=lambda: load())
+    begun: float = field(default_factory=time.time)
+    figures: list[Figure] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    def print(self) -> None:
+        rows = [HEADINGS, *(figure.row() for figure in self.figures)]
+        widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
+        print(f"\n{self.name}: load {self.load_before:.2f} before, {load():.2f} after, {os.cpu_count()} processors")
+        for row in rows:
+            print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+        for note in self.notes:
+            print(f"  {note}")
+
+    def write(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        content = {
+            **{"name": self.name, "begun": self.begun, "load_before": self.load_before, "load_after": load()},
+            **{"processors": os.cpu_count(), "figures": [f.to_json() for f in self.figures], "notes": self.notes},
+        }
+        path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+
+
+def load() -> float:
+    """Load average of the last minute; 0 where the platform has none."""
+    return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
+
+
+def alternate(peers: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Run every peer once a round, in turn; each round begins with another one."""
+    results: dict[str, list[T]] = {name: [] for name in peers}
+    names = list(peers)
+    for number in range(rounds):
+        for name in names[number % len(names) :] + names[: number % len(names)]:
+            results[name].append(peers[name]())
+    return results
+
+
+def _short(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"

@@ -1,0 +1,63 @@
+"""Reading and writing through the worker, against the bare loop over llama_decode and the high-level library."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from functools import partial
+from pathlib import Path
+
+from quoth.engine import host
+from quoth.engine.session import slice_tokens
+from tests.bench.peers import PEERS, Speed, Task
+from tests.bench.places import ROOT, large_model, small_model
+from tests.bench.report import Figure, Floor, Report, alternate
+
+# Model, its file, parameters, sentences to read, tokens to write.
+CASES: tuple[tuple[str, Callable[[], Path], int, int, int], ...] = (
+    ("135M", small_model, 134_515_008, 9, 96),
+    ("1.7B", large_model, 1_711_376_384, 3, 32),
+)
+
+
+def run(report: Report, rounds: int) -> None:
+    for name, file, n_params, reports, write in CASES:
+        threads = host.physical_cores()
+        task = Task(str(file()), threads, slice_tokens(n_params, threads, False), reports, write)
+        results = alternate({peer: partial(measure, peer, task) for peer in PEERS}, rounds)
+        ours = results["quoth"]
+        least = Floor(0.95, least=True)
+        for peer in ("bare", "library"):
+            theirs = results[peer]
+            rate = partial(Figure, unit="tokens/s", peer_name=peer)
+            floor = least if peer == "bare" else None
+            report.figures += [
+                rate(f"{name} reading", ours=[s.reading for s in ours], peer=[s.reading for s in theirs]),
+                rate(f"{name} writing", ours=[s.writing for s in ours], peer=[s.writing for s in theirs], floor=floor),
+                rate(
+                    f"{name} reading, seen by the caller",
+                    ours=[s.wall_reading for s in ours],
+                    peer=[s.wall_reading for s in theirs],
+                ),
+                rate(
+                    f"{name} writing, seen by the caller",
+                    ours=[s.wall_writing for s in ours],
+                    peer=[s.wall_writing for s in theirs],
+                    floor=floor,
+                ),
+            ]
+        first = ours[0]
+        report.notes.append(
+            f"{name}: {first.read_tokens} tokens read in slices of {task.slice} and {first.write_tokens} written by "
+            f"quoth, {results['library'][0].write_tokens} by the library; {threads} threads"
+        )
+
+
+def measure(peer: str, task: Task) -> Speed:
+    """One measurement in a process of its own."""
+    command = [sys.executable, "-m", "tests.bench.peers", peer, json.dumps(asdict(task))]
+    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
+    return Speed(**json.loads(done.stdout))
