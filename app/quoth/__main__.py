@@ -25,8 +25,9 @@ def _main(arguments: Sequence[str]) -> int:
 
         fill_closed()  # or the worker's pipes would get their numbers
     process = _spawn(arguments)
-    from quoth.cli.main import run
+    from quoth.cli.main import leave_on_signals, run
 
+    leave_on_signals()
     return run(arguments, process)
 
 

@@ -14,6 +14,7 @@ import re
 import struct
 import sys
 import types
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
@@ -120,6 +121,7 @@ class Abort:
 
 # gpt-oss's marks: llama.cpp makes user-defined tokens of them, whatever the file calls them (llama-vocab.cpp).
 _ALWAYS_USER_DEFINED = ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>", "<|end|>")
+_PART = 8192  # characters that a long text is tokenised at a time, where that changes nothing
 _HEADER_MIB = 64  # where a file's token types are looked for
 
 
@@ -183,12 +185,14 @@ class Vocabulary:
 
         llama.cpp makes control tokens of some that the file calls normal. Given no room, the call returns lengths.
         """
-        def length(tokens: Sequence[int], special: bool) -> int:
-            array = (ctypes.c_int32 * len(tokens))(*tokens)
-            return -int(L.llama_detokenize(self._vocab, array, len(tokens), None, 0, False, special))
 
-        everything = range(self.n_tokens)
-        return length(everything, True) - length(everything, False) == sum(length([token], True) for token in control)
+        def length(tokens: array[int], special: bool) -> int:
+            buffer = (ctypes.c_int32 * len(tokens)).from_buffer(tokens)
+            return -int(L.llama_detokenize(self._vocab, buffer, len(tokens), None, 0, False, special))
+
+        everything = array("i", range(self.n_tokens))
+        hidden = length(everything, True) - length(everything, False)
+        return hidden == sum(length(array("i", [token]), True) for token in control)
 
     @property
     def control(self) -> frozenset[int]:
@@ -245,16 +249,54 @@ class Vocabulary:
 
         Takes a valid `str` only: llama.cpp aborts the process on bytes that are no UTF-8.
         """
+        parts = self._cut(text) if len(text) > 8 * _PART else [text]
+        ids = self._tokenize(parts[0], special, bos)
+        for part in parts[1:]:
+            more = self._tokenize(part, special, False)
+            ids += more[1:] if self._adds_space else more
+        return ids
+
+    def _tokenize(self, text: str, special: bool, bos: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         size = len(data) + 8
         while True:
             buffer = (ctypes.c_int32 * size)()
             n = L.llama_tokenize(self._vocab, data, len(data), buffer, size, bos, special)
             if n >= 0:
-                return buffer[:n]
+                return buffer[: n - 1 if bos and self._add_eos else n]  # a text to be continued has no end
             if -n <= size:
                 raise NativeError(last_reason("the text could not be tokenised"))
             size = -n
+
+    def _cut(self, text: str) -> list[str]:
+        """A long text in parts that give the same tokens; each but the first begins with a newline.
+
+        llama.cpp copies all tokens so far for every character that a SentencePiece vocabulary spells in bytes: 1 MB of
+        newlines takes a minute. Where no token joins a newline to anything, it is a safe place to cut; not after the
+        end of a special token, which may swallow the space behind it.
+        """
+        if not self._newlines_stand_alone:
+            return [text]
+        specials_end = tuple({string[-1] for string in self.special_strings if string})
+        parts, start, end = [], 0, _PART
+        while (end := text.find("\n", end)) >= 0:
+            if not text[start:end].rstrip().endswith(specials_end):
+                parts.append(text[start:end])
+                start = end
+            end += _PART
+        return [*parts, text[start:]]
+
+    @cached_property
+    def _adds_space(self) -> bool:
+        """A text is read as if a space stood before it."""
+        return len(self._tokenize("\n", False, False)) > 1
+
+    @cached_property
+    def _newlines_stand_alone(self) -> bool:
+        """A SentencePiece vocabulary whose only token with a newline is that byte."""
+        if L.llama_vocab_type(self._vocab) != L.LLAMA_VOCAB_TYPE_SPM or len(self._tokenize("\n\n", False, False)) < 2:
+            return False
+        return sum(self.piece(token, special=True).count(b"\n") for token in range(self.n_tokens)) == 1
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
         """The bytes of a token; a control token has none unless `special`."""
@@ -520,7 +562,9 @@ class Device:
 def devices() -> list[Device]:
     """Every device of this build, by the calls of ggml-backend.h."""
     start_backends()
-    lib = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library("ggml", Path(L.__file__).parent / "lib")
+    lib = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library(
+        "ggml", Path(L.__file__).parent / "lib"
+    )
     base = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library(
         "ggml-base", Path(L.__file__).parent / "lib"
     )
@@ -531,7 +575,11 @@ def devices() -> list[Device]:
         getattr(base, name).restype = ctypes.c_char_p
         getattr(base, name).argtypes = [ctypes.c_void_p]
     base.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
-    base.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_size_t), ctypes.POINTER(ctypes.c_size_t)]
+    base.ggml_backend_dev_memory.argtypes = [
+        ctypes.c_void_p,
+        ctypes.POINTER(ctypes.c_size_t),
+        ctypes.POINTER(ctypes.c_size_t),
+    ]
     found = []
     for i in range(lib.ggml_backend_dev_count()):
         device = lib.ggml_backend_dev_get(i)

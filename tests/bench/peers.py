@@ -12,7 +12,10 @@ import sys
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from quoth.engine.client import Client
 
 STORY = (
     "Report {n}: the boat left the harbour before dawn, turned north behind the lighthouse, and came back with {m} "
@@ -73,9 +76,7 @@ def quoth(task: Task) -> Speed:
     client = Client(Path(task.model), LoadOptions(threads=task.threads))
     try:
         room = min(512, client.count([task.text])[0] + task.write)
-        pieces: list[Piece] = []
-        for event in client.generate([Request(Text("Before"), max_tokens=room)], stop=lambda: bool(pieces)):
-            pieces += [event] if isinstance(event, Piece) else []
+        _make_context(client, room)
         chosen = Sampling(temperature=TEMPERATURE, top_k=TOP_K, top_p=1.0, min_p=0.0, seed=SEED)
         start, first = time.perf_counter(), 0.0
         for event in client.generate([Request(Text(task.text), chosen, task.write)]):
@@ -93,6 +94,16 @@ def quoth(task: Task) -> Speed:
         first - start,
         done - first,
     )
+
+
+def _make_context(client: Client, room: int) -> None:
+    """Have a context of the size that a request with so much room needs."""
+    from quoth.engine import Piece, Request, Text
+
+    pieces = list[Piece]()
+    for event in client.generate([Request(Text("Before"), max_tokens=room)], stop=lambda: bool(pieces)):
+        if isinstance(event, Piece):
+            pieces.append(event)
 
 
 def bare(task: Task) -> Speed:

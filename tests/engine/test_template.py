@@ -7,9 +7,12 @@ import subprocess
 import sys
 import time
 from datetime import date
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import pytest
+from jinja2 import Template as PlainTemplate
 from jinja2 import nodes
 from jinja2.exceptions import TemplateError as JinjaError
 from jinja2.ext import Extension
@@ -23,6 +26,7 @@ from quoth.errors import Exit, ModelError
 from tests.upstream import templates
 
 TODAY = date(2026, 1, 2)
+ROOT = Path(__file__).resolve().parents[2]
 HELLO = [Message("user", "hello")]
 CONVERSATION = [
     Message("system", "Be short."),
@@ -53,7 +57,9 @@ WANT_TOOLS = {
     "NousResearch-Hermes-3-Llama-3.1-8B-tool_use",
 }
 NO_SYSTEM = {"google-gemma-2-2b-it"}  # raises "System role not supported"
-REFUSES = {"fireworks-ai-llama-3-firefunction-v2"}  # adds two variables, `functions` and `datetime`, that nobody defines
+REFUSES = {
+    "fireworks-ai-llama-3-firefunction-v2"
+}  # adds two variables, `functions` and `datetime`, that nobody defines
 
 
 class _Generation(Extension):
@@ -64,8 +70,8 @@ class _Generation(Extension):
         return parser.parse_statements(("name:endgeneration",), drop_needle=True)
 
 
-def plain_render(source: str, messages: list[Message], **variables: object) -> str:
-    """A chat template rendered plainly, with the settings of the reference implementation."""
+@cache
+def _plain_template(source: str) -> PlainTemplate:
     environment = ImmutableSandboxedEnvironment(
         trim_blocks=True, lstrip_blocks=True, extensions=[_Generation, "jinja2.ext.loopcontrols"]
     )
@@ -78,9 +84,14 @@ def plain_render(source: str, messages: list[Message], **variables: object) -> s
 
     environment.filters["tojson"] = tojson
     environment.globals |= {"raise_exception": raise_exception, "strftime_now": TODAY.strftime}
+    return environment.from_string(source)
+
+
+def plain_render(source: str, messages: list[Message], **variables: object) -> str:
+    """A chat template rendered plainly, with the settings of the reference implementation."""
     turns = [{"role": m.role, "content": m.text} for m in messages]
     given = {"messages": turns, "tools": None, "documents": None, "add_generation_prompt": True, **variables}
-    return environment.from_string(source).render(**given)
+    return _plain_template(source).render(**given)
 
 
 def ours(source: str | None, **options: Any) -> Template:
@@ -132,8 +143,10 @@ def test_a_conversation_can_be_continued_in_the_middle_of_the_last_answer(name: 
 
 
 def test_the_date_has_no_time_of_day() -> None:
-    assert ours("{{ strftime_now('%d %b %Y %H:%M:%S') }}{{ messages[0].content }}").render(HELLO).startswith(
-        TODAY.strftime("%d %b %Y 00:00:00")
+    assert (
+        ours("{{ strftime_now('%d %b %Y %H:%M:%S') }}{{ messages[0].content }}")
+        .render(HELLO)
+        .startswith(TODAY.strftime("%d %b %Y 00:00:00"))
     )
 
 
@@ -248,7 +261,7 @@ def test_a_hostile_template_is_stopped_in_time_and_memory_with_one_sentence(name
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss if resource else 0
     begin = time.monotonic()
     with pytest.raises(ModelError) as caught:
-        ours(HOSTILE[name], seconds=1.0).render(HELLO)
+        ours(HOSTILE[name], seconds=0.6).render(HELLO)
     assert time.monotonic() - begin < 5.0
     sentence = str(caught.value)
     assert sentence.isprintable()
@@ -312,5 +325,9 @@ def test_the_trace_function_of_a_debugger_is_put_back() -> None:
 
 
 def test_jinja2_is_imported_only_when_a_template_is_made() -> None:
-    code = "import sys, quoth.engine.prompt; assert 'jinja2' not in sys.modules; import quoth.engine.template as t; t.preload(); assert 'jinja2' in sys.modules"
-    subprocess.run([sys.executable, "-c", f"import sys; sys.path.insert(0, 'app'); {code}"], check=True, timeout=60)
+    lines = (
+        "import sys; sys.path.insert(0, 'app')",
+        "import quoth.engine.prompt; assert 'jinja2' not in sys.modules",
+        "import quoth.engine.template; quoth.engine.template.preload(); assert 'jinja2' in sys.modules",
+    )
+    subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=60, cwd=ROOT)

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
 from types import FrameType
@@ -44,12 +44,16 @@ Exit codes:
   5 input does not fit or is no text   143 terminated"""
 
 
-def run(arguments: Sequence[str], process: subprocess.Popen[bytes] | None = None) -> int:
+def run(
+    arguments: Sequence[str],
+    process: subprocess.Popen[bytes] | None = None,
+    streams: Streams | None = None,
+    environ: Mapping[str, str] = os.environ,
+) -> int:
     """Run a command line; `process` is a worker that was started before. Returns the exit code."""
-    streams = Streams.of_process()
-    environment = Environment(streams, os.environ, process)
+    streams = streams or Streams.of_process()
+    environment = Environment(streams, environ, process)
     debug = "--debug" in arguments
-    _leave_on_signals()
     try:
         return _run([a for a in arguments if a != "--debug"], environment)
     except QuothError as error:
@@ -155,7 +159,9 @@ def _sentences(first: str, second: str) -> str:
     return f"{first} {second}" if first.endswith((".", "?", "!")) else f"{first}. {second}"
 
 
-def _leave_on_signals() -> None:
+def leave_on_signals() -> None:
+    """Have SIGTERM and SIGHUP end the program in order, and a closed pipe be an error that can be caught."""
+
     def leave(number: int, frame: FrameType | None) -> None:
         raise Ended(number)
 

@@ -20,7 +20,7 @@ def pull_named(environment: Environment, spec: str) -> Model:
         progress=Reporter(environment),
         quantize=lambda source, target, quantization: _quantize(environment, source, target, quantization),
         trial=lambda path: try_model(environment, path),
-        free=environment.free_memory(),
+        free=None if environment.offline else environment.free_memory(),
     )
     environment.streams.progress.clear()
     environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import queue
-import signal
 import subprocess
 import threading
 import time
@@ -16,10 +15,12 @@ from typing import Any, cast
 
 from quoth.chat import Message
 from quoth.engine import Done, Event, LoadOptions, ModelInfo, Request, wire
+from quoth.engine.death import STOPPED, Death, last_line, size_of
 from quoth.engine.spawn import spawn
-from quoth.errors import BY_CODE, EngineError, ModelError, QuothError
+from quoth.errors import BY_CODE, EngineError, QuothError
 
 POLL_SECONDS = 0.05
+SLOWEST_DISK = 20e6  # bytes a second; a file can be read within one native call, which says nothing meanwhile
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,14 +31,6 @@ class Limits:
     stop: float = 2.0  # from a stop to its answer
     deaths: int = 2  # within `window`, then the model is not started again
     window: float = 300.0
-
-
-class _Death:
-    """What a call gets when the worker is gone."""
-
-    def __init__(self, returncode: int, log: str) -> None:
-        self.returncode = returncode
-        self.log = log
 
 
 class Client:
@@ -61,11 +54,15 @@ class Client:
         self._calls: dict[int, queue.SimpleQueue[Any]] = {}
         self._lock = threading.Lock()
         self._writing = threading.Lock()
+        self._starting = threading.Lock()
+        self._loading = threading.Lock()
         self._wanted = threading.Event()
         self._up = threading.Event()
+        self._down = threading.Event()
         self._closed = False
         self._process: subprocess.Popen[bytes] | None = process
-        self._log_start = 0
+        self._log_start = size_of(log)
+        self._ended_for = ""
         self._deaths: deque[float] = deque()
         self._load: int | None = None
         self._info: ModelInfo | None = None
@@ -84,7 +81,7 @@ class Client:
             if self._closed:
                 return
             if process is None:
-                self._log_start = self._log_size()
+                self._log_start = size_of(self._log)
                 try:
                     process = spawn()
                 except OSError as error:
@@ -92,7 +89,10 @@ class Client:
                     self._up.set()
                     continue
             self._process = process
+            self._down.clear()
             self._up.set()
+            if self._closed:
+                process.kill()
             self._read(process)
             self._bury(process)
             process = None
@@ -105,10 +105,11 @@ class Client:
         while True:
             try:
                 message = wire.read(cast(Any, stream))
-            except (wire.BrokenFrame, OSError, ValueError):
-                process.kill()
-                return
+            except (wire.BrokenFrame, OSError, ValueError) as error:
+                self._end_worker(f"what it sent is no message: {error}")
+                message = None
             if message is None:
+                stream.close()
                 return
             with self._lock:
                 answers = self._calls.get(message.get("call", 0))
@@ -121,13 +122,15 @@ class Client:
         except subprocess.TimeoutExpired:
             process.kill()
             returncode = process.wait()
-        death = _Death(returncode, self._log_tail())
+        line = last_line(self._log, self._log_start)
         with self._lock:
+            death = Death(returncode, line, self._ended_for)
             self._up.clear()
             self._process = None
             self._info = None
             self._load = None
-            if not self._closed:
+            self._ended_for = ""
+            if not self._closed and death.ended_for != STOPPED:
                 self._deaths.append(time.monotonic())
             calls, self._calls = self._calls, {}
         for stream in (process.stdin, process.stdout):
@@ -135,14 +138,19 @@ class Client:
                 stream.close()
         for answers in calls.values():
             answers.put(death)
+        self._down.set()
 
     # Starting
 
     def _start(self) -> None:
         """Have a worker that loads the model. Raises EngineError when it died too often."""
+        with self._starting:
+            if self._load is None:
+                self._refuse_after_deaths()
+                self._start_worker()
+
+    def _refuse_after_deaths(self) -> None:
         with self._lock:
-            if self._load is not None:
-                return
             while self._deaths and time.monotonic() - self._deaths[0] > self._limits.window:
                 self._deaths.popleft()
             if len(self._deaths) >= self._limits.deaths:
@@ -151,7 +159,10 @@ class Client:
                     "it is not started again with this model",
                     f"Choose another model, or look at {self._log}" if self._log else "Choose another model",
                 )
-        self._wanted.set()
+
+    def _start_worker(self) -> None:
+        if not self._up.is_set():  # it is, where a worker could not load what it was told to
+            self._wanted.set()
         self._up.wait()
         if self._spawn_error is not None:
             error, self._spawn_error = self._spawn_error, None
@@ -161,15 +172,17 @@ class Client:
             self._send({"do": "log", "path": str(self._log)})
         if self._path is None:
             self._load = 0
-            return
-        self._load = self._send({"do": "load", "path": str(self._path), "options": self._options})
+        else:
+            self._send({"do": "load", "path": str(self._path), "options": self._options})
 
     def _send(self, message: dict[str, Any]) -> int:
+        """Send a message; returns the number of the call. Without a worker there is none: `_answers` says so."""
         call = next(self._numbers)
         with self._lock:
             process = self._process
-            if message["do"] not in ("stop", "log"):
+            if process is not None and message["do"] not in ("stop", "log"):
                 self._calls[call] = queue.SimpleQueue()
+                self._load = call if message["do"] == "load" else self._load
         frame = wire.encode({**message, "call": call})
         try:
             if process is None or process.stdin is None:
@@ -178,7 +191,7 @@ class Client:
                 while frame:
                     frame = frame[process.stdin.write(frame) :]
         except (OSError, ValueError):
-            pass  # the worker is gone: whoever waits for the call hears it from the client thread
+            pass  # the worker is gone; whoever waits for the call hears it from the client thread
         return call
 
     # Calls
@@ -189,23 +202,45 @@ class Client:
 
     def ready(self, progress: Callable[[float], None] = lambda done: None) -> ModelInfo:
         """Wait until the model is loaded; `progress` gets 0.0 to 1.0. Raises what loading raised."""
-        self._start()
-        if self._info is None and self._load:
-            for message in self._answers(self._load, lambda: False, loading=True):
+        info = self._ready(progress)
+        if info is None:
+            raise EngineError("no model is loaded", "the engine was started without one")
+        return info
+
+    def _ready(
+        self, progress: Callable[[float], None] = lambda done: None, stop: Callable[[], bool] = lambda: False
+    ) -> ModelInfo | None:
+        """As `ready`; None when `stop` said so first, while loading goes on."""
+        with self._loading:  # several threads may wait for the one answer
+            self._start()
+            load = self._load
+            if self._info is None and load != 0:
+                self._info = self._loaded(load, progress, stop)
+            return self._info
+
+    def _loaded(
+        self, load: int | None, progress: Callable[[float], None], stop: Callable[[], bool]
+    ) -> ModelInfo | None:
+        patience = max(self._limits.hung, size_of(self._path) / SLOWEST_DISK)
+        try:
+            for message in self._answers(load, patience, loading=self._path):
+                if "value" in message:
+                    return cast(ModelInfo, message["value"])
+                if stop():
+                    return None
                 if "beat" in message:
                     progress(message["beat"])
-                elif "value" in message:
-                    self._info = message["value"]
-        if self._info is None:
-            raise EngineError("no model is loaded", "the engine was started without one")
-        return self._info
+        except QuothError:
+            self._load = None  # so that the next call tries again
+            raise
+        return None
 
     def _call(self, message: dict[str, Any]) -> Any:
         if self._path is not None:
             self.ready()
         else:
             self._start()
-        for answer in self._answers(self._send(message), lambda: False):
+        for answer in self._answers(self._send(message)):
             if "value" in answer:
                 return answer["value"]
         raise EngineError("the engine gave no answer", "a bug")
@@ -230,21 +265,30 @@ class Client:
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[Event, None, None]:
-        self.ready()
-        call = self._send({"do": "generate", "requests": tuple(requests)})
         open_requests = dict.fromkeys(range(len(requests)))
+        call, stopping = 0, 0.0
         try:
-            for message in self._answers(call, stop):
-                event = message.get("event")
-                if event is not None:
+            if self._ready(stop=stop) is not None:
+                call = self._send({"do": "generate", "requests": tuple(requests)})
+                for message in self._answers(call):
+                    event = message.get("event")
                     if isinstance(event, Done):
                         open_requests.pop(event.request, None)
-                    yield event
-            for number in [*open_requests]:  # stopped before their turn, or killed because they did not stop
+                    if event is not None:
+                        yield event
+                    if stopping == 0.0 and stop():
+                        self._send({"do": "stop", "of": call})
+                        stopping = POLL_SECONDS
+                    elif stopping and not message:
+                        stopping += POLL_SECONDS
+                    if stopping > self._limits.stop:
+                        self._end_worker(STOPPED)
+                        break
+            for number in [*open_requests]:  # stopped before their turn, or ended because they did not stop
                 open_requests.pop(number)
                 yield Done(number, "cancelled")
         finally:
-            if open_requests and call in self._calls:
+            if call in self._calls:
                 self._forget(call)
 
     def _forget(self, call: int) -> None:
@@ -253,97 +297,52 @@ class Client:
             self._calls.pop(call, None)
 
     def _answers(
-        self, call: int, stop: Callable[[], bool], *, loading: bool = False
+        self, call: int | None, patience: float | None = None, *, loading: Path | None = None
     ) -> Generator[dict[str, Any], None, None]:
-        """Frames of a call until its value; raises its error, or what the worker died of."""
+        """Frames of a call until its value, and an empty one whenever there was none for a while.
+
+        Raises its error, what the worker died of, or that it hangs. Patience is counted in waits and not by the clock,
+        which goes on when somebody stops this process with Ctrl-Z.
+        """
         with self._lock:
-            answers = self._calls.get(call)
+            answers = self._calls.get(call or 0)
         if answers is None:
             raise EngineError("the engine died", "before it could answer", "Try again")
-        waited_since, longest, stopping = time.monotonic(), 0.0, 0.0
+        patience = patience or self._limits.hung
+        waited = longest = 0.0
         while True:
             try:
                 message = answers.get(timeout=POLL_SECONDS)
             except queue.Empty:
-                message = None
-            now = time.monotonic()
-            if not stopping and stop():
-                stopping = now
-                self._send({"do": "stop", "of": call})
-            if message is None:
-                hung = now - waited_since > max(self._limits.hung, 20 * longest)
-                if hung or (stopping and now - stopping > self._limits.stop):
-                    self._kill()
-                    if stopping:
-                        return
-                    raise EngineError(
-                        "the engine hangs", f"nothing for {now - waited_since:.0f} s", "It was ended; try again"
-                    )
+                waited += POLL_SECONDS
+                if waited > max(patience, 20 * longest):
+                    self._end_worker(why := f"nothing came from it for {waited:.0f} s")
+                    raise EngineError("the engine hangs", why, "It was ended; try again") from None
+                yield {}
                 continue
-            if isinstance(message, _Death):
-                raise self._death(message, loading)
-            longest, waited_since = max(longest, now - waited_since), now
+            if isinstance(message, Death):
+                raise message.error(self._log, loading)
+            longest, waited = max(longest, waited), 0.0
+            if "error" in message or "value" in message:
+                self._calls.pop(call or 0, None)
             if "error" in message:
-                self._calls.pop(call, None)
                 code, what, why, try_ = message["error"]
                 raise BY_CODE.get(code, QuothError)(what, why, try_)
             yield message
             if "value" in message:
-                self._calls.pop(call, None)
                 return
-
-    def _death(self, death: _Death, loading: bool) -> QuothError:
-        code, tail = death.returncode, death.log
-        if code < 0:
-            try:
-                how = f"signal {signal.Signals(-code).name}"
-            except ValueError:
-                how = f"signal {-code}"
-        else:
-            how = f"exit code {code}"
-        why = f"{how}: {tail}" if tail else how
-        if code == -9:
-            return EngineError(
-                "the engine was killed", f"{how}; out of memory, most likely", "Pass a smaller --ctx or a smaller model"
-            )
-        if code == -4:
-            return EngineError(
-                "the engine uses instructions that this processor lacks", how, "Reinstall llama-cpp-python from source"
-            )
-        if loading and self._path is not None:
-            return ModelError(f"{self._path.name} made the engine fail while loading", why, "Choose another model")
-        where = f"Try again; the log is {self._log}" if self._log else "Try again"
-        return EngineError("the engine died", why, where)
-
-    # The log
-
-    def _log_size(self) -> int:
-        try:
-            return self._log.stat().st_size if self._log else 0
-        except OSError:
-            return 0
-
-    def _log_tail(self) -> str:
-        """The last line that this worker wrote."""
-        if self._log is None:
-            return ""
-        try:
-            with self._log.open("rb") as log:
-                size = self._log_size()
-                log.seek(max(min(self._log_start, size), size - 4096))
-                lines = log.read().decode("utf-8", "replace").split("\n")
-        except OSError:
-            return ""
-        written = [line.strip() for line in lines if line.strip()]
-        return written[-1][:300] if written else ""
 
     # The end
 
-    def _kill(self) -> None:
+    def _end_worker(self, why: str) -> None:
+        """Kill the worker and wait until the client thread knows."""
         with self._lock:
             process = self._process
-        if process is not None:
-            process.kill()
+            if process is not None:
+                self._ended_for = why
+                process.kill()
+        if threading.current_thread() is not self._thread:
+            self._down.wait(timeout=5)
 
     @property
     def pid(self) -> int | None:
@@ -354,8 +353,8 @@ class Client:
     def close(self) -> None:
         """End the worker; a computation that still runs is of no use to anybody."""
         self._closed = True
-        self._kill()
         self._wanted.set()
+        with self._lock:
+            if self._process is not None:
+                self._process.kill()
         self._thread.join(timeout=5)
-
-

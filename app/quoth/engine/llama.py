@@ -10,7 +10,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from quoth.chat import Message
-from quoth.engine import SAMPLING_KEYS, Chat, Done, Event, Kind, LoadOptions, ModelInfo, Notice, Reading, Request, Text, host
+from quoth.engine import (
+    SAMPLING_KEYS,
+    Chat,
+    Done,
+    Event,
+    Kind,
+    LoadOptions,
+    ModelInfo,
+    Notice,
+    Reading,
+    Request,
+    Text,
+    host,
+)
 from quoth.engine.session import Cancelled, Session
 from quoth.engine.writing import Writer
 from quoth.errors import EngineError, InputError, ModelError
@@ -36,21 +49,28 @@ class Prepared:
 class Llama:
     """The Engine port in this process."""
 
-    def __init__(self, path: Path, options: LoadOptions, progress: Callable[[float], bool] | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        options: LoadOptions = LoadOptions(),
+        progress: Callable[[float], bool] | None = None,
+        free_memory: Callable[[], int] = host.free_memory,
+    ) -> None:
         """Load a model. Raises ModelError, or EngineError when memory is short."""
         self.abort = Abort()
         self._path = path
         self._options = options
-        _check_memory(path)
-        self._model, on_gpu = _load(path, options, progress)
+        self._model, on_gpu = _load(path, options, progress, free_memory())
         if self._model.has_encoder:
-            raise ModelError(f"{path.name} is an encoder-decoder model", "only decoders can chat", "Choose another model")
+            raise ModelError(
+                f"{path.name} is an encoder-decoder model", "only decoders can chat", "Choose another model"
+            )
         self._template = options.template or self._model.chat_template()
         self._prompter: Prompter | None = None
         threads = min(options.threads or host.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
-        self._session = Session(self._model, limit, threads, on_gpu > 0, self.abort)
+        self._session = Session(self._model, limit, threads, on_gpu > 0, self.abort, free_memory)
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model
@@ -101,7 +121,7 @@ class Llama:
     def offsets(self, text: str) -> Sequence[int]:
         vocabulary = self._model.vocabulary
         pieces = [vocabulary.piece(t) for t in vocabulary.tokenize(text, special=False, bos=False)]
-        return _character_ends(text, pieces)
+        return character_ends(text, pieces)
 
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
@@ -109,7 +129,10 @@ class Llama:
         self.abort.clear()
         prepared = [self._prepare(request) for request in requests]
         for number, item in enumerate(prepared):
-            yield from self._run(number, item, stop)
+            if stop():
+                yield Done(number, "cancelled")
+            else:
+                yield from self._run(number, item, stop)
 
     def _prepare(self, request: Request) -> Prepared:
         match request.input:
@@ -180,13 +203,12 @@ def _recommended(model: Model) -> tuple[tuple[str, float], ...]:
     return tuple(found)
 
 
-def _check_memory(path: Path) -> None:
-    """Refuse to load what cannot fit; both numbers are in the sentence."""
-    size, free = path.stat().st_size, host.free_memory()
-    if free and size > free:
+def check_memory(name: str, need: int, free: int) -> None:
+    """Refuse to load what cannot fit. Bytes; 0 free: not known. Both numbers are in the sentence."""
+    if free and need > free:
         raise EngineError(
-            f"{path.name} does not fit into memory",
-            f"it needs {size // MIB:,} MiB and {free // MIB:,} MiB are free",
+            f"{name} does not fit into memory",
+            f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
             "Close other programs, or choose a smaller model or quantization",
         )
 
@@ -197,10 +219,12 @@ def layers_that_fit(free: int, size: int, n_layer: int) -> int:
     return max(0, min(layers, int((free * 0.9 - 512 * MIB) / (size / layers)))) if size else layers
 
 
-def _load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | None) -> tuple[Model, int]:
+def _load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | None, free: int) -> tuple[Model, int]:
     """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails."""
-    layers = _first_gpu_layers(path, options)
+    layers, of = _first_gpu_layers(path, options)
+    size = path.stat().st_size
     while True:
+        check_memory(path.name, size * (of - layers) // of, free)
         try:
             model = Model(path, gpu_layers=layers, progress=progress)
         except NativeError as error:
@@ -213,32 +237,50 @@ def _load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | 
             return model, min(layers, model.n_layer + 1)
 
 
-def _first_gpu_layers(path: Path, options: LoadOptions) -> int:
+def _first_gpu_layers(path: Path, options: LoadOptions) -> tuple[int, int]:
+    """Layers to put on the GPU, and of how many."""
     if options.gpu_layers == 0 or not can_use_gpu():
-        return 0
+        return 0, 1
     gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
     if not gpus:
-        return 0
-    probe = Model(path, vocab_only=True)
-    fit = layers_that_fit(sum(d.free for d in gpus), path.stat().st_size, probe.n_layer)
+        return 0, 1
+    try:
+        probe = Model(path, vocab_only=True)
+    except NativeError:
+        return 0, 1  # loading it says why
+    n_layer = probe.n_layer
     probe.close()
-    return fit if options.gpu_layers < 0 else min(options.gpu_layers, fit)
+    fit = layers_that_fit(sum(d.free for d in gpus), path.stat().st_size, n_layer)
+    return fit if options.gpu_layers < 0 else min(options.gpu_layers, fit), n_layer + 1
 
 
-def _character_ends(text: str, pieces: Sequence[bytes]) -> list[int]:
+_CONTINUATION = bytes(range(0x80, 0xC0))  # the bytes inside a UTF-8 character
+_LOST = 64  # bytes in which a token is looked for when what stands before it has no token of its own
+
+
+def character_ends(text: str, pieces: Sequence[bytes]) -> list[int]:
     """The end of each token in characters; a token that ends inside a character ends before it.
 
-    A SentencePiece vocabulary puts a space in front of the text, which is no part of it.
+    The pieces are the text but for two things: a SentencePiece vocabulary puts spaces in front that are no part of
+    it, and a character that a vocabulary does not know may have no piece.
     """
-    data = text.encode("utf-8")
-    added = 1 if pieces and pieces[0][:1] == b" " and data[:1] != b" " else 0
-    starts = [i for i, byte in enumerate(data) if byte & 0xC0 != 0x80]
-    ends, position, character = [], -added, 0
+    data = text.encode("utf-8", "replace")
+    ends, position, begun = [], 0, 0  # `begun` characters begin before the position
     for piece in pieces:
-        position = min(position + len(piece), len(data))
-        while character < len(starts) and (starts[character + 1] if character + 1 < len(starts) else len(data)) <= position:
-            character += 1
-        ends.append(character)
+        start, position = position, _end_of(piece, data, position)
+        begun += len(data[start:position].translate(None, _CONTINUATION))
+        inside = position < len(data) and data[position] & 0xC0 == 0x80
+        ends.append(begun - inside)
     if ends:
         ends[-1] = len(text)
     return ends
+
+
+def _end_of(piece: bytes, data: bytes, position: int) -> int:
+    """Where in the data a piece ends that stands at the position or a little after it."""
+    if data.startswith(piece, position):
+        return position + len(piece)
+    if piece[:1] == b" " and data.startswith(piece[1:], position):
+        return position + len(piece) - 1
+    found = data.find(piece, position, position + _LOST + len(piece))
+    return position if found < 0 else found + len(piece)

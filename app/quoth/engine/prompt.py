@@ -25,6 +25,7 @@ from quoth.errors import InputError, UsageError
 SHORT = 2048  # characters of a message that its harmless stand-in keeps, half from either end
 ROUNDS = 8  # of breaking overlapping strings
 _JOINERS = "\u2060\u200b\u200c\u00ad\ufffd"
+_STAND_INS = "¤¦§¬·"
 _STRANGE = "\U000e0fff \u0378 \U0010fffd"  # characters that no vocabulary has a token for
 
 
@@ -64,6 +65,7 @@ class Specials:
         self._strings = sorted({s for s in strings if s.strip()}, key=len, reverse=True)
         used = {character for s in self._strings for character in s}
         self.joiner = next((c for c in _JOINERS if c not in used), "\ufffd")
+        self._stand_in = next((c for c in _STAND_INS if c not in used), "\ufffd")
         self._whole = _any_of(self._strings)
         self._first = _any_of(sorted({s[0] for s in self._strings}))
         self._longest = max((len(s) for s in self._strings), default=0)
@@ -97,15 +99,10 @@ class Specials:
     def borders(self, text: str) -> tuple[str, int]:
         """`whole`, and keep either end from completing a string together with what stands beside the text."""
         text, broken = self.whole(text)
-        body = text.strip()
-        for candidate in (body, text) if body else ():
-            if any(candidate[-n:] in self._beginnings for n in range(1, min(self._longest, len(candidate) + 1))):
-                text, broken = _behind(text, self.joiner), broken + 1
-                break
-        for candidate in (body, text) if body else ():
-            if any(candidate[:n] in self._endings for n in range(1, min(self._longest, len(candidate) + 1))):
-                text, broken = _before(text, self.joiner), broken + 1
-                break
+        if self._may_begin_inside(text):
+            text, broken = _before(text, self.joiner), broken + 1
+        if self._may_end_inside(text):
+            text, broken = _behind(text, self.joiner), broken + 1
         return text, broken
 
     def everywhere(self, text: str) -> tuple[str, int]:
@@ -113,6 +110,34 @@ class Specials:
         text, broken = self.borders(text)
         text, n = self._first.subn(lambda m: m[0] + self.joiner, text)
         return text, broken + n
+
+    def without(self, text: str) -> str:
+        """The text with other characters in place of those that could be part of a string; for comparison alone.
+
+        Replaced, not parted: a template that takes invisible characters away cannot undo it.
+        """
+        body = text.strip()
+        first, last = self._may_begin_inside(text), self._may_end_inside(text)
+        changed = self._first.sub(self._stand_in, body)
+        if first:
+            changed = self._stand_in + changed[1:]
+        if last:
+            changed = changed[:-1] + self._stand_in
+        return text.replace(body, changed, 1) if body else text
+
+    def _may_begin_inside(self, text: str) -> bool:
+        return self._touches(text, self._endings, lambda t, n: t[:n])
+
+    def _may_end_inside(self, text: str) -> bool:
+        return self._touches(text, self._beginnings, lambda t, n: t[-n:])
+
+    def _touches(self, text: str, pieces: frozenset[str], end: Callable[[str, int], str]) -> bool:
+        """Whether an end of the text, with or without the spaces there, is a piece, or all of it is inside one."""
+        if not (body := text.strip()):
+            return False
+        if len(body) < self._longest and any(body in string for string in self._strings):
+            return True
+        return any(end(t, n) in pieces for t in (body, text) for n in range(1, min(self._longest, len(t) + 1)))
 
 
 class Prompter:
@@ -175,12 +200,11 @@ class Prompter:
         return vocabulary.tokenize("", special=True, bos=True)[:1] + ids
 
     def _harmless(self, message: Message, length: int | None) -> Message:
-        """The message with every special-token string and thinking mark broken; shortened in the middle."""
+        """The message without special-token strings, thinking marks and parts of them; shortened in the middle."""
         text = message.text
         if length is not None and len(text) > length:
             text = text[: length // 2] + " " + text[-length // 2 :]
-        text, _ = self._all_specials.everywhere(text)
-        return Message(message.role, text)
+        return Message(message.role, self._all_specials.without(text))
 
     def _inside_thought(self, scaffold: str, continue_last: bool) -> bool:
         marks = self.marks
@@ -225,7 +249,7 @@ class Prompter:
     @cached_property
     def _counted_user_defined(self) -> dict[int, str]:
         """User-defined tokens that look like marks: letters and signs. Spaces, words and "```" are just text."""
-        found = {}
+        found: dict[int, str] = {}
         for string, ids in self._ids.items():
             if any(c.isalnum() for c in string) and not all(c.isalnum() or c.isspace() for c in string):
                 found |= dict.fromkeys(ids & self._vocabulary.user_defined - self._control, string)

@@ -37,11 +37,21 @@ class Session:
 
     Prompts are read in slices that end at multiples of the slice length. Where a new prompt parts from the old one
     inside what was read, reading starts at the slice border before it: so the same prompt gives the same logits
-    whether or not something else was read, or stopped in the middle, before.
+    whether or not something else was read, or stopped in the middle, before. Only what was written token by token,
+    and is now part of a longer prompt, stays as it is.
     """
 
-    def __init__(self, model: Model, limit: int, threads: int, on_gpu: bool, abort: Abort) -> None:
+    def __init__(
+        self,
+        model: Model,
+        limit: int,
+        threads: int,
+        on_gpu: bool,
+        abort: Abort,
+        free_memory: Callable[[], int] = host.free_memory,
+    ) -> None:
         self._model = model
+        self._free_memory = free_memory
         self._threads = threads
         self._abort = abort
         self._slice = slice_tokens(model.n_params, threads, on_gpu)
@@ -62,9 +72,17 @@ class Session:
         return len(self._tokens)
 
     def kv_bytes(self, n_ctx: int) -> int:
-        """Bytes of the KV state at F16: 2 (keys, values) x 2 bytes x layers x KV heads x head width, for each token."""
+        """Bytes of the KV state at F16: 2 bytes x layers x KV heads x (key width + value width), for each token."""
         model = self._model
-        return n_ctx * model.n_layer * 4 * model.n_head_kv * (model.n_embd // max(1, model.n_head))
+        return n_ctx * model.n_layer * 2 * model.n_head_kv * sum(self._head_widths())
+
+    def _head_widths(self) -> Iterator[int]:
+        """Of keys and of values: what the file says, else the embedding's share of a head."""
+        model = self._model
+        architecture = model.meta("general.architecture")
+        for name in ("key", "value"):
+            stated = model.meta(f"{architecture}.attention.{name}_length") or ""
+            yield int(stated) if stated.isdecimal() else model.n_embd // max(1, model.n_head)
 
     def rewind(self, tokens: Sequence[int], room: int) -> int:
         """Keep what a new prompt shares with the old one, make room for it; returns the tokens kept."""
@@ -72,7 +90,7 @@ class Session:
         most = min(len(tokens) - 1, len(self._tokens))
         while keep < most and self._tokens[keep] == tokens[keep]:
             keep += 1
-        if keep < len(self._tokens) and keep <= self._read_to:
+        if keep <= self._read_to:
             keep -= keep % self._slice
         self._cut(keep)
         self._reserve(len(tokens) + room)
@@ -93,7 +111,7 @@ class Session:
         old = self._context
         if old is not None and old.n_ctx >= n:
             return
-        need, free = self.kv_bytes(n), host.free_memory()
+        need, free = self.kv_bytes(n), self._free_memory()
         if free and need > free:
             raise EngineError(
                 f"a context of {n:,} tokens does not fit into memory",

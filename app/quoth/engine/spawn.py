@@ -9,6 +9,10 @@ import sys
 # -I alone would lose PYTHONPATH and user installs, -S alone the site directories: the parent's path has them all.
 BOOT = "import sys; sys.path[:] = sys.argv[2:]; from quoth.engine.worker import main; main(int(sys.argv[1]))"
 
+# Threads that wait for the next step of a computation sleep instead of spinning: where other programs want the cores
+# too, spinning costs 5 to 8 times the speed (measured: 4.7 against 30 tokens/s at a load of 6 on two cores).
+WORKER_ENVIRONMENT = {"OMP_WAIT_POLICY": "passive"}
+
 
 def spawn() -> subprocess.Popen[bytes]:
     """Start a worker; frames travel over its stdin and stdout, and its stderr goes nowhere until it is told the log.
@@ -17,7 +21,7 @@ def spawn() -> subprocess.Popen[bytes]:
     as the client.
     """
     path = [entry for entry in sys.path if entry and entry != _working_directory()]
-    environment = {**os.environ, "GGML_NO_BACKTRACE": "1"}  # ggml would start gdb on its own process
+    environment = {**WORKER_ENVIRONMENT, **os.environ, "GGML_NO_BACKTRACE": "1"}  # ggml would start gdb on itself
     return subprocess.Popen(
         [sys.executable, "-I", "-S", "-c", BOOT, str(os.getpid()), *path],
         stdin=subprocess.PIPE,

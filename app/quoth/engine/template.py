@@ -107,7 +107,7 @@ class Template:
         A template that has no place for a system message gets it in front of the first user message; one that
         insists on alternating roles gets neighbours of one role merged. Raises ModelError.
         """
-        turns = [{"role": m.role, "content": m.text} for m in messages]
+        turns: list[Turn] = [{"role": m.role, "content": m.text} for m in messages]
         with self._lock:
             if any(turn["role"] == "system" for turn in turns) and not self.knows_system:
                 turns = _without_system(turns)

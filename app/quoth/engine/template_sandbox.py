@@ -20,11 +20,12 @@ from typing import Any
 
 from jinja2 import TemplateError, nodes, pass_context
 from jinja2.compiler import CodeGenerator
+from jinja2.exceptions import SecurityError
 from jinja2.ext import Extension
 from jinja2.filters import do_indent, do_round
 from jinja2.parser import Parser
 from jinja2.runtime import Context
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 MOST_NODES = 100_000  # values inside one list or mapping that is written out
 MOST_BITS = 4096  # of a computed integer
@@ -201,7 +202,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
             extensions=[Generation, "jinja2.ext.loopcontrols"],
         )
         self.bounds = Bounds(0, 0)
-        self.concat = lambda parts: self.bounds.join(parts)  # type: ignore[assignment,method-assign]  # "".join there
+        self.concat = lambda parts: self.bounds.join(parts)  # type: ignore[method-assign]  # "".join there
         self.globals["raise_exception"] = _raise_exception
         del self.globals["lipsum"]
         for name in BLOATING_FILTERS:
@@ -254,7 +255,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
         self.bounds.operator(operator, left, right)
         return self.bounds.weigh(super().call_binop(context, operator, left, right))
 
-    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:  # noqa: N805
+    def call(__self, __context: Context, __obj: Any, *args: Any, **kwargs: Any) -> Any:
         name, owner = getattr(__obj, "__name__", ""), getattr(__obj, "__self__", None)
         if isinstance(owner, (str, bytes)):
             if name == "replace":

@@ -17,7 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from quoth.engine import Done, Event, Piece, host, wire
+from quoth.engine import Event, Piece, host, wire
 from quoth.errors import Exit, QuothError
 
 if TYPE_CHECKING:
@@ -196,6 +196,8 @@ def _write_stderr_to(log: Path) -> None:
     try:
         log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        if sys.platform != "win32":
+            os.fchmod(descriptor, 0o600)  # also where an older log was open to others
         if os.fstat(descriptor).st_size > LOG_LIMIT:
             os.ftruncate(descriptor, 0)
     except OSError:
@@ -214,7 +216,9 @@ def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator
     last = float("-inf")
     for event in events:
         if isinstance(event, Piece) and (held is None or held.request == event.request):
-            held = event if held is None else Piece(event.request, held.text + event.text, held.logprobs + event.logprobs)
+            held = (
+                event if held is None else Piece(event.request, held.text + event.text, held.logprobs + event.logprobs)
+            )
             if clock() - last < JOIN_SECONDS:
                 continue
             event, held = held, None
@@ -222,8 +226,6 @@ def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator
             yield held
             held = None
         yield event
-        last = clock()
-        if isinstance(event, Done):
-            last = float("-inf")
+        last = clock() if isinstance(event, Piece) else float("-inf")
     if held is not None:
         yield held

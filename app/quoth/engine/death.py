@@ -1,0 +1,71 @@
+"""How a worker ended, and the sentence that says so."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+
+from quoth.errors import EngineError, ModelError, QuothError
+
+STOPPED = "it did not stop in time"
+TAIL = 4096  # bytes of the log in which its last line is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Death:
+    """What a call gets when the worker is gone."""
+
+    returncode: int
+    last_line: str  # of the log, "" where the worker wrote none
+    ended_for: str = ""  # why the client ended it, "" where it did not
+
+    @property
+    def how(self) -> str:
+        """The signal or the exit code."""
+        if self.returncode >= 0:
+            return f"exit code {self.returncode}"
+        try:
+            return f"signal {signal.Signals(-self.returncode).name}"
+        except ValueError:
+            return f"signal {-self.returncode}"
+
+    def error(self, log: Path | None, loading: Path | None = None) -> QuothError:
+        """The error of a call that waited. `loading` is the file that was being loaded."""
+        again = f"Try again; the log is {log}" if log else "Try again"
+        if self.ended_for:
+            return EngineError("the engine was ended", self.ended_for, again)
+        if self.returncode == -9:
+            why = f"{self.how}; out of memory, most likely"
+            return EngineError("the engine was killed", why, "Pass a smaller --ctx or a smaller model")
+        if self.returncode == -4:
+            what = "the engine uses instructions that this processor lacks"
+            return EngineError(what, self.how, "Reinstall llama-cpp-python from source")
+        why = f"{self.how}: {self.last_line}" if self.last_line else self.how
+        if loading is not None:
+            return ModelError(f"{loading.name} made the engine fail while loading", why, "Choose another model")
+        return EngineError("the engine died", why, again)
+
+
+def size_of(file: Path | None) -> int:
+    """Bytes of a file, 0 where there is none."""
+    try:
+        return file.stat().st_size if file else 0
+    except OSError:
+        return 0
+
+
+def last_line(log: Path | None, start: int) -> str:
+    """The last line of a log that was written at or after an offset; of a log that started again, the last one."""
+    if log is None:
+        return ""
+    try:
+        with log.open("rb") as file:
+            size = size_of(log)
+            begin = start if start <= size else 0
+            file.seek(max(begin, size - TAIL))
+            lines = file.read().decode("utf-8", "replace").split("\n")
+    except OSError:
+        return ""
+    written = [line.strip() for line in lines if line.strip()]
+    return written[-1][:300] if written else ""
