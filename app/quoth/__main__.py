@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from types import FrameType
+
+from quoth.errors import Ended
 
 # These never use the engine, or decide for themselves.
 WITHOUT_ENGINE = frozenset({"models", "pull", "doctor", "completions"})
@@ -14,9 +18,10 @@ HELP = frozenset({"-h", "--help", "--version"})
 def main() -> int:
     """Run the command line; returns the exit code."""
     try:
+        _leave_on_signals()
         return _main(sys.argv[1:])
-    except KeyboardInterrupt:  # before or after the command itself, which has its own way to leave
-        return 130
+    except Ended as ended:  # before or after the command itself, which has its own way to leave
+        return ended.exit_code
 
 
 def _main(arguments: Sequence[str]) -> int:
@@ -25,9 +30,8 @@ def _main(arguments: Sequence[str]) -> int:
 
         fill_closed()  # or the worker's pipes would get their numbers
     process = _spawn(arguments)
-    from quoth.cli.main import leave_on_signals, run
+    from quoth.cli.main import run
 
-    leave_on_signals()
     return run(arguments, process)
 
 
@@ -40,6 +44,25 @@ def _spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes] | None:
         return spawn()
     except OSError:
         return None  # the client tries again, and reports it
+
+
+def _leave_on_signals() -> None:
+    """Have a signal end the program in order, Ctrl-C too, and a closed pipe be an error that can be caught.
+
+    KeyboardInterrupt would not do: where one passes through exec, as in the making of a dataclass, the interpreter
+    ends itself with SIGINT later on, although it was caught.
+    """
+    for name in ("SIGINT", "SIGTERM", "SIGHUP"):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
+            signal.signal(number, _leave)
+    if hasattr(signal, "SIGPIPE"):
+        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
+    sys.setswitchinterval(0.001)  # a frame from the worker should not wait 5 ms for this thread
+
+
+def _leave(number: int, frame: FrameType | None) -> None:
+    raise Ended(number)
 
 
 if __name__ == "__main__":

@@ -257,5 +257,11 @@ def test_distance_is_a_distance(a: str, b: str) -> None:
 def test_names_of_models_and_files_are_no_sentence() -> None:
     assert is_sentence(["pull", "the", "plug!"])
     assert is_sentence(["models", "it's", "“complicated”"])
-    for words in (["pull"], ["pull", "--quiet"], ["pull", "hf:a/b"], ["tokens", "a.txt"], ["models", "show", "qwen3-4b"]):
+    for words in (
+        ["pull"],
+        ["pull", "--quiet"],
+        ["pull", "hf:a/b"],
+        ["tokens", "a.txt"],
+        ["models", "show", "qwen3-4b"],
+    ):
         assert not is_sentence(words)

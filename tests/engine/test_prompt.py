@@ -10,7 +10,8 @@ from functools import cache
 import pytest
 
 from quoth.chat import Message, Role
-from quoth.engine.prompt import Prompter, Specials
+from quoth.engine.prompt import Prompter
+from quoth.engine.specials import Specials
 from quoth.errors import InputError, UsageError
 from quoth.native import L, Model
 from quoth.native import Vocabulary as NativeVocabulary

@@ -6,7 +6,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,11 @@ from tests.real_model import CACHE, shipped_model
 from tests.reference.weights import dequantize, reference_model
 
 TOKENS = 40
-MOST_NOISE = 0.02  # log-probability; a wrong weight, norm or rotation makes whole units of it
+MOST_NOISE = 0.05  # log-probability; the cache's float16 makes up to 0.03, a wrong weight or rotation whole units
+
+Run = Callable[..., str]
+
+pytestmark = pytest.mark.timeout(600)  # two gigabytes of weights in two programs, on machines of two cores
 
 PROMPTS = (
     "Once upon a time",
@@ -63,7 +67,7 @@ def reference(weights: Path) -> LlamaForCausalLM:
 
 
 @pytest.fixture(scope="session")
-def run(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Any:
+def run(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Run:
     """The command on the float32 file: `run("complete", ..., input="")` returns what it printed."""
     home = tmp_path_factory.mktemp("home")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("QUOTH_")}
@@ -71,7 +75,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, weights: Path) -> Any:
 
     def call(*arguments: str, input: str = "") -> str:
         command = [sys.executable, "-m", "quoth", *arguments, "-m", str(weights)]
-        done = subprocess.run(command, env=environ, input=input.encode(), capture_output=True, timeout=100)
+        done = subprocess.run(command, env=environ, input=input.encode(), capture_output=True, timeout=250)
         assert done.returncode == 0, done.stderr.decode()
         return done.stdout.decode()
 
@@ -92,7 +96,7 @@ def compare(reference: LlamaForCausalLM, prompt: Sequence[int], answer: Sequence
     return Comparison(tuple(steps), noise)
 
 
-def complete(run: Any, prompt: str) -> tuple[list[int], list[dict[str, Any]]]:
+def complete(run: Run, prompt: str) -> tuple[list[int], list[dict[str, Any]]]:
     """The prompt's token ids, and the tokens that the command wrote after it."""
     ids = [int(word) for word in run("tokens", "--ids", input=prompt).split()]
     printed = json.loads(run("complete", prompt, "-t", "0", "-n", str(TOKENS), "--json", "--logprobs", "5"))
@@ -102,12 +106,11 @@ def complete(run: Any, prompt: str) -> tuple[list[int], list[dict[str, Any]]]:
 
 @pytest.mark.parametrize("prompt", PROMPTS)
 def test_a_greedy_continuation_is_the_references_token_for_token(
-    run: Any, reference: LlamaForCausalLM, prompt: str
+    run: Run, reference: LlamaForCausalLM, prompt: str
 ) -> None:
     ids, answer = complete(run, prompt)
     assert len(answer) == TOKENS
     compared = compare(reference, ids, answer)
-    print(f"{prompt!r}: {len(compared.differences)} of {TOKENS} differ, noise {compared.noise:.5f}")
 
     assert compared.noise < MOST_NOISE
     assert len(compared.differences) <= 1
@@ -121,7 +124,7 @@ def test_a_greedy_continuation_is_the_references_token_for_token(
     assert [token["id"] for token in answer][:same] == generated[:same]
 
 
-def test_the_comparison_sees_rows_in_the_wrong_order(run: Any, weights: Path) -> None:
+def test_the_comparison_sees_rows_in_the_wrong_order(run: Run, weights: Path) -> None:
     ids, answer = complete(run, PROMPTS[0])
     compared = compare(reference_model(weights, rotary_halves=False), ids, answer)
     assert compared.noise > 10 * MOST_NOISE

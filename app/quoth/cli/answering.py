@@ -135,6 +135,6 @@ def answer(environment: Environment, format_: Format) -> Iterator[Answering]:
         answering = Answering(environment, client, model, format_)
         try:
             yield answering
-        except (QuothError, KeyboardInterrupt, Ended) as error:
+        except (QuothError, Ended) as error:
             answering.interrupted(error)
             raise

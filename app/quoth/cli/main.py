@@ -4,13 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-import signal
 import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
-from types import FrameType
 
 import click
 
@@ -62,8 +59,6 @@ def run(
         return _fail(error, arguments, streams)
     except PipeClosed:
         return int(Exit.PIPE_CLOSED)
-    except KeyboardInterrupt:
-        return _leave(int(Exit.INTERRUPTED), arguments, streams)
     except Ended as ended:
         return _leave(ended.exit_code, arguments, streams)
     except Exception as error:
@@ -110,7 +105,11 @@ def _run(arguments: list[str], environment: Environment) -> int:
     name, rest = route(arguments, COMMANDS, existing)
     command = load_command(name)
     try:
-        result = command.main(rest, prog_name=_program(name), standalone_mode=False, obj=environment)
+        # Not command.main: it has its own ideas of what to print and how to exit.
+        with command.make_context(_program(name), rest, obj=environment) as context:
+            result = command.invoke(context)
+    except click.exceptions.Exit as error:
+        return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
         environment.streams.answer(error.ctx.get_help() if error.ctx else "")
         environment.streams.finish()
@@ -121,8 +120,6 @@ def _run(arguments: list[str], environment: Environment) -> int:
         if name in NAMING and is_sentence(arguments):
             error.try_ = _sentences(error.try_, _as_prompt_hint(arguments))
         raise
-    except click.Abort:
-        raise KeyboardInterrupt from None
     except BrokenPipeError:  # click writes its help itself
         environment.streams.silence_stdout()
         raise PipeClosed from None
@@ -157,18 +154,3 @@ def _sentences(first: str, second: str) -> str:
     if not first:
         return second
     return f"{first} {second}" if first.endswith((".", "?", "!")) else f"{first}. {second}"
-
-
-def leave_on_signals() -> None:
-    """Have SIGTERM and SIGHUP end the program in order, and a closed pipe be an error that can be caught."""
-
-    def leave(number: int, frame: FrameType | None) -> None:
-        raise Ended(number)
-
-    for name in ("SIGTERM", "SIGHUP"):
-        number = getattr(signal, name, None)
-        if number is not None and signal.getsignal(number) is not signal.SIG_IGN:  # nohup stays in force
-            signal.signal(number, leave)
-    if hasattr(signal, "SIGPIPE"):
-        signal.signal(signal.SIGPIPE, signal.SIG_IGN)
-    sys.setswitchinterval(0.001)  # a frame from the worker should not wait 5 ms for this thread

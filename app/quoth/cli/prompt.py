@@ -83,12 +83,12 @@ def _question(environment: Environment, words: list[str], prompt: str | None, do
     piped = read_piped(environment, typed="-" in words)
     if piped is not None and piped.strip():
         if not said.strip() and not documents:
-            return piped
+            return piped.strip("\n")
         documents.append(Document("stdin", piped))
     if said.strip():
         return said
     if len(documents) == 1:
-        return documents.pop().text
+        return documents.pop().text.strip("\n")
     if documents:
         return ""
     raise UsageError("there is no prompt", "standard input is empty", 'Say something: quoth "Why is the sky blue?"')

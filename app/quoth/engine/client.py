@@ -39,7 +39,7 @@ class Client:
     def __init__(
         self,
         path: Path | None,
-        options: LoadOptions = LoadOptions(),
+        options: LoadOptions | None = None,
         *,
         log: Path | None = None,
         limits: Limits = Limits(),
@@ -47,7 +47,7 @@ class Client:
     ) -> None:
         """Start the worker and begin to load; nothing waits for it yet. `process` is a worker started before."""
         self._path = path
-        self._options = options
+        self._options = options or LoadOptions()
         self._log = log
         self._limits = limits
         self._numbers = itertools.count(1)
@@ -145,6 +145,8 @@ class Client:
     def _start(self) -> None:
         """Have a worker that loads the model. Raises EngineError when it died too often."""
         with self._starting:
+            if self._closed:
+                raise EngineError("the engine is closed")
             if self._load is None:
                 self._refuse_after_deaths()
                 self._start_worker()

@@ -52,14 +52,14 @@ class Llama:
     def __init__(
         self,
         path: Path,
-        options: LoadOptions = LoadOptions(),
+        options: LoadOptions | None = None,
         progress: Callable[[float], bool] | None = None,
         free_memory: Callable[[], int] = host.free_memory,
     ) -> None:
         """Load a model. Raises ModelError, or EngineError when memory is short."""
         self.abort = Abort()
         self._path = path
-        self._options = options
+        self._options = options = options or LoadOptions()
         self._model, on_gpu = _load(path, options, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(

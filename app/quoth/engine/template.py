@@ -15,6 +15,7 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Message
+from quoth.engine.template_bounds import Bounds, Exceeded, deadline
 from quoth.engine.thinking import Marks, marks, switches
 from quoth.errors import ModelError
 
@@ -69,7 +70,7 @@ class Template:
         self._environment, self._compiled = self._compile()
 
     def _compile(self) -> tuple[BoundedEnvironment, Compiled]:
-        from quoth.engine.template_sandbox import BoundedEnvironment, Exceeded, deadline
+        from quoth.engine.template_sandbox import BoundedEnvironment
 
         environment = BoundedEnvironment()
         environment.globals["strftime_now"] = self._strftime
@@ -158,8 +159,6 @@ class Template:
             return text
 
     def _bounded(self, turns: list[Turn], variables: Mapping[str, Any]) -> str:
-        from quoth.engine.template_sandbox import Bounds, Exceeded, deadline
-
         largest = LARGEST + 4 * sum(len(turn["content"]) for turn in turns)
         self._environment.bounds = Bounds(largest, budget=largest * (64 + len(turns)))
         try:

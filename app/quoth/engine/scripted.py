@@ -1,0 +1,210 @@
+"""The port without a model: it says what it was given. For tests, pictures and whatever must not depend on weights."""
+
+from __future__ import annotations
+
+import re
+import time
+import zlib
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from quoth.chat import Message
+from quoth.engine import (
+    Chat,
+    Done,
+    Event,
+    ModelInfo,
+    Notice,
+    Piece,
+    Reading,
+    Reason,
+    Request,
+    Thought,
+    TokenLogprob,
+    Usage,
+)
+from quoth.errors import EngineError, InputError, ModelError, QuothError
+from quoth.text import StopStrings
+
+SLICE = 64  # tokens after which it says how far it has read
+_TOKEN = re.compile(r" ?\w+| ?[^\w\s]|\s", re.DOTALL)  # a word or a sign with the space before it, or one space
+_INFO = ModelInfo(
+    name="scripted",
+    architecture="scripted",
+    kind="chat",
+    n_ctx_train=4096,
+    n_ctx=4096,
+    n_params=0,
+    size=0,
+    quantization="none",
+    runs_on="a script",
+    threads=1,
+    layers=1,
+    on_gpu=0,
+    thinks=True,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What is said to one request. Every piece counts as a token; the error is raised after them."""
+
+    pieces: tuple[str, ...] = ()
+    thoughts: tuple[str, ...] = ()
+    notice: str = ""
+    reason: Reason = "stop"  # unless a limit, a stop string or the caller ends it first
+    error: QuothError | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Seconds, all of them waited for before the event."""
+
+    slice: float = 0.0  # SLICE tokens of a prompt
+    piece: float = 0.0
+
+
+Script = Callable[[Request], "Answer | str"]
+
+
+class Scripted:
+    """The Engine port, replaying answers in order; `requests` are those it got."""
+
+    def __init__(
+        self,
+        answers: Iterable[Answer | str] | Script = (),
+        *,
+        info: ModelInfo = _INFO,
+        timing: Timing | None = None,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """A text is an answer that comes token by token; a function makes an answer of each request."""
+        self.info = info
+        self.requests: list[Request] = []
+        self.closed = False
+        self._script = answers if callable(answers) else _in_order(answers)
+        self._timing = timing or Timing()
+        self._sleep = sleep
+        self._read: list[int] = []
+
+    def count(self, inputs: Sequence[str | Sequence[Message]]) -> list[int]:
+        return [len(self.tokenize(i if isinstance(i, str) else self._render(i))) for i in inputs]
+
+    def tokenize(self, text: str) -> list[int]:
+        return [_id(token) for token in split(text)]
+
+    def offsets(self, text: str) -> Sequence[int]:
+        return [match.end() for match in _TOKEN.finditer(text)]
+
+    def _render(self, messages: Sequence[Message]) -> str:
+        if self.info.kind == "base":
+            next_step = 'Continue a text with "quoth complete TEXT"'
+            raise ModelError(f"{self.info.name} is a base model", "it has no chat template", next_step)
+        return "".join(f"{m.role}: {m.text}\n" for m in messages) + "assistant:"
+
+    def generate(
+        self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
+    ) -> Generator[Event, None, None]:
+        if self.closed:
+            raise EngineError("the engine is closed")
+        prompts = [self._prompt(request) for request in requests]
+        for number, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
+            self.requests.append(request)
+            yield from self._run(number, request, prompt, stop)
+
+    def _prompt(self, request: Request) -> list[int]:
+        text = self._render(request.input.messages) if isinstance(request.input, Chat) else request.input.text
+        tokens = self.tokenize(text) or [0]
+        if len(tokens) >= self.info.n_ctx:
+            raise InputError(
+                f"the prompt has {len(tokens):,} tokens and {self.info.name} reads {self.info.n_ctx:,}",
+                "nothing was cut and nothing was computed",
+                "Shorten the input",
+            )
+        return tokens
+
+    def _run(self, number: int, request: Request, prompt: list[int], stop: Callable[[], bool]) -> Iterator[Event]:
+        reused = self._reused(prompt)
+        for done in (*range(reused, len(prompt), SLICE), len(prompt)):
+            if stop():
+                yield Done(number, "cancelled", Usage(len(prompt), reused))
+                return
+            self._sleep(self._timing.slice if done > reused else 0.0)
+            yield Reading(number, done, len(prompt))
+        self._read = prompt
+        answer = self._script(request)
+        answer = Answer(tuple(split(answer))) if isinstance(answer, str) else answer
+        if answer.notice:
+            yield Notice(number, answer.notice)
+        said = yield from self._say(number, request, answer, len(prompt), stop)
+        yield Done(number, said[0], Usage(len(prompt), reused, said[1]))
+
+    def _reused(self, prompt: list[int]) -> int:
+        """Tokens at the beginning that were read the last time; the last one is always read."""
+        same = 0
+        while same < min(len(prompt) - 1, len(self._read)) and prompt[same] == self._read[same]:
+            same += 1
+        return same
+
+    def _say(
+        self, number: int, request: Request, answer: Answer, prompt: int, stop: Callable[[], bool]
+    ) -> Generator[Event, None, tuple[Reason, int]]:
+        """The events of an answer; returns why it ended and how many tokens it had."""
+        ends, most, reason = StopStrings(request.stop), _most(request, prompt), answer.reason
+        said = [(True, text) for text in answer.thoughts] + [(False, text) for text in answer.pieces]
+        room, generated = self.info.n_ctx - prompt + 1, 0  # the last token need not be read
+        for thought, text in said:
+            self._sleep(self._timing.piece)
+            if stop():
+                reason = "cancelled"
+                break
+            generated += 1
+            shown, stopped = (text, False) if thought else ends.feed(text)
+            if shown:
+                yield Thought(number, shown) if thought else Piece(number, shown, _logprobs(text, request))
+            if stopped:
+                return "stop", generated
+            if generated >= min(most, room):
+                reason = "length" if generated >= most else "context"
+                break
+        else:
+            if answer.error is not None:
+                raise answer.error
+        if rest := ends.flush():
+            yield Piece(number, rest)
+        return reason, generated
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def split(text: str) -> list[str]:
+    """The tokens of a text, which are the text again when joined."""
+    return _TOKEN.findall(text)
+
+
+def _id(token: str) -> int:
+    return zlib.crc32(token.encode("utf-8", "replace")) % 50_000
+
+
+def _logprobs(text: str, request: Request) -> tuple[TokenLogprob, ...]:
+    """A script is sure of what it says."""
+    return (TokenLogprob(text, _id(text), 0.0, ((text, _id(text), 0.0),)),) if request.sampling.logprobs else ()
+
+
+def _most(request: Request, prompt: int) -> float:
+    total = request.total_tokens
+    limits = (request.max_tokens, None if total is None else max(1, total - prompt))
+    return min((limit for limit in limits if limit is not None), default=float("inf"))
+
+
+def _in_order(answers: Iterable[Answer | str]) -> Script:
+    left = iter(answers)
+
+    def script(request: Request) -> Answer | str:
+        answer = next(left, None)
+        if answer is None:
+            raise EngineError("the script has no answer left")
+        return answer
+
+    return script

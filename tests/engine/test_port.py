@@ -1,0 +1,204 @@
+"""The engine port: the same behaviour of the script, of the model in this process and of the model in a worker."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quoth.chat import Message
+from quoth.engine import Chat, Engine, Piece, Request
+from quoth.engine.client import Client
+from quoth.engine.llama import Llama
+from quoth.engine.scripted import Scripted
+from quoth.errors import InputError, ModelError
+from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
+
+PROMPT = "The capital of France is Paris. The capital of Italy is"
+LONG = "Rome, and the capital of Spain is Madrid. Both are old, large and sunny; so much is known.\n" * 3
+KINDS = ("scripted", "llama", "client")
+
+
+@pytest.fixture(params=KINDS)
+def engine(request: pytest.FixtureRequest) -> Engine:
+    if request.param == "scripted":
+        return Scripted(lambda _: LONG, info=replace(Scripted().info, n_ctx=2048))
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
+@pytest.fixture(params=KINDS)
+def base_engine(request: pytest.FixtureRequest, tiny_base_path: Path) -> Iterator[Engine]:
+    if request.param == "scripted":
+        made: Engine = Scripted(lambda _: LONG, info=replace(Scripted().info, kind="base"))
+    else:
+        made = Llama(tiny_base_path) if request.param == "llama" else Client(tiny_base_path)
+    yield made
+    made.close()
+
+
+def test_an_answer_is_read_then_written_then_done(engine: Engine) -> None:
+    said = say(engine, text(PROMPT, 4))
+    kinds = [type(event).__name__ for event in said.events]
+    assert kinds[0] == "Reading"
+    assert kinds[-1] == "Done"
+    assert kinds == sorted(kinds, key=["Reading", "Piece", "Done"].index)
+    assert said.text
+
+
+def test_reading_ends_with_all_of_the_prompt(engine: Engine) -> None:
+    said = say(engine, text(PROMPT, 1))
+    done = [event.done for event in said.reading]
+    assert done == sorted(done)
+    assert {event.total for event in said.reading} == {said.done.usage.prompt}
+    assert done[-1] == said.done.usage.prompt == len(engine.tokenize(PROMPT))
+
+
+def test_an_answer_ends_at_its_token_limit(engine: Engine) -> None:
+    said = say(engine, text(PROMPT, 3))
+    assert said.done.reason == "length"
+    assert said.done.usage.generated == 3
+
+
+def test_the_smaller_of_both_limits_holds(engine: Engine) -> None:
+    prompt = len(engine.tokenize(PROMPT))
+    assert say(engine, text(PROMPT, 9, total_tokens=prompt + 2)).done.usage.generated == 2
+    assert say(engine, text(PROMPT, 2, total_tokens=prompt + 9)).done.usage.generated == 2
+
+
+def test_a_stop_string_ends_the_answer_and_is_not_in_it(engine: Engine) -> None:
+    whole = say(engine, text(PROMPT, 12)).text
+    stop = whole[len(whole) // 2 :][:3]
+    said = say(engine, text(PROMPT, 12, stop=(stop,)))
+    assert said.text == whole[: whole.index(stop)]
+    assert said.done.reason == "stop"
+
+
+def test_greedy_sampling_repeats_itself(engine: Engine) -> None:
+    assert say(engine, text(PROMPT)).text == say(engine, text(PROMPT)).text
+
+
+def test_what_was_read_before_is_not_read_again(engine: Engine) -> None:
+    prompt = PROMPT * 20
+    say(engine, text(prompt, 1))
+    usage = say(engine, text(prompt + " a large city", 1)).done.usage
+    assert 0 < usage.reused < usage.prompt
+
+
+def test_a_stop_before_the_start_cancels_every_request(engine: Engine) -> None:
+    said = say_all(engine, [text(PROMPT), text(PROMPT)], stop=lambda: True)
+    assert [s.done.reason for s in said] == ["cancelled", "cancelled"]
+    assert [s.text for s in said] == ["", ""]
+
+
+def test_a_stop_keeps_what_was_said(engine: Engine) -> None:
+    whole, flag, kept = say(engine, text(PROMPT, 60)).text, Flag(), ""
+    for event in engine.generate([text(PROMPT, 60)], stop=flag):
+        if isinstance(event, Piece):
+            kept += event.text
+            flag.set = True
+    assert kept
+    assert whole.startswith(kept)
+    assert event.reason == "cancelled"  # type: ignore[union-attr]  # the last one is Done
+
+
+def test_an_answer_that_nobody_reads_to_its_end_leaves_the_engine_usable(engine: Engine) -> None:
+    expected = say(engine, text(PROMPT, 5)).text
+    events = engine.generate([text(PROMPT, 200)])
+    while not isinstance(next(events), Piece):
+        pass
+    events.close()
+    assert say(engine, text(PROMPT, 5)).text == expected
+
+
+def test_several_requests_are_all_answered(engine: Engine) -> None:
+    alone = [say(engine, text(f"{PROMPT}{more}", 6)).text for more in ("", " not", " the city of")]
+    said = say_all(engine, [text(f"{PROMPT}{more}", 6) for more in ("", " not", " the city of")])
+    assert [s.text for s in said] == alone
+    assert [s.done.usage.generated for s in said] == [6, 6, 6]
+
+
+def test_no_request_is_no_answer(engine: Engine) -> None:
+    assert list(engine.generate([])) == []
+
+
+def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers_before_anything_runs(engine: Engine) -> None:
+    too_long, events = text("one two " * 3000), []
+    with pytest.raises(InputError, match=r"2,048") as caught:
+        events.extend(engine.generate([text(PROMPT), too_long]))
+    assert f"{len(engine.tokenize('one two ' * 3000)):,} tokens" in str(caught.value)
+    assert events == []
+    assert say(engine, text(PROMPT, 2)).done.usage.generated == 2
+
+
+def test_texts_and_conversations_are_counted(engine: Engine) -> None:
+    conversation = (Message("user", PROMPT),)
+    counts = engine.count([PROMPT, conversation, "a"])
+    assert counts[0] == len(engine.tokenize(PROMPT))
+    assert counts[1] > counts[0] > counts[2]
+    assert counts[1] == say(engine, Request(Chat(conversation), GREEDY, 1)).done.usage.prompt
+    assert engine.count([]) == []
+
+
+@pytest.mark.parametrize("sample", [PROMPT, "Ärger 😀👩‍👩‍👧 中文字符\r\n\r\n  x\ty  \n", "a", "e\u0301 vs é"])
+def test_offsets_divide_a_text(engine: Engine, sample: str) -> None:
+    offsets = list(engine.offsets(sample))
+    assert offsets == sorted(offsets)
+    assert offsets[-1] == len(sample)
+    assert len(offsets) == len(engine.tokenize(sample))  # neither vocabulary begins with a BOS token
+
+
+def test_an_empty_text_has_no_tokens(engine: Engine) -> None:
+    assert engine.tokenize("") == list(engine.offsets("")) == []
+    assert engine.count([""]) == [0]
+
+
+def test_an_empty_text_can_be_continued(engine: Engine) -> None:
+    assert say(engine, text("", 3)).done.usage.generated == 3
+
+
+def test_lone_surrogates_do_no_harm(engine: Engine) -> None:
+    hostile = "a \ud800 b \udfff"
+    assert list(engine.offsets(hostile))[-1] == len(hostile)
+    assert engine.count([hostile])[0] > 0
+    assert say(engine, chat(hostile, 2)).done.usage.generated == 2
+
+
+def test_counting_works_while_an_answer_is_written(engine: Engine) -> None:
+    expected, counts = engine.count([PROMPT]), []
+    events = engine.generate([text(PROMPT, 40)])
+    next(events)
+    threads = [threading.Thread(target=lambda: counts.append(engine.count([PROMPT]))) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    said = [event for event in events if isinstance(event, Piece)]
+    for thread in threads:
+        thread.join()
+    assert counts == [expected] * 3
+    assert said
+
+
+def test_log_probabilities_come_with_the_pieces_when_asked_for(engine: Engine) -> None:
+    said = say(engine, text(PROMPT, 4, replace(GREEDY, logprobs=1)))
+    assert "".join(token.text for token in said.logprobs) == said.text
+    assert all(token.top[0][:2] == (token.text, token.id) and token.logprob <= 0.0 for token in said.logprobs)
+    assert not say(engine, text(PROMPT, 2)).logprobs
+
+
+def test_a_base_model_continues_text_and_refuses_to_chat(base_engine: Engine) -> None:
+    assert base_engine.info.kind == "base"
+    with pytest.raises(ModelError, match=r"is a base model \(.*no chat template\).*quoth complete"):
+        list(base_engine.generate([chat("hello")]))
+    with pytest.raises(ModelError, match="is a base model"):
+        base_engine.count([(Message("user", "hello"),)])
+    assert say(base_engine, text("hello", 5)).done.usage.generated == 5
+
+
+def test_the_script_replays_its_answers_in_order() -> None:
+    engine = Scripted(["one two", "three"])
+    requests = [chat("a"), chat("b")]
+    assert [s.text for s in say_all(engine, requests)] == ["one two", "three"]
+    assert engine.requests == requests

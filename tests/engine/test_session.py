@@ -1,0 +1,198 @@
+"""The session: slices, reuse of what was read, growth, limits."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from quoth.engine import LoadOptions, Request, Text
+from quoth.engine.llama import Llama
+from quoth.engine.session import Cancelled, Session, slice_tokens
+from quoth.errors import EngineError, InputError
+from quoth.native import Abort, Chain, Model
+from tests.engine.said import GREEDY, say, text
+
+STORY = "The old lighthouse keeper counted the ships that passed in the night, and wrote their names into a book. "
+Open = Callable[..., Session]
+
+
+def never() -> bool:
+    return False
+
+
+@pytest.fixture(scope="module")
+def model(model_path: Path) -> Iterator[Model]:
+    loaded = Model(model_path)
+    yield loaded
+    loaded.close()
+
+
+@pytest.fixture
+def session(model: Model) -> Iterator[Open]:
+    """Open sessions of the demonstration model, with slices of 64 tokens, and close them afterwards."""
+    opened: list[Session] = []
+
+    def open_(limit: int = 2048, free: int = 0) -> Session:
+        opened.append(Session(model, limit, 2, False, Abort(), lambda: free))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.close()
+
+
+def tokens(model: Model, prompt: str) -> list[int]:
+    return model.vocabulary.tokenize(prompt, special=False, bos=False)
+
+
+def read(session: Session, prompt: list[int], room: int = 8) -> tuple[int, list[int]]:
+    """The tokens kept, and the positions after each slice."""
+    return session.rewind(prompt, room), list(session.read(prompt, never))
+
+
+def logits(session: Session, model: Model) -> bytes:
+    return bytes(session.context.logits(model.vocabulary.n_tokens))
+
+
+def write(session: Session, n: int) -> list[int]:
+    chain, written = Chain(), []
+    chain.add("greedy")
+    for _ in range(n):
+        written.append(chain.sample(session.context))
+        assert session.append(written[-1])
+    chain.close()
+    return written
+
+
+@pytest.mark.parametrize(
+    ("n_params", "threads", "on_gpu", "expected"),
+    [
+        (135_000_000, 2, False, 64),
+        (135_000_000, 4, False, 128),
+        (1_700_000_000, 8, False, 16),
+        (8_000_000_000, 1, False, 16),
+        (0, 1, False, 512),
+        (8_000_000_000, 1, True, 512),
+    ],
+)
+def test_a_slice_takes_at_most_200_ms_where_that_is_possible(
+    n_params: int, threads: int, on_gpu: bool, expected: int
+) -> None:
+    assert slice_tokens(n_params, threads, on_gpu) == expected
+
+
+def test_slices_end_at_multiples_of_their_length(session: Open, model: Model) -> None:
+    prompt = tokens(model, STORY * 9)[:150]
+    assert read(session(), prompt) == (0, [64, 128, 150])
+
+
+def test_a_second_turn_reads_only_what_is_new(session: Open, model: Model) -> None:
+    one = session()
+    first = tokens(model, STORY)[:20]
+    read(one, first)
+    answer = write(one, 5)
+    more = [*first, *answer, *tokens(model, STORY)[:10]]
+    assert read(one, more) == (25, [35])
+
+
+def test_the_same_prompt_twice_gives_identical_logits(session: Open, model: Model) -> None:
+    one, prompt = session(), tokens(model, STORY * 9)[:100]
+    read(one, prompt)
+    first = logits(one, model)
+    write(one, 3)
+    assert read(one, prompt) == (64, [100])
+    assert logits(one, model) == first
+
+
+def test_what_was_read_before_changes_no_bit(session: Open, model: Model) -> None:
+    prompt = tokens(model, STORY * 9)
+    fresh, used = session(), session()
+    read(fresh, prompt[:120])
+    read(used, [*prompt[:100], *prompt[:50]])
+    write(used, 2)
+    assert read(used, prompt[:120]) == (64, [120])
+    assert logits(used, model) == logits(fresh, model)
+
+
+def test_a_prompt_that_goes_on_from_a_short_one_is_read_as_if_from_the_start(session: Open, model: Model) -> None:
+    prompt = tokens(model, STORY * 9)
+    fresh, used = session(), session()
+    read(fresh, prompt[:120])
+    read(used, prompt[:100])
+    assert read(used, prompt[:120]) == (64, [120])
+    assert logits(used, model) == logits(fresh, model)
+
+
+def test_a_divergence_falls_back_to_the_slice_border(session: Open, model: Model) -> None:
+    one, prompt = session(), tokens(model, STORY * 9)[:150]
+    read(one, prompt)
+    other = [*prompt[:140], *prompt[:20]]
+    assert read(one, other) == (128, [160])
+
+
+def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, model: Model) -> None:
+    prompt = tokens(model, STORY * 10)[:200]
+    fresh, stopped = session(), session()
+    read(fresh, prompt)
+    stopped.rewind(prompt, 8)
+    answers = iter([False, False, True])
+    with pytest.raises(Cancelled):
+        list(stopped.read(prompt, lambda: next(answers)))
+    assert stopped.length == 128
+    assert read(stopped, prompt) == (128, [192, 200])
+    assert logits(stopped, model) == logits(fresh, model)
+
+
+def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: Model) -> None:
+    abort = Abort()
+    one, prompt = Session(model, 2048, 2, False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
+    one.rewind(prompt, 8)
+    slices = one.read(prompt, never)
+    assert next(slices) == 64
+    abort.set()
+    with pytest.raises(Cancelled):
+        next(slices)
+    abort.clear()
+    assert one.length == 64
+    assert read(one, prompt) == (64, [128, 192, 200])
+    one.close()
+
+
+def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session: Open, model: Model) -> None:
+    prompt = tokens(model, STORY * 20)[:240]
+    small, large = session(), session()
+    read(small, prompt, room=8)
+    read(large, prompt, room=1000)
+    assert small.context.n_ctx == 256 < large.context.n_ctx
+    assert write(small, 24) == write(large, 24)
+    assert small.context.n_ctx == 512
+    assert logits(small, model) == logits(large, model)
+
+
+def test_a_context_without_memory_is_refused_with_both_numbers(session: Open, model: Model) -> None:
+    prompt = tokens(model, STORY * 20)
+    with pytest.raises(EngineError, match=r"needs \d+ MiB and 5 MiB are free.*--ctx"):
+        read(session(free=5 * 1024 * 1024), prompt)
+
+
+def test_the_memory_of_a_context_is_known_before_it_is_made(session: Open, model: Model) -> None:
+    assert session().kv_bytes(1) == 30 * 2 * 3 * 64 * 2  # layers x (keys, values) x KV heads x head width x 2 bytes
+
+
+def test_an_answer_ends_where_the_context_does(tiny_path: Path) -> None:
+    engine = Llama(tiny_path, LoadOptions(n_ctx=300))
+    said = say(engine, text("a" * 250, None))
+    assert said.done.reason == "context"
+    assert said.done.usage.prompt + said.done.usage.generated == 301  # the last token need not be read
+    engine.close()
+
+
+def test_the_context_is_clamped_to_the_trained_length(tiny_path: Path) -> None:
+    engine = Llama(tiny_path, LoadOptions(n_ctx=1_000_000))
+    assert engine.info.n_ctx == engine.info.n_ctx_train == 1024
+    with pytest.raises(InputError, match=r"has 1,024 tokens and tiny reads 1,024"):
+        say(engine, Request(Text("a" * 1024), GREEDY, 1))
+    assert say(engine, Request(Text("a" * 1023), GREEDY, 1)).done.usage.prompt == 1023
+    engine.close()
