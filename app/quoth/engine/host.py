@@ -120,15 +120,13 @@ def offer_to_oom_killer() -> None:
 
 
 def limit_files(most: int) -> None:
-    """No core dumps, and no file larger than `most` bytes: the worker writes nothing but its log."""
+    """No core dumps, and no file larger than `most` bytes: the worker writes nothing but its log. Python ignores SIGXFSZ."""
     if sys.platform == "win32":
         return
     import resource
-    import signal
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
-    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 
 
 # seccomp(2): AUDIT_ARCH_*, and the numbers of socket, execve and execveat by architecture (asm/unistd.h).

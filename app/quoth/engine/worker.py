@@ -1,7 +1,7 @@
 """The child process that owns a model: the only one of the app that loads native code.
 
-Three threads: this one computes, one reads frames (stop, ping and the end of the stream must be heard while C
-computes), one counts tokens. Everything that is not a frame goes to stderr, which is a log file.
+Three threads: one computes, one reads frames (stop, ping and the end of the stream must be heard while C computes),
+one counts tokens. Everything that is not a frame goes to stderr, which is a log file.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ LOG_LIMIT = 1024 * 1024  # bytes; a longer log starts again
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
 JOIN_SECONDS = 0.02  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 1.0
+STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
 
 
 def main(parent: int) -> None:
@@ -38,6 +39,25 @@ def main(parent: int) -> None:
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
     Worker(frames_in, frames_out).run()
+
+
+def start_deep(target: Callable[[], None]) -> threading.Thread:
+    """Run something in a thread with the deepest stack that can be had.
+
+    llama.cpp's tokeniser recurses for every character of a run (std::regex): with the usual 8 MiB, 30,000 times "<"
+    end the process on some vocabularies. A stack takes memory only where it is used.
+    """
+    for size in STACKS:
+        thread = threading.Thread(target=target, daemon=True)
+        before = threading.stack_size(size)
+        try:
+            thread.start()
+        except RuntimeError:  # no room for it
+            continue
+        finally:
+            threading.stack_size(before)
+        return thread
+    raise RuntimeError("no thread can be started")
 
 
 class Worker:
@@ -54,13 +74,13 @@ class Worker:
         self._sandbox = ""
 
     def run(self) -> None:
-        """Read frames in one thread, count in another, compute in this one."""
+        """Read frames in one thread, count in another, compute in a third."""
         from quoth import native
 
         self._sandbox = "off (a GPU driver needs what it forbids)" if native.can_use_gpu() else host.close_network()
         threading.Thread(target=self._read, daemon=True).start()
-        threading.Thread(target=self._work, args=(self._counts,), daemon=True).start()
-        self._work(self._jobs)
+        start_deep(lambda: self._work(self._counts))
+        start_deep(lambda: self._work(self._jobs)).join()
 
     def _read(self) -> None:
         while True:

@@ -1,0 +1,295 @@
+"""Llama in this process: sampling, limits, grammars, probabilities, thoughts, refusals."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from quoth.engine import LoadOptions, Piece, Sampling, Thought
+from quoth.engine.llama import MIB, Llama, character_ends, layers_that_fit
+from quoth.engine.session import Session
+from quoth.errors import EngineError, ModelError, QuothError, UsageError
+from quoth.native import Abort, Model
+from tests.engine.said import GREEDY, chat, say, say_all, text
+from tests.gguf_files import CHATML, write_tiny
+
+PROMPT = "The capital of France is Paris. The capital of Italy is"
+HOT = Sampling(temperature=1.0, seed=7)
+GIB = 1024 * MIB
+
+# A template that opens the thought itself, and one that leaves that to the model.
+OPENED = CHATML.replace("assistant\n{% endif %}", "assistant\n<think>\n{% endif %}")
+UNOPENED = CHATML + "{# <think></think> #}"
+
+
+def spelled(answer: str) -> Sampling:
+    """Sampling that can only give this answer."""
+    return replace(GREEDY, grammar=f"root ::= {json.dumps(answer, ensure_ascii=False)}")
+
+
+# Stop strings and limits
+
+
+def test_a_stop_string_may_straddle_tokens(llama: Llama) -> None:
+    said = say(llama, text(PROMPT, 12, replace(GREEDY, logprobs=1)))
+    first, second = (token.text for token in said.logprobs[4:6])
+    stop = first[-1] + second[:2]
+    stopped = say(llama, text(PROMPT, 12, stop=("no such text", stop)))
+    assert stopped.text == said.text[: said.text.index(stop)]
+    assert stopped.done.reason == "stop"
+
+
+def test_what_only_looked_like_a_stop_string_is_said_in_the_end(llama: Llama) -> None:
+    whole = say(llama, text(PROMPT, 6)).text
+    assert say(llama, text(PROMPT, 6, stop=(whole[-2:] + " but never this",))).text == whole
+
+
+def test_an_answer_ends_where_the_model_ends_its_turn(llama: Llama) -> None:
+    said = say(llama, chat("Reply with the single word: yes", 60))
+    assert said.done.reason == "stop"
+    assert "<|im_end|>" not in said.text
+
+
+def test_a_model_that_repeats_itself_is_ended(tiny: Llama) -> None:
+    said = say(tiny, text("a", None))
+    assert said.done.reason == "loop"
+    assert 512 <= said.done.usage.generated < 1024
+
+
+# Seeds
+
+
+def test_a_seed_repeats_its_answer(llama: Llama) -> None:
+    assert say(llama, text(PROMPT, 12, HOT)).text == say(llama, text(PROMPT, 12, HOT)).text
+
+
+def test_another_seed_gives_another_answer(llama: Llama) -> None:
+    said = say_all(llama, [text("Once", 12, replace(HOT, seed=seed)) for seed in range(3)])
+    assert len({s.text for s in said}) > 1
+
+
+def test_temperature_zero_asks_no_seed(llama: Llama) -> None:
+    said = say_all(llama, [text(PROMPT, 8, replace(GREEDY, seed=seed)) for seed in range(2)])
+    assert said[0].text == said[1].text
+
+
+def test_penalties_keep_an_answer_from_repeating(tiny: Llama) -> None:
+    plain = say(tiny, text("a", 40)).text
+    punished = say(tiny, text("a", 40, replace(GREEDY, repeat_penalty=2.0, repeat_last_n=-1))).text
+    assert len(set(punished)) > len(set(plain))
+
+
+# Grammars
+
+
+def test_a_grammar_holds(llama: Llama) -> None:
+    said = say(llama, chat("Is the sky blue?", 8, replace(HOT, grammar='root ::= "yes" | "no"')))
+    assert said.text in ("yes", "no")
+    assert said.done.reason == "stop"
+
+
+def test_a_schema_holds(llama: Llama) -> None:
+    schema = {
+        "type": "object",
+        "properties": {"city": {"type": "string", "maxLength": 8}, "old": {"type": "boolean"}},
+        "required": ["city", "old"],
+        "additionalProperties": False,
+    }
+    said = say(llama, chat("Name a city", 60, replace(HOT, schema=json.dumps(schema))))
+    value = json.loads(said.text)
+    assert set(value) == {"city", "old"}
+    assert len(value["city"]) <= 8
+    assert isinstance(value["old"], bool)
+
+
+@pytest.mark.parametrize(
+    "grammar",
+    ["root ::= (", "", "no rule", 'leaf ::= "a"', "root ::= missing", 'root ::= root "a"', "root ::= [", "\x00"],
+)
+def test_a_bad_grammar_is_a_usage_error_and_the_engine_lives(llama: Llama, grammar: str) -> None:
+    with pytest.raises(UsageError, match="the grammar does not parse"):
+        say(llama, text(PROMPT, 2, replace(GREEDY, grammar=grammar)))
+    assert say(llama, text(PROMPT, 1)).text
+
+
+@pytest.mark.parametrize("schema", ["", "{", "[1]", '{"$ref": "#/nowhere"}', '{"type": "colour"}'])
+def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: Llama, schema: str) -> None:
+    with pytest.raises(UsageError, match="the schema cannot be turned into a grammar"):
+        say(llama, text(PROMPT, 2, replace(GREEDY, schema=schema)))
+    assert say(llama, text(PROMPT, 1)).text
+
+
+# Bias and probabilities
+
+
+def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
+    first = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=1))).logprobs[0].id
+    (other,) = llama.tokenize(" Madrid")
+    forbidden = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=1, logit_bias=((first, -math.inf),))))
+    assert forbidden.logprobs[0].id != first
+    assert say(llama, text(PROMPT, 1, replace(GREEDY, logit_bias=((other, 100.0),)))).text == " Madrid"
+
+
+def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path) -> None:
+    (token,) = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=5))).logprobs
+    model = Model(model_path)
+    session = Session(model, 2048, llama.info.threads, False, Abort(), lambda: 0)
+    prompt = llama.tokenize(PROMPT)
+    session.rewind(prompt, 8)
+    list(session.read(prompt, lambda: False))
+    logits = list(session.context.logits(model.vocabulary.n_tokens))
+    norm = math.log(math.fsum(math.exp(logit) for logit in logits))
+    best = sorted(range(len(logits)), key=lambda i: -logits[i])[:5]
+    session.close()
+    model.close()
+    assert token.id == best[0]
+    assert [i for _, i, _ in token.top] == best
+    assert [p for _, _, p in token.top] == pytest.approx([logits[i] - norm for i in best], abs=1e-4)
+    assert token.logprob == token.top[0][2]
+
+
+def test_probabilities_sum_to_at_most_one_and_the_greedy_token_is_the_best(llama: Llama) -> None:
+    for token in say(llama, text(PROMPT, 8, replace(GREEDY, logprobs=20))).logprobs:
+        assert token.top[0][:2] == (token.text, token.id)
+        assert math.fsum(math.exp(logprob) for _, _, logprob in token.top) <= 1.0 + 1e-9
+        assert [p for _, _, p in token.top] == sorted((p for _, _, p in token.top), reverse=True)
+
+
+def test_temperature_does_not_change_the_probabilities(llama: Llama) -> None:
+    cold = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=3))).logprobs[0]
+    warm = say(llama, text(PROMPT, 1, replace(HOT, temperature=1.7, logprobs=3))).logprobs[0]
+    assert warm.top == cold.top
+
+
+# Characters
+
+
+def test_characters_that_are_many_tokens_come_whole(llama: Llama) -> None:
+    answer = "😀 中文字符 ü 👩‍👩‍👧 \u2028 ߷ 𒀀"
+    said = say(llama, text(PROMPT, 200, spelled(answer)))
+    assert said.text == answer
+    assert len(llama.tokenize(answer)) > len(answer.split())
+
+
+@pytest.mark.parametrize(
+    ("sample", "pieces", "expected"),
+    [
+        ("Hello you", [b" Hello", b" you"], [5, 9]),  # SentencePiece puts a space in front
+        (" Hello", [b" ", b" Hello"], [1, 6]),
+        ("a😀b", [b"a\xf0\x9f", b"\x98\x80", b"b"], [1, 2, 3]),
+        ("a\r\nb", [b"a", b"\r\n", b"b"], [1, 3, 4]),
+        ("é é", [b"\xc3\xa9", b" e\xcc", b"\x81"], [1, 2, 4]),
+        ("a☃b", [b"a", b"", b"b"], [1, 1, 3]),  # a character without a token
+        ("", [], []),
+    ],
+)
+def test_offsets_are_in_characters(sample: str, pieces: list[bytes], expected: list[int]) -> None:
+    assert character_ends(sample, pieces) == expected
+
+
+def test_offsets_of_a_long_text_are_whole(llama: Llama) -> None:
+    sample = "Ärger mit 中文 und 😀.\r\n" * 500
+    offsets = llama.offsets(sample)
+    assert offsets[-1] == len(sample)
+    parts = [sample[a:b] for a, b in zip([0, *offsets], offsets, strict=False)]
+    assert "".join(parts) == sample
+    assert parts.count(" und") == 500
+
+
+# Thoughts
+
+
+@pytest.fixture(scope="module")
+def opened(tiny_path: Path) -> Iterator[Llama]:
+    engine = Llama(tiny_path, LoadOptions(template=OPENED))
+    yield engine
+    engine.close()
+
+
+def test_what_is_between_the_marks_is_a_thought(opened: Llama) -> None:
+    said = say(opened, chat("hi", 60, spelled("Let me see.\n</think>\n\nRome")))
+    assert (said.thought, said.text) == ("Let me see.\n", "Rome")
+    kinds = [type(event) for event in said.events if isinstance(event, Thought | Piece)]
+    assert kinds == sorted(kinds, key=[Thought, Piece].index)
+
+
+def test_a_thought_that_never_ends_is_no_answer(opened: Llama) -> None:
+    said = say(opened, chat("hi", 5, spelled("thinking on and on")))
+    assert (said.thought, said.text, said.done.reason) == ("think", "", "length")
+
+
+def test_a_model_may_open_its_thought_itself(tiny_path: Path) -> None:
+    engine = Llama(tiny_path, LoadOptions(template=UNOPENED))
+    said = say(engine, chat("hi", 60, spelled("<think>hm</think>Rome, not <think>")))
+    assert (said.thought, said.text) == ("hm", "Rome, not <think>")
+    assert say(engine, text("hi", 60, spelled("<think>hm</think>"))).text == "<think>hm</think>"
+    engine.close()
+
+
+# Loading
+
+
+def test_a_model_without_enough_memory_is_refused_with_both_numbers(model_path: Path) -> None:
+    with pytest.raises(EngineError, match=r"does not fit into memory \(it needs 138 MiB and 100 MiB are free\)"):
+        Llama(model_path, free_memory=lambda: 100 * MIB)
+
+
+def test_an_unknown_amount_of_memory_is_no_reason_to_refuse(tiny_path: Path) -> None:
+    engine = Llama(tiny_path, free_memory=lambda: 0)
+    assert say(engine, text("a", 2)).text
+    engine.close()
+
+
+@pytest.mark.parametrize(
+    ("free", "size", "n_layer", "expected"),
+    [
+        (24 * GIB, 4 * GIB, 36, 37),  # all layers and the output
+        (4 * GIB, 4 * GIB, 36, 28),
+        (2 * GIB, 8 * GIB, 31, 5),
+        (400 * MIB, 4 * GIB, 36, 0),
+        (0, 4 * GIB, 36, 0),
+        (8 * GIB, 0, 3, 4),
+    ],
+)
+def test_as_many_layers_go_to_the_gpu_as_fit(free: int, size: int, n_layer: int, expected: int) -> None:
+    assert layers_that_fit(free, size, n_layer) == expected
+
+
+def test_what_cannot_be_loaded_says_why(tmp_path: Path) -> None:
+    path = tmp_path / "half.gguf"
+    path.write_bytes(write_tiny(tmp_path / "whole.gguf").read_bytes()[:60_000])
+    with pytest.raises(ModelError, match=r"half.gguf cannot be loaded \(.*within the file bounds.*\)"):
+        Llama(path)
+
+
+def test_a_loading_that_is_told_to_stop_stops(model_path: Path) -> None:
+    with pytest.raises(QuothError):
+        Llama(model_path, progress=lambda done: False)
+
+
+def test_the_model_describes_itself(llama: Llama) -> None:
+    info = llama.info
+    assert (info.name, info.architecture, info.kind) == ("smollm2", "llama", "chat")
+    assert (info.n_ctx_train, info.n_ctx, info.quantization) == (8192, 2048, "Q8_0")
+    assert 130e6 < info.n_params < 140e6
+    assert info.runs_on == f"CPU, {info.threads} threads"
+
+
+def test_the_file_recommends_its_sampling(tmp_path: Path) -> None:
+    keys = {"general__sampling__temp": 0.25, "general__sampling__top_k": 17, "general__sampling__min_p": float("nan")}
+    engine = Llama(write_tiny(tmp_path / "tiny.gguf", **keys))
+    assert dict(engine.info.sampling) == {"temperature": 0.25, "top_k": 17}
+    engine.close()
+
+
+def test_tokens_that_the_file_suppresses_are_never_written(tmp_path: Path, tiny: Llama) -> None:
+    favourite = say(tiny, text("a", 1, replace(GREEDY, logprobs=1))).logprobs[0].id
+    engine = Llama(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__suppress_tokens=[favourite]))
+    said = say(engine, text("a", 40, replace(GREEDY, logprobs=1)))
+    assert favourite not in [token.id for token in said.logprobs]
+    engine.close()

@@ -1,0 +1,19 @@
+"""The worker: threads deep enough for llama.cpp's tokeniser."""
+
+from __future__ import annotations
+
+from quoth.engine.worker import start_deep
+from quoth.native import Model
+from tests.upstream import vocabulary_file
+
+
+def test_a_long_run_of_one_character_does_not_end_the_process() -> None:
+    counted: list[int] = []
+
+    def count() -> None:
+        vocabulary = Model(vocabulary_file("deepseek-llm"), vocab_only=True).vocabulary
+        counted.extend(len(vocabulary.tokenize(c * 200_000, special=False, bos=False)) for c in "<a 中")
+
+    start_deep(count).join()
+    assert len(counted) == 4
+    assert all(counted)
