@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -55,6 +56,7 @@ def test_files_of_the_working_directory_are_not_imported(unpacked: Path, tmp_pat
     run = subprocess.run(
         [sys.executable, str(script), "doctor"],
         cwd=tmp_path,
+        env={**os.environ, "QUOTH_HOME": str(tmp_path / "home")},
         capture_output=True,
         timeout=100,
         stdin=subprocess.DEVNULL,

@@ -199,6 +199,10 @@ class Folders:
         return self.state / "engine.log"
 
 
+# No HOME, and a user whom the password file does not know: nothing is found and nothing can be kept.
+NOWHERE = Folders(*[Path(os.devnull, "quoth")] * 4)
+
+
 def folders(environ: Mapping[str, str]) -> Folders:
     """By platformdirs; QUOTH_HOME puts everything under one folder."""
     home = environ.get("QUOTH_HOME")
@@ -208,7 +212,8 @@ def folders(environ: Mapping[str, str]) -> Folders:
     from platformdirs import PlatformDirs
 
     dirs = PlatformDirs("quoth", appauthor=False)
-    if not dirs.user_data_path.is_absolute():  # no HOME, and a user whom the password file does not know
-        nowhere = Path(os.devnull, "quoth")
-        return Folders(nowhere, nowhere, nowhere, nowhere)
-    return Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_cache_path, dirs.user_state_path)
+    try:
+        found = Folders(dirs.user_config_path, dirs.user_data_path, dirs.user_cache_path, dirs.user_state_path)
+    except RuntimeError:
+        return NOWHERE
+    return found if found.data.is_absolute() else NOWHERE

@@ -83,12 +83,16 @@ def can_use_gpu() -> bool:
     return bool(L.llama_supports_gpu_offload())
 
 
+# Lines that say that something failed, and those of them that do not say what.
+_COMPLAINT = re.compile("error|fail|invalid|unknown|support", re.IGNORECASE)
+_NO_REASON = re.compile("failed to (load model|read header|initialize)")
+
+
 def last_reason(default: str = "") -> str:
-    """The line of the native log that says why the last call failed."""
+    """The line of the native log that says why the last call failed, without the names of C++ functions."""
     for line in reversed(log_lines):
-        low = line.lower()
-        if "error" in low or "fail" in low or "invalid" in low or "unknown" in low:
-            return line.split(": ", 1)[-1].strip() if ": " in line else line
+        if _COMPLAINT.search(line) and not _NO_REASON.search(line):
+            return re.sub(r"^(\w+: )*(error loading model: )?(\w+: )*", "", line).strip()
     return log_lines[-1] if log_lines else default
 
 
@@ -506,8 +510,15 @@ class Chain:
 
     def add_grammar(self, vocabulary: Vocabulary, grammar: str) -> None:
         """Raises NativeError with the parser's reason when the GBNF does not parse."""
+        if not grammar.strip() or "\0" in grammar:  # to llama.cpp that is no grammar at all
+            raise NativeError("it is empty or holds a NUL")
         log_lines.clear()
         self.add("grammar", vocabulary._vocab, grammar.encode(), b"root")
+
+    def accept(self, tokens: Sequence[int]) -> None:
+        """Tell the samplers so far of tokens that they did not choose."""
+        for token in tokens:
+            L.llama_sampler_accept(self._chain, token)
 
     def sample(self, context: Context) -> int:
         """Choose a token after the last one computed, and accept it."""

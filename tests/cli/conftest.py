@@ -12,7 +12,6 @@ POSIX = (
     "test_ending.py",
     "test_first_use.py",
     "test_pipes.py",
-    "test_pipe_manners.py",
     "test_terminal.py",
 )
 collect_ignore = list(POSIX) if os.name == "nt" else []

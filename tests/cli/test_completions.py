@@ -55,9 +55,11 @@ def test_bash_completes_commands_flags_and_files(tmp_path: Path, environ: dict[s
     assert completed("quoth mod", file) == ["models"]
     assert completed("quoth co", file) == ["complete", "completions"]
     assert completed("quoth complete --max-l", file) == ["--max-length"]
-    assert completed("quoth hello --temp", file) == ["--temperature"]
+    assert completed("quoth hello --temper", file) == ["--temperature"]
     assert completed("quoth tokens quoth.b", file) == ["quoth.bash"]
     assert completed("quoth models s", file) == ["show"]
+    assert completed("quoth completions z", file) == ["zsh"]
+    assert completed("quoth pull quoth.b", file) == ["quoth.bash"]
 
 
 def test_another_shell_is_a_usage_error(environ: dict[str, str]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from quoth.chat import Message
-from quoth.engine import Chat, Engine, Piece, Request
+from quoth.engine import Chat, Engine, Event, Piece, Request
 from quoth.engine.client import Client
 from quoth.engine.llama import Llama
 from quoth.engine.scripted import Scripted
@@ -82,7 +82,7 @@ def test_greedy_sampling_repeats_itself(engine: Engine) -> None:
 
 
 def test_what_was_read_before_is_not_read_again(engine: Engine) -> None:
-    prompt = PROMPT * 20
+    prompt = PROMPT * 7
     say(engine, text(prompt, 1))
     usage = say(engine, text(prompt + " a large city", 1)).done.usage
     assert 0 < usage.reused < usage.prompt
@@ -126,7 +126,7 @@ def test_no_request_is_no_answer(engine: Engine) -> None:
 
 
 def test_a_prompt_that_does_not_fit_is_refused_with_the_numbers_before_anything_runs(engine: Engine) -> None:
-    too_long, events = text("one two " * 3000), []
+    too_long, events = text("one two " * 3000), list[Event]()
     with pytest.raises(InputError, match=r"2,048") as caught:
         events.extend(engine.generate([text(PROMPT), too_long]))
     assert f"{len(engine.tokenize('one two ' * 3000)):,} tokens" in str(caught.value)

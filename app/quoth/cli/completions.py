@@ -26,11 +26,16 @@ _quoth() {{
 {cases}
             *) COMPREPLY=($(compgen -W "{flags}" -- "$word")) ;;
         esac
+    elif [[ $COMP_CWORD -eq 2 ]]; then
+        case ${{COMP_WORDS[1]}} in
+{operands}
+        esac
     fi
     [[ ${{#COMPREPLY[@]}} -gt 0 ]] || COMPREPLY=($(compgen -f -- "$word"))
 }}
 complete -o filenames -F _quoth quoth
 """
+_BASH_OPERANDS = '            {name}) COMPREPLY=($(compgen -W "{operands}" -- "$word")) ;;'
 _BASH_CASE = '            {name}) COMPREPLY=($(compgen -W "{flags}" -- "$word")) ;;'
 
 _ZSH = """\
@@ -49,7 +54,7 @@ _quoth() {{
 }}
 _quoth "$@"
 """
-_ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} || _files ;;"
+_ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} || compadd -- {operands} || _files ;;"
 
 
 @click.command(help=HELP, context_settings=HELP_NAMES)
@@ -78,13 +83,25 @@ def _flags() -> dict[str, list[tuple[str, str]]]:
     return flags
 
 
+def _operands(name: str) -> list[str]:
+    """The words that may follow a command: its own commands, or what its argument can be."""
+    from quoth.cli.main import load_command
+
+    command = load_command(name)
+    if isinstance(command, click.Group):
+        return [*command.commands]
+    types = [parameter.type for parameter in command.params if isinstance(parameter, click.Argument)]
+    return [str(choice) for type_ in types if isinstance(type_, click.Choice) for choice in type_.choices]
+
+
 def _bash() -> str:
     from quoth.cli.main import COMMANDS
     from quoth.cli.routing import PROMPT
 
     flags = _flags()
     cases = "\n".join(_BASH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
-    return _BASH.format(commands=" ".join(COMMANDS), flags=_words(flags[PROMPT]), cases=cases)
+    operands = "\n".join(_BASH_OPERANDS.format(name=name, operands=" ".join(_operands(name))) for name in COMMANDS)
+    return _BASH.format(commands=" ".join(COMMANDS), flags=_words(flags[PROMPT]), cases=cases, operands=operands)
 
 
 def _zsh() -> str:
@@ -93,7 +110,9 @@ def _zsh() -> str:
 
     flags = _flags()
     described = " ".join(f"'{name}:{what}'" for name, what in COMMANDS.items())
-    cases = "\n".join(_ZSH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
+    cases = "\n".join(
+        _ZSH_CASE.format(name=name, flags=_words(flags[name]), operands=" ".join(_operands(name))) for name in COMMANDS
+    )
     return _ZSH.format(described=described, flags=_words(flags[PROMPT]), cases=cases)
 
 
@@ -104,6 +123,7 @@ def _fish() -> str:
     lines = [f"complete -c quoth -n __fish_use_subcommand -a {name} -d '{what}'" for name, what in COMMANDS.items()]
     for name, flags in _flags().items():
         where = "__fish_use_subcommand" if name == PROMPT else f"__fish_seen_subcommand_from {name}"
+        lines += [f"complete -c quoth -n '{where}' -a {operand}" for operand in _operands(name)]
         for flag, help_ in flags:
             kind = f"-l {flag[2:]}" if flag.startswith("--") else f"-s {flag[1:]}"
             text = help_.replace("\\", "\\\\").replace("'", "\\'")

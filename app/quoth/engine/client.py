@@ -14,13 +14,15 @@ from pathlib import Path
 from typing import Any, cast
 
 from quoth.chat import Message
-from quoth.engine import Done, Event, LoadOptions, ModelInfo, Request, wire
+from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, wire
 from quoth.engine.death import STOPPED, Death, last_line, size_of
 from quoth.engine.spawn import spawn
 from quoth.errors import BY_CODE, EngineError, QuothError
 
 POLL_SECONDS = 0.05
-SLOWEST_DISK = 20e6  # bytes a second; a file can be read within one native call, which says nothing meanwhile
+# What one native call may need, which says nothing meanwhile. A second:
+SLOWEST_DISK = 20e6  # bytes of a file
+SLOWEST_TOKENISER = 50e3  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -237,28 +239,35 @@ class Client:
             raise
         return None
 
-    def _call(self, message: dict[str, Any]) -> Any:
+    def _patience(self, inputs: Sequence[str | Sequence[Message]]) -> float:
+        """Seconds to wait for something to be heard of texts that are tokenised first."""
+        texts = (i if isinstance(i, str) else "".join(m.text for m in i) for i in inputs)
+        return self._limits.hung + sum(map(len, texts)) / SLOWEST_TOKENISER
+
+    def _call(self, message: dict[str, Any], patience: float | None = None) -> Any:
         if self._path is not None:
             self.ready()
         else:
             self._start()
-        for answer in self._answers(self._send(message)):
+        for answer in self._answers(self._send(message), patience):
             if "value" in answer:
                 return answer["value"]
         raise EngineError("the engine gave no answer", "a bug")
 
     def count(self, inputs: Sequence[str | Sequence[Message]]) -> list[int]:
-        return list(self._call({"do": "count", "inputs": tuple(i if isinstance(i, str) else tuple(i) for i in inputs)}))
+        plain = tuple(i if isinstance(i, str) else tuple(i) for i in inputs)
+        return list(self._call({"do": "count", "inputs": plain}, self._patience(plain)))
 
     def tokenize(self, text: str) -> list[int]:
-        return list(self._call({"do": "tokenize", "text": text}))
+        return list(self._call({"do": "tokenize", "text": text}, self._patience([text])))
 
     def offsets(self, text: str) -> Sequence[int]:
-        return cast(Sequence[int], self._call({"do": "offsets", "text": text}))
+        return cast(Sequence[int], self._call({"do": "offsets", "text": text}, self._patience([text])))
 
     def quantize(self, source: Path, target: Path, quantization: str) -> None:
         """Write a GGUF at another quantization. Raises ModelError."""
-        self._call({"do": "quantize", "source": str(source), "target": str(target), "quantization": quantization})
+        message = {"do": "quantize", "source": str(source), "target": str(target), "quantization": quantization}
+        self._call(message, self._limits.hung + size_of(source) / SLOWEST_DISK)
 
     def describe(self) -> dict[str, Any]:
         """The native side, for `quoth doctor`."""
@@ -272,7 +281,8 @@ class Client:
         try:
             if self._ready(stop=stop) is not None:
                 call = self._send({"do": "generate", "requests": tuple(requests)})
-                for message in self._answers(call):
+                inputs = [r.input.messages if isinstance(r.input, Chat) else r.input.text for r in requests]
+                for message in self._answers(call, self._patience(inputs)):
                     event = message.get("event")
                     if isinstance(event, Done):
                         open_requests.pop(event.request, None)

@@ -68,4 +68,4 @@ def last_line(log: Path | None, start: int) -> str:
     except OSError:
         return ""
     written = [line.strip() for line in lines if line.strip()]
-    return written[-1][:300] if written else ""
+    return written[-1].rsplit("/vendor/llama.cpp/", 1)[-1][:300] if written else ""  # not where it was compiled

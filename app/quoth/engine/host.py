@@ -120,37 +120,40 @@ def offer_to_oom_killer() -> None:
 
 
 def limit_files(most: int) -> None:
-    """No core dumps, and no file larger than `most` bytes: the worker writes nothing but its log. Python ignores SIGXFSZ."""
+    """No core dumps, and no file larger than `most` bytes: the worker writes nothing but its log."""
     if sys.platform == "win32":
         return
     import resource
 
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # Python ignores SIGXFSZ: a write fails instead
 
 
-# seccomp(2): AUDIT_ARCH_*, and the numbers of socket, execve and execveat by architecture (asm/unistd.h).
-_AUDIT = {"x86_64": (0xC000003E, (41, 59, 322)), "aarch64": (0xC00000B7, (198, 221, 281))}
+# seccomp(2): AUDIT_ARCH_*, and the numbers of socket, execve, execveat and io_uring_setup (which can open sockets as
+# well) by architecture (asm/unistd.h).
+_AUDIT = {"x86_64": (0xC000003E, (41, 59, 322, 425)), "aarch64": (0xC00000B7, (198, 221, 281, 425))}
+_X32 = 0x40000000  # from this number on, x86_64 has the same calls once more (asm/unistd_x32.h)
 
 
 def close_network() -> str:
     """Give up sockets and other programs for good. Returns what holds: "seccomp" or why there is none.
 
-    A BPF filter (linux/filter.h) loaded by prctl: for those calls EPERM, for every other one leave to go on. On an
-    unknown architecture nothing is loaded.
+    A BPF filter (linux/filter.h) loaded by prctl: EPERM for those calls and for those of another architecture, which
+    have other numbers; for every other one leave to go on. On an unknown architecture nothing is loaded.
     """
     if not LINUX:
         return "off (this platform has no seccomp)"
     machine = os.uname().machine
-    if machine not in _AUDIT:
+    if machine not in _AUDIT or sys.maxsize < 1 << 32:
         return f"off (no filter for {machine})"
     arch, calls = _AUDIT[machine]
     n = len(calls)
     program = [
         (0x20, 0, 0, 4),  # load seccomp_data.arch
-        (0x15, 0, n + 1, arch),  # another architecture: allow
+        (0x15, 0, n + 3, arch),  # not equal: to the last instruction
         (0x20, 0, 0, 0),  # load seccomp_data.nr
-        *((0x15, n - i, 0, call) for i, call in enumerate(calls)),  # equal: to the last instruction
+        (0x35, n + 1, 0, _X32),  # greater or equal: there too
+        *((0x15, n - i, 0, call) for i, call in enumerate(calls)),  # equal: there too
         (0x06, 0, 0, 0x7FFF0000),  # SECCOMP_RET_ALLOW
         (0x06, 0, 0, 0x00050001),  # SECCOMP_RET_ERRNO, EPERM
     ]

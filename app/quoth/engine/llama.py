@@ -157,7 +157,8 @@ class Llama:
     def _run(self, number: int, item: Prepared, stop: Callable[[], bool]) -> Iterator[Event]:
         if item.broken:
             yield Notice(number, f"{item.broken} control-token strings in the text were broken, so that they stay text")
-        writer = Writer(number, item.request, item.starts_in_thought, self._model, self._marks(item.request))
+        request, marks = item.request, self._marks(item.request)
+        writer = Writer(number, request, item.tokens, item.starts_in_thought, self._model, marks)
         try:
             yield from self._read_and_write(number, item, writer, stop)
         finally:
@@ -165,7 +166,6 @@ class Llama:
 
     def _read_and_write(self, number: int, item: Prepared, writer: Writer, stop: Callable[[], bool]) -> Iterator[Event]:
         begun, total = time.monotonic(), len(item.tokens)
-        writer.prompt_tokens = total
         room = min(item.request.max_tokens or 512, 512)
         try:
             writer.reused = self._session.rewind(item.tokens, room)
@@ -175,9 +175,16 @@ class Llama:
         except Cancelled:
             yield Done(number, "cancelled", writer.usage(time.monotonic() - begun, 0.0))
             return
+        self._check_numbers()
         read_seconds, begun = time.monotonic() - begun, time.monotonic()
         yield from writer.write(self._session, stop)
         yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
+
+    def _check_numbers(self) -> None:
+        """Weights that were overwritten load as any others. Raises ModelError."""
+        if math.isnan(self._session.context.logits(self._model.vocabulary.n_tokens)[0]):
+            what = f"{self.info.name} computes what is no number"
+            raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
 
     def _marks(self, request: Request) -> Marks | None:
         return self.prompter.marks if isinstance(request.input, Chat) else None

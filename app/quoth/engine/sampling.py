@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from quoth.engine import Sampling, TokenLogprob
@@ -10,9 +11,10 @@ from quoth.errors import UsageError
 from quoth.native import Chain, Context, Model, NativeError, Vocabulary, grammar_of_schema
 
 
-def build_chain(sampling: Sampling, model: Model) -> Chain:
+def build_chain(sampling: Sampling, model: Model, prompt: Sequence[int] = ()) -> Chain:
     """Suppressed tokens and biases, penalties, grammar, truncation, temperature, choice: llama.cpp's usual order.
 
+    Penalties count the tokens of the prompt too, as llama.cpp's programs do.
     Raises UsageError when the grammar does not parse or the schema cannot be expressed.
     """
     vocabulary = model.vocabulary
@@ -21,13 +23,16 @@ def build_chain(sampling: Sampling, model: Model) -> Chain:
     if bias:
         chain.add_logit_bias(vocabulary.n_tokens, bias)
     if sampling.repeat_penalty != 1.0 or sampling.frequency_penalty or sampling.presence_penalty:
+        last_n = sampling.repeat_last_n if sampling.repeat_last_n >= 0 else model.n_ctx_train
         chain.add(
             "penalties",
-            sampling.repeat_last_n,
+            vocabulary.n_tokens,
+            last_n,
             sampling.repeat_penalty,
             sampling.frequency_penalty,
             sampling.presence_penalty,
         )
+        chain.accept(prompt[-last_n:] if last_n else ())
     try:
         _add_grammar(chain, sampling, vocabulary)
     except (NativeError, UsageError):

@@ -64,7 +64,7 @@ def _rich(value: Any) -> Any:
 
 
 def encode(message: dict[str, Any]) -> bytes:
-    """A message as one frame. Lone surrogates become U+FFFD: the worker gets valid text only."""
+    """A message as one frame. Lone surrogates become "?": the worker gets valid text only."""
     body = json.dumps(_plain(message), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
     if len(body) > MAX_FRAME:
         raise BrokenFrame(f"{len(body)} bytes are more than a frame can hold")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
 from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
 from quoth.engine.sampling import build_chain, token_logprob
@@ -16,12 +16,18 @@ class Writer:
     """The state of one answer while it is written."""
 
     def __init__(
-        self, number: int, request: Request, inside_thought: bool, model: Model, marks: Marks | None
+        self,
+        number: int,
+        request: Request,
+        prompt: Sequence[int],
+        inside_thought: bool,
+        model: Model,
+        marks: Marks | None,
     ) -> None:
         self._number = number
         self._request = request
         self._vocabulary = model.vocabulary
-        self._chain = build_chain(request.sampling, model)
+        self._chain = build_chain(request.sampling, model, prompt)
         self._decoder = Decoder()
         self._stops = StopStrings((*request.stop, *(marks.drop if marks else ())))
         self._loops = LoopDetector()
@@ -29,7 +35,7 @@ class Writer:
         self._mark_tokens = self._tokens_of_marks(marks)
         self._pending: list[TokenLogprob] = []
         self.reason: Reason = "stop"
-        self.prompt_tokens = 0
+        self.prompt_tokens = len(prompt)
         self.reused = 0
         self.generated = 0
 
