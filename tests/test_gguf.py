@@ -12,11 +12,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.gguf_files import CORRUPT, I32, Typed, gguf_bytes, tiny_bytes, vocabulary, write_corrupt, write_tiny
 
 from quoth.errors import Exit, ModelError
 from quoth.gguf import check, read_header
 from quoth.gguf.tables import TENSOR_TYPES
+from tests.gguf_files import CORRUPT, I32, Typed, gguf_bytes, tiny_bytes, vocabulary, write_corrupt, write_tiny
 
 WINDOWS = sys.platform == "win32"
 NOT_FILES = ["a folder"] if WINDOWS else ["a folder", "a pipe"]

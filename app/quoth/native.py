@@ -145,8 +145,8 @@ class Vocabulary:
     def _special_sets(self) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
         candidates = self._typed_in_file()
         control, user_defined = self._sort_out(candidates if candidates is not None else range(self.n_tokens))
-        if candidates is not None and not self._are_all_control(control):
-            control, user_defined = self._sort_out(range(self.n_tokens))
+        if candidates is not None:
+            control |= self._control_besides(control)
         eog = frozenset(token for token in control | user_defined if self.is_eog(token))
         return control, user_defined, eog
 
@@ -184,19 +184,32 @@ class Vocabulary:
         found = {match.start() for match in re.finditer(rb"[^\x01\x05\x06]", types[::4])}
         return found.union(*(self.tokenize(mark, special=True, bos=False) for mark in _ALWAYS_USER_DEFINED))
 
-    def _are_all_control(self, control: Iterable[int]) -> bool:
-        """Whether no other token is one: only control tokens are written or not as llama_detokenize is told.
+    def _control_besides(self, known: Iterable[int]) -> set[int]:
+        """Control tokens that are not among the known: llama.cpp makes some of tokens that the file calls normal.
 
-        llama.cpp makes control tokens of some that the file calls normal. Given no room, the call returns lengths.
+        Only control tokens are written or not as llama_detokenize is told, and given no room it returns the length: a
+        span of tokens is searched by halves as long as more is hidden in it than its known ones.
         """
+        ids = (ctypes.c_int32 * self.n_tokens).from_buffer(array("i", range(self.n_tokens)))
+        first = ctypes.addressof(ids)
 
-        def length(tokens: array[int], special: bool) -> int:
-            buffer = (ctypes.c_int32 * len(tokens)).from_buffer(tokens)
-            return -int(L.llama_detokenize(self._vocab, buffer, len(tokens), None, 0, False, special))
+        def hidden(start: int, stop: int) -> int:
+            span = ctypes.cast(first + 4 * start, ctypes.POINTER(ctypes.c_int32))
+            plain, whole = (L.llama_detokenize(self._vocab, span, stop - start, None, 0, False, s) for s in (0, 1))
+            return int(plain - whole)
 
-        everything = array("i", range(self.n_tokens))
-        hidden = length(everything, True) - length(everything, False)
-        return hidden == sum(length(array("i", [token]), True) for token in control)
+        lengths = {token: hidden(token, token + 1) for token in known}
+        found, spans = set(), [(0, self.n_tokens)]
+        while spans:
+            start, stop = spans.pop()
+            if hidden(start, stop) == sum(n for token, n in lengths.items() if start <= token < stop):
+                continue
+            if stop - start == 1:
+                found.add(start)
+            else:
+                middle = (start + stop) // 2
+                spans += [(start, middle), (middle, stop)]
+        return found
 
     @property
     def control(self) -> frozenset[int]:
@@ -530,6 +543,10 @@ class Chain:
             self._chain = None
 
 
+# RFC 8259, section 7; the converter's own rule lets control characters through, which are no JSON.
+JSON_CHARACTER = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
+
+
 def grammar_of_schema(schema: str) -> str:
     """GBNF for a JSON schema, by llama_cpp's converter. Raises ValueError with what it cannot express."""
     name = "llama_cpp.llama_grammar"
@@ -541,6 +558,7 @@ def grammar_of_schema(schema: str) -> str:
             raise ValueError("this llama_cpp has no schema converter")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+    module.PRIMITIVE_RULES["char"] = module.BuiltinRule(JSON_CHARACTER, [])
     try:
         return str(module.json_schema_to_gbnf(schema))
     except RecursionError as error:

@@ -78,17 +78,18 @@ def test_leaving_the_question_leaves_without_a_model(online: dict[str, str], oll
 
 def test_on_a_terminal_the_recommended_model_is_pulled_by_enter(online: dict[str, str], model_path: Path) -> None:
     row = recommended_row()
-    with HubServer({row.repository: {row.file: model_path.read_bytes()}}) as hub:
-        with Dialogue([*QUOTH, "Say hello.", "-n", "3"], {**online, "HF_ENDPOINT": hub.endpoint}) as first:
-            question = first.expect("Enter for 1: ")
-            assert "no model yet. Which one?" in question
-            assert f"1  {row.name}: {row.params} parameters, {row.licence}, download {row.size / 1e9:.1f} GB" in (
-                question.replace("\r\n", "")
-            )
-            assert " min at 5 MB/s" in question
-            first.send("\n")
-            first.expect(f"installed {row.name}: ")
-            rest, code = first.end()
+    with (
+        HubServer({row.repository: {row.file: model_path.read_bytes()}}) as hub,
+        Dialogue([*QUOTH, "Say hello.", "-n", "3"], {**online, "HF_ENDPOINT": hub.endpoint}) as first,
+    ):
+        question = first.expect("Enter for 1: ")
+        assert "no model yet. Which one?" in question
+        offer = f"1  {row.name}: {row.params} parameters, {row.licence}, download {row.size / 1e9:.1f} GB"
+        assert offer in question.replace("\r\n", "")
+        assert " min at 5 MB/s" in question
+        first.send("\n")
+        first.expect(f"installed {row.name}: ")
+        rest, code = first.end()
     assert code == 0, rest
     assert rest.splitlines()[-1].strip()
 

@@ -42,7 +42,7 @@ def test_files_and_piped_text_reach_the_model_with_the_prompt(quoth: Run, tmp_pa
 
 def test_a_prompt_may_come_from_standard_input_alone(quoth: Run) -> None:
     text = "Name a fruit and a bird."
-    ways = ([], ["-"], ["-f", "-"])
+    ways: tuple[list[str], ...] = ([], ["-"], ["-f", "-"])
     answers = {quoth("-t", "0", "-n", "8", *way, input=text.encode() + b"\n").stdout for way in ways}
     assert answers == {quoth("-t", "0", "-n", "8", text).stdout}
 

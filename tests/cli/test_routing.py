@@ -194,10 +194,11 @@ def test_a_mistyped_command_exits_2_with_both_lines(environ: dict[str, str]) -> 
     )
 
 
-WORDS = st.sampled_from(
-    "the a of my cat thread atom sentence is are who what why please me, up! now? it's show add default verify rm "
-    "list pull models tokens chat doctor complete completions bash and with about -".split()
-)
+VOCABULARY = """
+the a of my cat thread atom sentence is are who what why please me, up! now? it's show add default verify rm
+list pull models tokens chat doctor complete completions bash and with about -
+"""
+WORDS = st.sampled_from(VOCABULARY.split())
 
 
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -192,7 +192,7 @@ def test_a_terminal_is_not_read_as_input_but_for_lines_that_a_person_types() -> 
     assert stream.read_line("Go\x1b[2J on?") == "ja"
     assert stream.read_line("Sure?") == "è\ufffd"
     assert stream.read_line("Really?") is None
-    assert err.getvalue() == b"Go on? Sure? Really? "
+    assert err.getvalue() == b"Go on? Sure? Really? \n"
     stream = Streams(io.BytesIO(b"typed\ntext"), None, None, stdin_isatty=True, environment={})
     assert stream.read_terminal() == b"typed\ntext"
     assert Streams(io.BytesIO(b"piped"), None, None, environment={}).read_terminal() == b""

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from quoth.chat import Message
-from quoth.engine import Chat, Engine, Event, Piece, Request
+from quoth.engine import Chat, Engine, Event, Notice, Piece, Reading, Request, Thought
 from quoth.engine.client import Client
 from quoth.engine.llama import Llama
-from quoth.engine.scripted import Scripted
-from quoth.errors import InputError, ModelError
+from quoth.engine.scripted import Answer, Scripted, Timing
+from quoth.errors import EngineError, InputError, ModelError
 from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
 
 PROMPT = "The capital of France is Paris. The capital of Italy is"
@@ -202,3 +202,34 @@ def test_the_script_replays_its_answers_in_order() -> None:
     requests = [chat("a"), chat("b")]
     assert [s.text for s in say_all(engine, requests)] == ["one two", "three"]
     assert engine.requests == requests
+
+
+def test_the_script_thinks_notices_waits_and_fails_on_demand() -> None:
+    waits, seen = list[float](), list[Event]()
+    answer = Answer(("Ro", "me"), thoughts=("hm",), notice="careful", error=EngineError("the engine died"))
+    engine = Scripted([answer], timing=Timing(slice=2.0, piece=0.5), sleep=waits.append)
+
+    def listen() -> None:
+        for event in engine.generate([chat("a " * 100)]):
+            seen.append(event)  # one by one, for the last of them raises
+
+    with pytest.raises(EngineError, match="the engine died"):
+        listen()
+    assert [e.done for e in seen if isinstance(e, Reading)] == [0, 64, 106]
+    assert [e for e in seen if not isinstance(e, Reading)] == [
+        Notice(0, "careful"),
+        Thought(0, "hm"),
+        Piece(0, "Ro"),
+        Piece(0, "me"),
+    ]
+    assert sum(waits) == 2 * 2.0 + 3 * 0.5
+
+
+def test_a_script_that_is_over_says_so() -> None:
+    engine = Scripted(["one"])
+    say(engine, chat("a"))
+    with pytest.raises(EngineError, match="no answer left"):
+        say(engine, chat("b"))
+    engine.close()
+    with pytest.raises(EngineError, match="closed"):
+        say(engine, chat("c"))

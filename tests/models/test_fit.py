@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.gguf_files import U32, Typed, Value, write_tiny
-
 from quoth.gguf import Header, read_header
 from quoth.models.fit import Need, estimate, judge, largest_context
+from tests.gguf_files import U32, Typed, Value, write_tiny
 
 GB = 10**9
 

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
-from tests.gguf_files import write_corrupt, write_tiny
-from tests.models.layouts import write_ollama
 
 from quoth.models import Model, Shelf, found
+from tests.gguf_files import write_corrupt, write_tiny
+from tests.models.layouts import write_ollama
 
 WINDOWS = sys.platform == "win32"
 

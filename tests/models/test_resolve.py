@@ -10,12 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.gguf_files import write_corrupt, write_tiny
-from tests.models.layouts import write_ollama
 
 from quoth.errors import ModelError
 from quoth.models import Model, best, catalogue, default_model, describe, resolve
 from quoth.models.store import Store
+from tests.gguf_files import write_corrupt, write_tiny
+from tests.models.layouts import write_ollama
 
 Resolve = Callable[[str], Model]
 

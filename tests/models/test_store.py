@@ -11,11 +11,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.gguf_files import write_corrupt, write_tiny
 
 from quoth.errors import ModelError, StorageError, UsageError
 from quoth.models import Model, describe
 from quoth.models.store import Store, check_name, name_from
+from tests.gguf_files import write_corrupt, write_tiny
 
 
 @pytest.fixture

@@ -127,7 +127,7 @@ def gpu_line(prefix: str = sys.prefix) -> str:
     version = importlib.metadata.version("llama-cpp-python")
     parts = Path(prefix).parts
     if "uv" in parts and "tools" in parts:
-        return f"uv tool install --reinstall-package llama-cpp-python --extra-index-url {WHEELS}/cu124 quoth"
+        return f"uv tool upgrade quoth --reinstall-package llama-cpp-python --extra-index-url {WHEELS}/cu124"
     wanted = f"--force-reinstall --no-deps llama-cpp-python=={version} --extra-index-url {WHEELS}/cu124"
     if "pipx" in parts:
         return f"pipx runpip quoth install {wanted}"

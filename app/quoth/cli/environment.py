@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +13,8 @@ from quoth.config import Folders, Settings, folders, load
 from quoth.errors import UsageError
 
 if TYPE_CHECKING:
+    import subprocess
+
     from quoth.engine import LoadOptions
     from quoth.engine.client import Client
     from quoth.models import Model

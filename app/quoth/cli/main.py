@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
-import subprocess
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from itertools import takewhile
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +16,9 @@ from quoth.cli.environment import Environment, existing
 from quoth.cli.routing import PROMPT, as_prompt, is_sentence, route
 from quoth.cli.streams import PipeClosed, Streams
 from quoth.errors import Ended, Exit, InputError, ModelError, QuothError, UsageError
+
+if TYPE_CHECKING:
+    import subprocess
 
 # The module of a command is quoth.cli.NAME and has a click command called `command`.
 COMMANDS = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from pathlib import Path
 from typing import Any
 
@@ -152,8 +152,20 @@ def read_constraints(grammar: str | None, schema: str | None, think: bool) -> di
             raise UsageError(f"{schema} is no JSON", str(error), "A JSON schema is needed") from None
         if not isinstance(value, dict):
             raise UsageError(f"{schema} is no JSON schema", "it is no JSON object", "See https://json-schema.org")
+        _check_schema(value, schema)
         return {"schema": text}
     return {}
+
+
+def _check_schema(value: dict[str, Any], name: str) -> None:
+    import jsonschema
+
+    try:
+        jsonschema.validators.validator_for(value).check_schema(value)
+    except jsonschema.exceptions.SchemaError as error:
+        raise UsageError(
+            f"{name} is no JSON schema", f"{error.json_path}: {error.message}", "See https://json-schema.org"
+        ) from None
 
 
 def _text_of(name: str) -> str:
@@ -165,4 +177,4 @@ def _text_of(name: str) -> str:
 
 def new_seed() -> int:
     """A seed for an answer that asked for none."""
-    return secrets.randbelow(2**31)
+    return int.from_bytes(os.urandom(4), "little") >> 1

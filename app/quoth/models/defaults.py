@@ -8,6 +8,7 @@ from typing import Any
 from quoth.engine import SAMPLING_KEYS, Sampling
 from quoth.models import Model
 
+
 def sampling_values(
     model: Model, in_file: Mapping[str, Any], asked: Mapping[str, tuple[Any, str]]
 ) -> dict[str, tuple[Any, str]]:

@@ -31,7 +31,7 @@ def reply(
     """Answer the last message. Raises InputError if a value was asked for and ended before it was whole."""
     request = Request(Chat(tuple(messages), think=think), sampling, max_tokens, tuple(stop), keep)
     events = engine.generate([request], stop=cancelled)
-    return whole_value(events) if sampling.schema is not None else events
+    return whole_value(events, sampling.schema) if sampling.schema is not None else events
 
 
 def continue_text(
@@ -61,10 +61,11 @@ def continue_text(
     return engine.generate(requests, stop=cancelled)
 
 
-def whole_value(events: Generator[Event, None, None]) -> Generator[Event, None, None]:
-    """Pass events on when the answer is a whole JSON value; hold its text back until that is known.
+def whole_value(events: Generator[Event, None, None], schema: str) -> Generator[Event, None, None]:
+    """Pass events on when the answer is a JSON value that fits the schema; hold its text back until that is known.
 
-    The grammar makes every token fit, but a limit can end the answer in the middle. Raises InputError then.
+    The grammar makes every token fit, but a limit can end the answer in the middle, and some keywords of a schema
+    (minimum, uniqueItems) are in no grammar. Raises InputError then.
     """
     held: list[Piece] = []
     for event in events:
@@ -72,17 +73,37 @@ def whole_value(events: Generator[Event, None, None]) -> Generator[Event, None, 
             held.append(event)
             continue
         if isinstance(event, Done) and event.reason != "cancelled":
-            text = "".join(piece.text for piece in held)
-            try:
-                json.loads(text)
-            except ValueError:
-                raise InputError(
-                    "the value was cut short of its schema",
-                    f"it ended by {event.reason} after {event.usage.generated:,} tokens",
-                    "Raise --max-tokens, or bound the schema's strings and arrays (maxLength, maxItems)",
-                ) from None
+            _check_value("".join(piece.text for piece in held), schema, event)
             yield from held
         yield event
+
+
+def _check_value(text: str, schema: str, done: Done) -> None:
+    try:
+        value = json.loads(text)
+    except ValueError:
+        raise InputError(
+            "the value was cut short of its schema",
+            f"it ended by {done.reason} after {done.usage.generated:,} tokens",
+            "Raise --max-tokens, or bound the schema's strings and arrays (maxLength, maxItems)",
+        ) from None
+    error = jsonschema_error(value, json.loads(schema))
+    if error is not None:
+        raise InputError(
+            "the value does not fit its schema",
+            error,
+            "Try another --seed, or say in the prompt what the schema asks for",
+        )
+
+
+def jsonschema_error(value: Any, schema: Any) -> str | None:
+    """Where and why a value does not fit a JSON schema, or None. No reference is ever fetched."""
+    import jsonschema
+    from referencing import Registry
+
+    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
+    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def sampling_of(values: Mapping[str, Any], **more: Any) -> Sampling:
