@@ -140,6 +140,16 @@ def test_a_value_without_bounds_is_whole_or_the_answer_is_refused(quoth: Run, tm
         assert b"cut short of its schema" in result.stderr
 
 
+def test_a_number_that_the_grammar_cannot_bound_is_held_against_the_schema(quoth: Run, tmp_path: Path) -> None:
+    schema = {"type": "integer", "minimum": 5, "maximum": 6}
+    result = quoth("How many moons has the Earth?", "--schema", schema_file(tmp_path, schema), "-t", "1")
+    if result.returncode == 0:
+        jsonschema.validate(json.loads(result.stdout), schema)
+    else:
+        assert (result.returncode, result.stdout) == (5, b"")
+        assert b"does not fit its schema" in result.stderr
+
+
 def test_a_value_that_cannot_be_whole_exits_5(quoth: Run, tmp_path: Path) -> None:
     schema = schema_file(tmp_path, {"type": "string", "minLength": 200, "maxLength": 300})
     result = quoth("Say something.", "--schema", schema, "-n", "4")
@@ -161,7 +171,7 @@ def test_an_endless_grammar_ends_with_the_budget(quoth: Run, tmp_path: Path) -> 
         ("--schema", "{", 2, "schema.json is no JSON"),
         ("--schema", "5", 2, "schema.json is no JSON schema"),
         ("--schema", "[" * 100_000, 2, "schema.json is no JSON"),
-        ("--schema", '{"type": "string", "pattern": "("}', 2, "the schema cannot be turned into a grammar"),
+        ("--schema", '{"type": "string", "pattern": "("}', 2, "schema.json is no JSON schema"),
     ],
 )
 def test_a_grammar_or_schema_that_is_none_is_a_usage_error(

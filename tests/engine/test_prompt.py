@@ -16,6 +16,7 @@ from quoth.errors import InputError, UsageError
 from quoth.native import L, Model
 from quoth.native import Vocabulary as NativeVocabulary
 from tests.engine.test_template import CONVERSATION, NO_SYSTEM, OFF, REFUSES, TODAY, WANT_TOOLS, plain_render
+from tests.rounds import rounds
 from tests.upstream import templates, vocabulary_file
 
 # Templates with the vocabulary they were written for, or its nearest relative in upstream's collection.
@@ -163,7 +164,7 @@ def test_no_special_token_string_in_a_message_becomes_a_control_token(vocabulary
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(("vocabulary", "template"), FAMILIES)
 def test_no_special_token_string_becomes_a_control_token_in_many_placements(vocabulary: str, template: str) -> None:
-    assert assert_none_is_forged(vocabulary, template, 3600, seed=2) > 500  # 50,400 placements
+    assert assert_none_is_forged(vocabulary, template, rounds(3600), seed=2) > 50  # 50,400 placements in full
 
 
 @pytest.mark.parametrize(("vocabulary", "template"), FAMILIES)

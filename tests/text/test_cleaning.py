@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from quoth.text import Cleaner, clean, sane, well_formed
 from quoth.text.cleaning import HOLD
+from tests.rounds import rounds
 
 HOSTILE = st.text(
     st.one_of(
@@ -60,8 +61,8 @@ def test_cleaning_is_safe_idempotent_and_blind_to_how_the_text_was_cut(text: str
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @given(HOSTILE)
-@settings(max_examples=20_000, deadline=None)
-def test_twenty_thousand_texts_are_safe_idempotent_and_blind_to_every_cut(text: str) -> None:
+@settings(max_examples=rounds(20_000), deadline=None)
+def test_many_texts_are_safe_idempotent_and_blind_to_every_cut(text: str) -> None:
     check_every_split(text)
 
 

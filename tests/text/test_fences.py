@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quoth.text import FirstBlock, first_block
+from tests.rounds import rounds
 
 
 def fed(pieces: list[str]) -> str | None:
@@ -68,8 +69,8 @@ def test_the_first_block_does_not_depend_on_cuts(text: str) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @given(MARKDOWN)
-@settings(max_examples=20_000, deadline=None)
-def test_the_first_block_of_twenty_thousand_texts_does_not_depend_on_cuts(text: str) -> None:
+@settings(max_examples=rounds(20_000), deadline=None)
+def test_the_first_block_of_many_texts_does_not_depend_on_cuts(text: str) -> None:
     check_cuts(text)
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+from tests.rounds import rounds
 
 
 def cuts(text: str) -> Iterator[list[str]]:
@@ -53,8 +54,8 @@ def test_bytes_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @given(BYTES)
-@settings(max_examples=20_000, deadline=None)
-def test_twenty_thousand_byte_strings_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
+@settings(max_examples=rounds(20_000), deadline=None)
+def test_many_byte_strings_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
     check_decoder(data)
 
 
@@ -101,8 +102,8 @@ def test_the_text_before_the_first_stop_is_shown_however_it_was_cut(stops: list[
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @given(STOPS, SMALL)
-@settings(max_examples=20_000, deadline=None)
-def test_twenty_thousand_texts_end_before_the_first_stop(stops: list[str], text: str) -> None:
+@settings(max_examples=rounds(20_000), deadline=None)
+def test_many_texts_end_before_the_first_stop(stops: list[str], text: str) -> None:
     check_stops(stops, text)
 
 
@@ -204,8 +205,8 @@ def test_thoughts_do_not_depend_on_cuts(text: str, inside: bool) -> None:
 @pytest.mark.long
 @pytest.mark.timeout(600)
 @given(MARKED, st.booleans())
-@settings(max_examples=20_000, deadline=None)
-def test_thoughts_of_twenty_thousand_texts_do_not_depend_on_cuts(text: str, inside: bool) -> None:
+@settings(max_examples=rounds(20_000), deadline=None)
+def test_thoughts_of_many_texts_do_not_depend_on_cuts(text: str, inside: bool) -> None:
     check_thinking(text, inside)
 
 
