@@ -37,7 +37,7 @@ def test_it_works_without_a_model_and_as_json(quoth: Run) -> None:
 @pytest.mark.parametrize(
     ("prefix", "begins"),
     [
-        ("/home/me/.local/share/uv/tools/quoth", "uv tool install --reinstall-package llama-cpp-python "),
+        ("/home/me/.local/share/uv/tools/quoth", "uv tool upgrade quoth --reinstall-package llama-cpp-python "),
         ("/home/me/.local/share/pipx/venvs/quoth", "pipx runpip quoth install --force-reinstall "),
         ("/home/me/venv", f"{sys.executable} -m pip install --force-reinstall "),
     ],

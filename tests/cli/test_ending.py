@@ -108,7 +108,7 @@ def test_an_interrupt_while_the_model_loads_leaves_without_a_word(environ: dict[
 
 def test_an_interrupted_json_answer_is_an_object_that_says_so(endless: list[str], environ: dict[str, str]) -> None:
     with running([*endless, "--json"], environ) as process:
-        time.sleep(3)
+        time.sleep(2)
         out, err, code, _ = ended(process, signal.SIGINT)
     answer = json.loads(out)
     assert (code, err, answer["reason"]) == (130, b"", "cancelled")
@@ -211,7 +211,7 @@ def test_two_at_once_both_answer(environ: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("env", [{"TERM": "xterm-256color"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}], ids=str)
 def test_a_terminal_gets_text_and_no_escape_codes(env: dict[str, str], environ: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "text").write_text("word " * 300)
+    (tmp_path / "text").write_text("word " * 150)
     grammar = grammar_file(tmp_path, says("A \x1b[1mword"))
     command = [sys.executable, "-m", "quoth", "Say it.", "-f", str(tmp_path / "text"), "--grammar", grammar]
     written, code = run_on_terminal(command, env={**environ, **env}, cwd=tmp_path, stdin=None)

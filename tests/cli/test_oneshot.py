@@ -42,7 +42,7 @@ def test_files_and_piped_text_reach_the_model_with_the_prompt(quoth: Run, tmp_pa
 
 def test_a_prompt_may_come_from_standard_input_alone(quoth: Run) -> None:
     text = "Name a fruit and a bird."
-    ways: tuple[list[str], ...] = ([], ["-"], ["-f", "-"])
+    ways: tuple[list[str], ...] = (["-"], ["-f", "-"])
     answers = {quoth("-t", "0", "-n", "8", *way, input=text.encode() + b"\n").stdout for way in ways}
     assert answers == {quoth("-t", "0", "-n", "8", text).stdout}
 
@@ -84,10 +84,8 @@ def test_stop_texts_are_not_printed(quoth: Run, tmp_path: Path) -> None:
 
 
 def test_the_system_message_reaches_the_model(quoth: Run) -> None:
-    plain, told = prompt_tokens(quoth, "hello"), prompt_tokens(quoth, "hello", "-s", "word " * 100)
-    assert told - plain > 60
-    variable = prompt_tokens(quoth, "hello", env={"QUOTH_SYSTEM": "word " * 100})
-    assert variable == told
+    plain, told = prompt_tokens(quoth, "hello"), prompt_tokens(quoth, "hello", "-s", "word " * 40)
+    assert told - plain > 20
 
 
 def test_the_answer_is_utf8_in_every_locale(quoth: Run, tmp_path: Path) -> None:

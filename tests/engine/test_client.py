@@ -475,7 +475,8 @@ def test_fifty_kills_at_random_moments_keep_what_was_said(client: Client, model_
     whole, deaths = say(client, request).text, 0
     victim = Client(model_path, limits=Limits(deaths=99))
     for _ in range(50):
-        timer, kept = threading.Timer(generator.uniform(0.0, 1.0), os.kill, (pid_of(victim), signal.SIGKILL)), ""
+        pid, kept = pid_of(victim), ""
+        timer = threading.Timer(generator.uniform(0.0, 1.0), os.kill, (pid, signal.SIGKILL))
         timer.start()
         try:
             for event in victim.generate([request]):
@@ -484,5 +485,7 @@ def test_fifty_kills_at_random_moments_keep_what_was_said(client: Client, model_
             deaths += 1
         timer.join()
         assert whole.startswith(kept)
+        while victim.pid == pid:  # killed after the answer: until the client knows
+            time.sleep(0.01)
     victim.close()
     assert deaths > 10
