@@ -10,7 +10,11 @@ from pathlib import Path
 
 import pytest
 
+from quoth.engine.spawn import WORKER_ENVIRONMENT
 from tests.real_model import demonstration_model
+
+for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
+    os.environ.setdefault(_name, _value)
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
@@ -66,6 +70,6 @@ def no_leftovers() -> Iterator[None]:
     """Every worker that a test started is gone at the end."""
     yield
     if sys.platform.startswith("linux"):
-        mine = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+        mine = [pid for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
         alive = [pid for pid in mine if b"quoth.engine.worker" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         assert not alive, f"workers still run: {alive}"

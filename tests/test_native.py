@@ -16,19 +16,21 @@ import pytest
 
 from quoth import native
 from quoth.native import Abort, Chain, Context, L, Model, NativeError, Vocabulary
+from quoth.native.vocabulary import PART
 from tests.gguf_files import I32, Typed, tiny_bytes, tiny_metadata, vocabulary, write_tiny
 from tests.upstream import upstream, vocabulary_file
 
 Open = Callable[[str], Vocabulary]
 
 ROOT = Path(__file__).parent.parent
-SOURCE = Path(native.__file__).read_text("utf-8")
+FOLDER = Path(native.__file__).parent
+SOURCE = "\n".join(file.read_text("utf-8") for file in sorted(FOLDER.glob("*.py")))
 USED = sorted(
     set(re.findall(r"\bL\.((?:llama|ggml|LLAMA)_\w+)", SOURCE))
     | {
         f"llama_sampler_init_{name}"
         for name in re.findall(
-            r'chain\.add\(\s*"(\w+)"', Path(native.__file__).parent.joinpath("engine/sampling.py").read_text("utf-8")
+            r'chain\.add\(\s*"(\w+)"', FOLDER.parent.joinpath("engine/sampling.py").read_text("utf-8")
         )
     }
     | {f"llama_sampler_init_{name}" for name in re.findall(r'self\.add\("(\w+)"', SOURCE)}
@@ -297,7 +299,7 @@ def test_a_long_text_has_the_tokens_of_one_call(open_vocabulary: Open, name: str
         "x" * 9000,
     ]
     text = "".join(parts[i % len(parts)] * (1 + i % 3) for i in range(60)) + "no end"
-    assert len(text) > 10 * native._PART
+    assert len(text) > 10 * PART
     assert known.tokenize(text, special=special, bos=False) == reference(known, text, special)
 
 

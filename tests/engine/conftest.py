@@ -2,22 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from quoth.engine.spawn import WORKER_ENVIRONMENT
 from tests.gguf_files import write_tiny
 
 if TYPE_CHECKING:
     from quoth.engine.client import Client
     from quoth.engine.llama import Llama
-
-# Before ggml's thread library is loaded, so that this process computes as a worker does; hence the late imports below.
-os.environ.update(WORKER_ENVIRONMENT)
 
 
 @pytest.fixture(scope="session")

@@ -1,0 +1,28 @@
+"""The low-level binding: llama.cpp's C calls through llama_cpp's ctypes declarations, without its Python weight.
+
+A leaf: the only package that imports llama_cpp. Every function of the C library that the project calls is called here,
+and tests/test_native.py holds each of them against the pinned version.
+"""
+
+from quoth.native.devices import Device, devices, quantize
+from quoth.native.library import L, NativeError, can_use_gpu, system_info, version
+from quoth.native.model import Abort, Context, Model
+from quoth.native.sampling import Chain, grammar_of_schema
+from quoth.native.vocabulary import Vocabulary
+
+__all__ = [
+    "Abort",
+    "Chain",
+    "Context",
+    "Device",
+    "L",
+    "Model",
+    "NativeError",
+    "Vocabulary",
+    "can_use_gpu",
+    "devices",
+    "grammar_of_schema",
+    "quantize",
+    "system_info",
+    "version",
+]

@@ -1,0 +1,205 @@
+"""A model's weights, and the context that tokens are computed in."""
+
+from __future__ import annotations
+
+import ctypes
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from quoth.native.library import L, NativeError, last_reason, log_lines, start_backends
+from quoth.native.vocabulary import Vocabulary
+
+
+class Abort:
+    """A flag that stops a running computation without taking Python's lock.
+
+    llama.cpp asks its abort callback once per graph node. Given libc's `strlen` over a two-byte buffer it asks C
+    alone: an empty string is false, and `set` makes the string one byte long.
+    """
+
+    def __init__(self) -> None:
+        libc = ctypes.CDLL("msvcrt" if sys.platform == "win32" else None)
+        self._buffer = ctypes.create_string_buffer(2)
+        self.callback = ctypes.cast(libc.strlen, L.ggml_abort_callback)
+        self.data = ctypes.cast(self._buffer, ctypes.c_void_p)
+
+    def set(self) -> None:
+        self._buffer[0] = b"\x01"
+
+    def clear(self) -> None:
+        self._buffer[0] = b"\x00"
+
+    def is_set(self) -> bool:
+        return self._buffer[0] != b"\x00"
+
+
+class Model:
+    """Weights and vocabulary of one GGUF file."""
+
+    def __init__(
+        self,
+        path: Path,
+        *,
+        gpu_layers: int = 0,
+        vocab_only: bool = False,
+        progress: Callable[[float], bool] | None = None,
+    ) -> None:
+        """Load a file; `progress` gets 0.0 to 1.0 and goes on while it returns true. Raises NativeError."""
+        start_backends()
+        params = L.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        params.vocab_only = vocab_only
+        if progress is not None:
+            self._progress = L.llama_progress_callback(lambda done, _: progress(done))
+            params.progress_callback = self._progress
+        log_lines.clear()
+        self._model = L.llama_model_load_from_file(str(path).encode("utf-8", "surrogateescape"), params)
+        if not self._model:
+            raise NativeError(last_reason("llama.cpp did not say why"))
+        self.vocabulary = Vocabulary(L.llama_model_get_vocab(self._model), path)
+
+    @property
+    def pointer(self) -> int:
+        return int(self._model)
+
+    def meta(self, key: str) -> str | None:
+        """A scalar of the file's metadata, as text."""
+        size = 256
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            n = L.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
+            if n < 0:
+                return None
+            if n < size:
+                return buffer.raw[:n].decode("utf-8", "replace")
+            size = n + 1
+
+    def chat_template(self) -> str | None:
+        """The default chat template of the file."""
+        raw = L.llama_model_chat_template(self._model, None)
+        return raw.decode("utf-8", "replace") if raw else None
+
+    @property
+    def description(self) -> str:
+        """Architecture, size and quantization as llama.cpp puts them: "llama 134.52M Q8_0"."""
+        buffer = ctypes.create_string_buffer(256)
+        n = L.llama_model_desc(self._model, buffer, 256)
+        return buffer.raw[: max(0, min(n, 255))].decode("utf-8", "replace")
+
+    @property
+    def quantization(self) -> str:
+        raw = L.llama_ftype_name(L.llama_model_ftype(self._model))
+        return raw.decode("utf-8", "replace") if raw else "unknown"
+
+    @property
+    def n_ctx_train(self) -> int:
+        return int(L.llama_model_n_ctx_train(self._model))
+
+    @property
+    def n_params(self) -> int:
+        return int(L.llama_model_n_params(self._model))
+
+    @property
+    def n_layer(self) -> int:
+        return int(L.llama_model_n_layer(self._model))
+
+    @property
+    def n_embd(self) -> int:
+        return int(L.llama_model_n_embd(self._model))
+
+    @property
+    def n_head(self) -> int:
+        return int(L.llama_model_n_head(self._model))
+
+    @property
+    def n_head_kv(self) -> int:
+        return int(L.llama_model_n_head_kv(self._model))
+
+    @property
+    def size(self) -> int:
+        """Bytes of all tensors."""
+        return int(L.llama_model_size(self._model))
+
+    @property
+    def is_recurrent(self) -> bool:
+        """The state cannot be cut back to an earlier position."""
+        return bool(L.llama_model_is_recurrent(self._model) or L.llama_model_is_hybrid(self._model))
+
+    @property
+    def has_encoder(self) -> bool:
+        return bool(L.llama_model_has_encoder(self._model))
+
+    def close(self) -> None:
+        if self._model:
+            L.llama_model_free(self._model)
+            self._model = None
+
+
+class Context:
+    """The KV state of one sequence, and the calls that read tokens into it."""
+
+    def __init__(self, model: Model, *, n_ctx: int, n_batch: int, threads: int, abort: Abort) -> None:
+        """`n_ctx` and `n_batch` in tokens. Raises NativeError when there is no memory for it."""
+        params = L.llama_context_default_params()
+        params.n_ctx = n_ctx
+        params.n_batch = params.n_ubatch = n_batch
+        params.n_threads = params.n_threads_batch = threads
+        params.no_perf = True
+        params.abort_callback = abort.callback
+        params.abort_callback_data = abort.data
+        log_lines.clear()
+        self._context = L.llama_init_from_model(model.pointer, params)
+        if not self._context:
+            raise NativeError(last_reason("no memory for the context"))
+        self._memory = L.llama_get_memory(self._context)
+        self._batch = L.llama_batch_init(n_batch, 0, 1)
+        self._abort = abort  # llama.cpp holds its buffer
+        self.n_ctx: int = L.llama_n_ctx(self._context)
+        self.n_batch = n_batch
+
+    def decode(self, tokens: Sequence[int], position: int) -> int:
+        """Compute tokens at a position, logits for the last. 0 done, 1 no room, 2 aborted, below 0 failed."""
+        batch = self._batch
+        batch.n_tokens = len(tokens)
+        token, pos, seq, logits = batch.token, batch.pos, batch.seq_id, batch.logits
+        n_seq = batch.n_seq_id
+        for i, value in enumerate(tokens):
+            token[i] = value
+            pos[i] = position + i
+            n_seq[i] = 1
+            seq[i][0] = 0
+            logits[i] = 0
+        logits[len(tokens) - 1] = 1
+        return int(L.llama_decode(self._context, batch))
+
+    def keep(self, n: int) -> bool:
+        """Drop everything from position n on. False: this model can only start again."""
+        return bool(self._memory and L.llama_memory_seq_rm(self._memory, 0, n, -1))
+
+    def clear(self) -> None:
+        if self._memory:
+            L.llama_memory_clear(self._memory, True)
+
+    def copy_state_to(self, other: Context) -> bool:
+        """Carry the sequence over into another, larger context."""
+        size = L.llama_state_seq_get_size(self._context, 0)
+        buffer = (ctypes.c_uint8 * size)()
+        written = L.llama_state_seq_get_data(self._context, buffer, size, 0)
+        return bool(written and L.llama_state_seq_set_data(other._context, buffer, written, 0))
+
+    def logits(self, n_vocab: int) -> Any:
+        """The logits of the last token: a ctypes array of n_vocab floats, valid until the next decode."""
+        pointer = L.llama_get_logits_ith(self._context, -1)
+        return ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float * n_vocab)).contents
+
+    @property
+    def pointer(self) -> int:
+        return int(self._context)
+
+    def close(self) -> None:
+        if self._context:
+            L.llama_batch_free(self._batch)
+            L.llama_free(self._context)
+            self._context = None

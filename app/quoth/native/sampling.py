@@ -1,0 +1,76 @@
+"""Sampler chains, and grammars from JSON schemas."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from quoth.native.library import L, NativeError, last_reason, log_lines
+from quoth.native.model import Context
+from quoth.native.vocabulary import Vocabulary
+
+
+class Chain:
+    """A sampler chain: what turns logits into the next token."""
+
+    def __init__(self) -> None:
+        self._chain = L.llama_sampler_chain_init(L.llama_sampler_chain_default_params())
+
+    def add(self, name: str, *arguments: Any) -> None:
+        """Append llama.cpp's sampler of that name."""
+        sampler = getattr(L, f"llama_sampler_init_{name}")(*arguments)
+        if not sampler:
+            raise NativeError(last_reason(f"the sampler {name} was refused"))
+        L.llama_sampler_chain_add(self._chain, sampler)
+
+    def add_logit_bias(self, n_vocab: int, bias: Sequence[tuple[int, float]]) -> None:
+        array = (L.llama_logit_bias * len(bias))(*(L.llama_logit_bias(t, b) for t, b in bias))
+        self.add("logit_bias", n_vocab, len(bias), array)
+
+    def add_grammar(self, vocabulary: Vocabulary, grammar: str) -> None:
+        """Raises NativeError with the parser's reason when the GBNF does not parse."""
+        if not grammar.strip() or "\0" in grammar:  # to llama.cpp that is no grammar at all
+            raise NativeError("it is empty or holds a NUL")
+        log_lines.clear()
+        self.add("grammar", vocabulary._vocab, grammar.encode(), b"root")
+
+    def accept(self, tokens: Sequence[int]) -> None:
+        """Tell the samplers so far of tokens that they did not choose."""
+        for token in tokens:
+            L.llama_sampler_accept(self._chain, token)
+
+    def sample(self, context: Context) -> int:
+        """Choose a token after the last one computed, and accept it."""
+        return int(L.llama_sampler_sample(self._chain, context.pointer, -1))
+
+    def close(self) -> None:
+        if self._chain:
+            L.llama_sampler_free(self._chain)
+            self._chain = None
+
+
+# RFC 8259, section 7; the converter's own rule lets control characters through, which are no JSON.
+JSON_CHARACTER = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
+
+
+def grammar_of_schema(schema: str) -> str:
+    """GBNF for a JSON schema, by llama_cpp's converter. Raises ValueError with what it cannot express."""
+    name = "llama_cpp.llama_grammar"
+    module = sys.modules.get(name)
+    if module is None:
+        location = Path(L.__file__).with_name("llama_grammar.py")
+        spec = importlib.util.spec_from_file_location("quoth_llama_grammar", location)
+        if spec is None or spec.loader is None:
+            raise ValueError("this llama_cpp has no schema converter")
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+    module.PRIMITIVE_RULES["char"] = module.BuiltinRule(JSON_CHARACTER, [])
+    try:
+        return str(module.json_schema_to_gbnf(schema))
+    except RecursionError as error:
+        raise ValueError("it nests too deeply") from error
+    except (KeyError, TypeError, AssertionError, IndexError, AttributeError, NotImplementedError) as error:
+        raise ValueError(f"{type(error).__name__}: {error}") from error
