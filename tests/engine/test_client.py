@@ -35,12 +35,13 @@ posix = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such 
 
 
 @pytest.fixture
-def open_client(tiny_path: Path) -> Iterator[Open]:
+def open_client(tiny_path: Path, tmp_path: Path) -> Iterator[Open]:
     """Open clients, of the tiny model unless told otherwise, and close them afterwards."""
     opened: list[Client] = []
 
     def open_(path: Path | None = tiny_path, **more: object) -> Client:
-        opened.append(Client(path, **more))  # type: ignore[arg-type]  # keywords of Client
+        options = {"log": tmp_path / "engine.log", **more}  # it says where a worker hung
+        opened.append(Client(path, **options))  # type: ignore[arg-type]  # keywords of Client
         return opened[-1]
 
     yield open_

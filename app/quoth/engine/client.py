@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import queue
+import signal
 import subprocess
 import threading
 import time
@@ -328,6 +329,7 @@ class Client:
             except queue.Empty:
                 waited += POLL_SECONDS
                 if waited > max(patience, 20 * longest):
+                    self._ask_where_it_hangs()
                     self._end_worker(why := f"nothing came from it for {waited:.0f} s")
                     raise EngineError("the engine hangs", why, "It was ended; try again") from None
                 yield {}
@@ -345,6 +347,13 @@ class Client:
                 return
 
     # The end
+
+    def _ask_where_it_hangs(self) -> None:
+        """Have the worker write its threads' stacks to the log."""
+        with self._lock:
+            if self._process is not None and hasattr(signal, "SIGUSR1"):
+                self._process.send_signal(signal.SIGUSR1)
+        time.sleep(0.2)
 
     def _end_worker(self, why: str) -> None:
         """Kill the worker and wait until the client thread knows."""

@@ -6,6 +6,7 @@ one counts tokens. Everything that is not a frame goes to stderr, which is a log
 
 from __future__ import annotations
 
+import faulthandler
 import os
 import queue
 import signal
@@ -35,6 +36,8 @@ def main(parent: int) -> None:
     host.die_with_parent(parent)
     host.offer_to_oom_killer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "SIGUSR1"):
+        faulthandler.register(signal.SIGUSR1)  # the client asks where a worker hangs, before it ends it
     frames_in, frames_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
