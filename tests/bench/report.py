@@ -62,12 +62,44 @@ class Figure:
         return self.name, _short(self.median), peer, self.unit, ratio, str(self.floor or ""), verdict
 
     def to_json(self) -> dict[str, object]:
-        medians = {"median": self.median, "peer_median": statistics.median(self.peer) if self.peer else None}
-        floor = asdict(self.floor) if self.floor else None
         return {
-            **{"name": self.name, "unit": self.unit, "ours": list(self.ours), "peer": list(self.peer)},
-            **{"peer_name": self.peer_name, **medians, "ratio": self.ratio, "floor": floor, "met": self.met},
+            "name": self.name,
+            "unit": self.unit,
+            "ours": list(self.ours),
+            "median": self.median,
+            "peer_name": self.peer_name,
+            "peer": list(self.peer),
+            "peer_median": statistics.median(self.peer) if self.peer else None,
+            "ratio": self.ratio,
+            "floor": asdict(self.floor) if self.floor else None,
+            "met": self.met,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Processors:
+    """Seconds of processor time so far: all there was, all that was used, and that of this process and its children."""
+
+    there: float
+    used: float
+    own: float
+
+    @classmethod
+    def now(cls) -> Processors:
+        """From /proc/stat (proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal); zeroes elsewhere."""
+        try:
+            line = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
+        except OSError:
+            return cls(0, 0, 0)
+        ticks = [int(field) for field in line.split()[1:9]]
+        there, idle = sum(ticks), ticks[3] + ticks[4]
+        per_second = os.sysconf("SC_CLK_TCK")
+        return cls(there / per_second, (there - idle) / per_second, sum(os.times()[:4]))
+
+    def others_since(self, before: Processors) -> float:
+        """The share of the machine that other programs had, 0 to 1."""
+        others = (self.used - before.used) - (self.own - before.own)
+        return max(0.0, others / (self.there - before.there)) if self.there > before.there else 0.0
 
 
 @dataclass(slots=True)
@@ -75,15 +107,22 @@ class Report:
     """The figures of one benchmark, with how busy the machine was."""
 
     name: str
+    before: Processors = field(default_factory=Processors.now)
     load_before: float = field(default_factory=lambda: load())
     begun: float = field(default_factory=time.time)
     figures: list[Figure] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def others(self) -> float:
+        """The share of the machine that other programs had since the beginning, 0 to 1."""
+        return Processors.now().others_since(self.before)
+
     def print(self) -> None:
         rows = [HEADINGS, *(figure.row() for figure in self.figures)]
         widths = [max(len(row[column]) for row in rows) for column in range(len(HEADINGS))]
-        print(f"\n{self.name}: load {self.load_before:.2f} before, {load():.2f} after, {os.cpu_count()} processors")
+        load_of = f"load {self.load_before:.2f} before, {load():.2f} after"
+        print(f"\n{self.name}: {os.cpu_count()} processors, {load_of}; other programs had {self.others:.0%} of them")
         for row in rows:
             print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
         for note in self.notes:
@@ -92,8 +131,14 @@ class Report:
     def write(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         content = {
-            **{"name": self.name, "begun": self.begun, "load_before": self.load_before, "load_after": load()},
-            **{"processors": os.cpu_count(), "figures": [f.to_json() for f in self.figures], "notes": self.notes},
+            "name": self.name,
+            "begun": self.begun,
+            "processors": os.cpu_count(),
+            "load_before": self.load_before,
+            "load_after": load(),
+            "others": self.others,
+            "figures": [figure.to_json() for figure in self.figures],
+            "notes": self.notes,
         }
         path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
 

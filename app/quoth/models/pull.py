@@ -120,7 +120,7 @@ def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> Model:
     origin = row.source if row else f"hf:{repository}:{quantization or PurePosixPath(file.path).name}"
     stem = PurePosixPath(file.path).stem
     name = row.name if row else _free_name(name_from(stem), name_from(f"{repository}-{stem}"), origin, job.store)
-    _warn_of_memory(file.size, job)
+    _say_memory(file.size, job)
     with _alone(name, file.size, job):
         if (model := _installed(name, origin, file.sha256, job.store)) is not None:
             return model
@@ -183,7 +183,7 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
     try:
         header = read_header(path)
         check(header)
-        job.say("trying", _shortage(header, name, job.free))
+        job.say("trying", _fit(header, name, job.free))
         job.trial(path)
     except ModelError:
         path.unlink(missing_ok=True)
@@ -196,13 +196,13 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
     return model
 
 
-def _shortage(header: Header, name: str, free: Free | None) -> str:
-    """A sentence if the model does not fit the free memory with a usual context."""
+def _fit(header: Header, name: str, free: Free | None) -> str:
+    """What the model needs with a usual context, and what is free."""
     if free is None:
         return ""
     need = estimate(header, min(_USUAL_CONTEXT, header.n_ctx_train or _USUAL_CONTEXT))
     fit = judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers)
-    return "" if fit.ok else f"{name} {fit.sentence}"
+    return f"{name} {fit.sentence}"
 
 
 def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bool]:
@@ -246,8 +246,9 @@ def _free_name(name: str, longer: str, origin: str, store: Store) -> str:
     return name if model is None or model.origin.lower() == origin.lower() else longer
 
 
-def _warn_of_memory(size: int | None, job: _Pull) -> None:
+def _say_memory(size: int | None, job: _Pull) -> None:
     """Before the transfer only the weights are known; they alone may be too much."""
-    if job.free is not None and size and size > job.free.main + job.free.gpu:
-        free = in_words(job.free.main + job.free.gpu)
-        job.say("looking", f"it needs at least {in_words(size)} of memory and {free} are free: it may not load")
+    if job.free is not None and size:
+        free = job.free.main + job.free.gpu
+        warning = ": it may not load" if size > free else ""
+        job.say("looking", f"it needs at least {in_words(size)} of memory and {in_words(free)} are free{warning}")
