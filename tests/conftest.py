@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -63,6 +64,15 @@ def quoth(environ: dict[str, str]) -> Run:
         return subprocess.run(command, env={**environ, **(env or {})}, **{**options, **more})  # type: ignore[call-overload,no-any-return]  # keywords pass through
 
     return run
+
+
+@pytest.fixture(scope="session", autouse=True)
+def signals_of_a_terminal() -> None:
+    """Commands inherit ignored signals (nohup, a job in the background), and a test could not end them then."""
+    for name, handler in (("SIGHUP", signal.SIG_DFL), ("SIGINT", signal.default_int_handler)):
+        number = getattr(signal, name, None)
+        if number is not None and signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, handler)
 
 
 @pytest.fixture(scope="session", autouse=True)
