@@ -86,15 +86,18 @@ class Processors:
 
     @classmethod
     def now(cls) -> Processors:
-        """From /proc/stat (proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal); zeroes elsewhere."""
+        """From /proc/stat (proc_stat(5): user, nice, system, idle, iowait, irq, softirq, steal); zeroes elsewhere.
+
+        Steal is no use: a guest's processor that has just slept waits for the host's too.
+        """
         try:
             line = Path("/proc/stat").read_text(encoding="ascii").split("\n", 1)[0]
         except OSError:
             return cls(0, 0, 0)
         ticks = [int(field) for field in line.split()[1:9]]
-        there, idle = sum(ticks), ticks[3] + ticks[4]
+        there, unused = sum(ticks), ticks[3] + ticks[4] + ticks[7]
         per_second = os.sysconf("SC_CLK_TCK")
-        return cls(there / per_second, (there - idle) / per_second, sum(os.times()[:4]))
+        return cls(there / per_second, (there - unused) / per_second, sum(os.times()[:4]))
 
     def others_since(self, before: Processors) -> float:
         """The share of the machine that other programs had, 0 to 1."""
