@@ -50,6 +50,15 @@ def open_client(tiny_path: Path, tmp_path: Path) -> Iterator[Open]:
         each.close()
 
 
+def refusal(client: Client) -> str:
+    """Why the model is not loaded; nothing if a fake worker left so early that a true one loaded it."""
+    try:
+        client.ready()
+    except QuothError as error:
+        return str(error)
+    return ""
+
+
 def freeze(pid: int) -> None:
     """Stop a process, and wait until all its threads stand still."""
     os.kill(pid, signal.SIGSTOP)
@@ -158,10 +167,7 @@ def test_what_is_no_frame_is_an_error_and_no_hang(open_client: Open, frame: byte
     code = f"import sys, time; sys.stdout.buffer.write({frame!r}); sys.stdout.flush(); time.sleep(60)"
     fake = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     client, begun = open_client(process=fake), time.monotonic()
-    try:
-        client.ready()
-    except EngineError as error:  # unless it was ended so early that the true worker loaded the model
-        assert "the engine was ended (what it sent is no message" in str(error)
+    assert re.search(r"the engine was ended \(what it sent is no message|^$", refusal(client))
     assert time.monotonic() - begun < 10.0
     assert client.tokenize("a")  # by a true worker, started after the fake one
     assert fake.returncode == -signal.SIGKILL
@@ -170,10 +176,7 @@ def test_what_is_no_frame_is_an_error_and_no_hang(open_client: Open, frame: byte
 def test_a_worker_that_leaves_is_an_error_and_no_hang(open_client: Open) -> None:
     fake = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"], stdin=-1, stdout=-1, bufsize=0)
     client = open_client(process=fake)
-    try:
-        client.ready()
-    except QuothError as error:  # unless it left so early that the true worker loaded the model
-        assert re.search("exit code 3|before it could answer", str(error))
+    assert re.search("exit code 3|before it could answer|^$", refusal(client))
     assert client.tokenize("a")
     assert fake.returncode == 3
 
