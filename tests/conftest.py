@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.engine.spawn import WORKER_ENVIRONMENT
+from quoth.spawn import WORKER_ENVIRONMENT
 from tests.real_model import demonstration_model
 
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded

@@ -38,7 +38,7 @@ def _main(arguments: Sequence[str]) -> int:
 def _spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes] | None:
     if not WITHOUT_ENGINE.isdisjoint(arguments[:1]) or not HELP.isdisjoint(arguments):
         return None
-    from quoth.engine.spawn import spawn
+    from quoth.spawn import spawn
 
     try:
         return spawn()

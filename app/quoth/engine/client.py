@@ -17,8 +17,8 @@ from typing import Any, cast
 from quoth.chat import Message
 from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, wire
 from quoth.engine.death import STOPPED, Death, last_line, size_of
-from quoth.engine.spawn import spawn
 from quoth.errors import BY_CODE, EngineError, QuothError
+from quoth.spawn import spawn
 
 POLL_SECONDS = 0.05
 # What one native call may need, which says nothing meanwhile. A second:

@@ -1,4 +1,4 @@
-"""Start the worker process: cheap to import, so that a command can start one before it knows anything else."""
+"""Start the worker process: a leaf, cheap to import, so that a command can start one before it knows anything else."""
 
 from __future__ import annotations
 
