@@ -1,6 +1,6 @@
 """The child process that owns a model: the only one of the app that loads native code.
 
-Three threads: one computes, one reads frames (stop, ping and the end of the stream must be heard while C computes),
+Three threads: one computes, one reads frames (stop and the end of the stream must be heard while C computes),
 one counts tokens. Everything that is not a frame goes to stderr, which is a log file.
 """
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 LOG_LIMIT = 1024 * 1024  # bytes; a longer log starts again
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
 JOIN_SECONDS = 0.02  # pieces of text written within this time travel as one frame
-BEAT_SECONDS = 1.0
+BEAT_SECONDS = 0.25
 STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
 
 
@@ -98,8 +98,6 @@ class Worker:
                     self._stopped.add(message["of"])
                     if self._model is not None:
                         self._model.abort.set()
-                case "ping":
-                    self._send({"call": message["call"], "value": time.monotonic()})
                 case "count" | "tokenize" | "offsets":
                     self._counts.put(message)
                 case "log":
@@ -165,7 +163,7 @@ class Worker:
 
         def beat(done: float) -> None:
             nonlocal last
-            if time.monotonic() - last >= BEAT_SECONDS / 4:
+            if time.monotonic() - last >= BEAT_SECONDS:
                 last = time.monotonic()
                 self._send({"call": call, "beat": done})
 
