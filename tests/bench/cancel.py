@@ -16,7 +16,7 @@ from tests.bench.report import Figure, Floor, Report
 REPORTS = 93  # sentences, which are some 4,000 tokens
 STOPS = 10
 GREEDY = Sampling(temperature=0.0)
-LONG = Request(Text(Task("", 0, 0, REPORTS, 0).text), GREEDY, 24)
+LONG = Request(Text(Task("", 0, 0, REPORTS, 0).text(0)), GREEDY, 24)
 SHORT = Request(Chat((Message("user", "Name three colours."),)), GREEDY, 24)
 
 

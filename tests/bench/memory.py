@@ -37,7 +37,7 @@ class Peak:
 def run(report: Report, rounds: int) -> None:
     for name, file, reports in CASES:
         model = file()
-        peaks = [measure(model, Task(str(model), 0, 0, reports, WRITE).text) for _ in range(rounds)]
+        peaks = [measure(model, Task(str(model), 0, 0, reports, WRITE).text(0)) for _ in range(rounds)]
         bound = model.stat().st_size + kv_bytes(model, peaks[0].prompt_tokens + WRITE)
         base = [bound / MB] * rounds
         floor = Floor(200, absolute=True)

@@ -1,7 +1,7 @@
-"""One measurement of reading and writing speed, in a process of its own: `python -m tests.bench.peers PEER JSON`.
+"""Measure reading and writing speed, once for each line on stdin: `python -m tests.bench.peers PEER JSON`.
 
 `quoth` is the engine's client, with its worker; `bare` is a loop over llama_decode; `library` is llama_cpp.Llama. All
-read the same text, write as many tokens with the same samplers, and print one JSON object.
+read the same texts, write as many tokens with the same samplers, and print a JSON object for each.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import ctypes
 import json
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -35,9 +36,14 @@ class Task:
     reports: int
     write: int
 
-    @property
-    def text(self) -> str:
-        return "".join(STORY.format(n=n, m=n * 7 + 3) for n in range(1, self.reports + 1))
+    def text(self, number: int) -> str:
+        """The text of a measurement: always as long, and different from its first word on."""
+        return f"{number % 90 + 10} " + "".join(STORY.format(n=n, m=n * 7 + 3) for n in range(1, self.reports + 1))
+
+    def texts(self) -> Iterator[str]:
+        """One for each line that comes on stdin."""
+        for number, _ in enumerate(sys.stdin, start=1):
+            yield self.text(number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,32 +74,30 @@ class Speed:
         return (self.write_tokens - 1) / self.wall_write_seconds
 
 
-def quoth(task: Task) -> Speed:
+def quoth(task: Task) -> Iterator[Speed]:
     """Through the worker; a first short request makes the context."""
     from quoth.engine import Done, LoadOptions, Piece, Request, Sampling, Text
     from quoth.engine.client import Client
 
     client = Client(Path(task.model), LoadOptions(threads=task.threads))
-    try:
-        room = min(512, client.count([task.text])[0] + task.write)
-        _make_context(client, room)
-        chosen = Sampling(temperature=TEMPERATURE, top_k=TOP_K, top_p=1.0, min_p=0.0, seed=SEED)
+    chosen = Sampling(temperature=TEMPERATURE, top_k=TOP_K, top_p=1.0, min_p=0.0, seed=SEED)
+    _make_context(client, min(512, client.count([task.text(0)])[0] + task.write))
+    for text in task.texts():
         start, first = time.perf_counter(), 0.0
-        for event in client.generate([Request(Text(task.text), chosen, task.write)]):
+        for event in client.generate([Request(Text(text), chosen, task.write)]):
             if isinstance(event, Piece) and not first:
                 first = time.perf_counter()
             if isinstance(event, Done):
                 done, usage = time.perf_counter(), event.usage
-    finally:
-        client.close()
-    return Speed(
-        usage.prompt - usage.reused,
-        usage.read_seconds,
-        usage.generated,
-        usage.write_seconds,
-        first - start,
-        done - first,
-    )
+        yield Speed(
+            usage.prompt - usage.reused,
+            usage.read_seconds,
+            usage.generated,
+            usage.write_seconds,
+            first - start,
+            done - first,
+        )
+    client.close()
 
 
 def _make_context(client: Client, room: int) -> None:
@@ -106,7 +110,7 @@ def _make_context(client: Client, room: int) -> None:
             pieces.append(event)
 
 
-def bare(task: Task) -> Speed:
+def bare(task: Task) -> Iterator[Speed]:
     """llama_decode in a loop: the same context, slices and samplers, and nothing else."""
     from llama_cpp import llama_cpp as c
 
@@ -115,14 +119,20 @@ def bare(task: Task) -> Speed:
     c.llama_backend_init()
     model = c.llama_model_load_from_file(task.model.encode(), c.llama_model_default_params())
     vocabulary = c.llama_model_get_vocab(model)
-    data = task.text.encode()
-    tokens = (ctypes.c_int32 * len(data))()
-    n = c.llama_tokenize(vocabulary, data, len(data), tokens, len(data), c.llama_vocab_get_add_bos(vocabulary), False)
+    room = len(task.text(0).encode())
+    tokens = (ctypes.c_int32 * room)()
+
+    def tokenize(text: str) -> int:
+        data = text.encode()
+        bos = c.llama_vocab_get_add_bos(vocabulary)
+        return int(c.llama_tokenize(vocabulary, data, len(data), tokens, room, bos, False))
+
     params = c.llama_context_default_params()
-    params.n_ctx = -(-(n + task.write) // BLOCK) * BLOCK
+    params.n_ctx = -(-(tokenize(task.text(0)) + task.write) // BLOCK) * BLOCK
     params.n_batch = params.n_ubatch = task.slice
     params.n_threads = params.n_threads_batch = task.threads
     params.no_perf = True
+    params.flash_attn_type = c.LLAMA_FLASH_ATTN_TYPE_DISABLED  # the faster way on a CPU
     context = c.llama_init_from_model(model, params)
     chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
     c.llama_sampler_chain_add(chain, c.llama_sampler_init_top_k(TOP_K))
@@ -135,41 +145,44 @@ def bare(task: Task) -> Speed:
             raise RuntimeError("llama_decode failed")
 
     decode(0, 1)
-    c.llama_memory_clear(c.llama_get_memory(context), True)
-    start = time.perf_counter()
-    for first in range(0, n, task.slice):
-        decode(first, min(task.slice, n - first))
-    read = time.perf_counter()
-    for i in range(task.write):
+    for text in task.texts():
+        n = tokenize(text)
+        c.llama_memory_clear(c.llama_get_memory(context), True)
+        start = time.perf_counter()
+        for border in range(0, n, task.slice):
+            decode(border, min(task.slice, n - border))
+        read = time.perf_counter()
         tokens[0] = c.llama_sampler_sample(chain, context, -1)
-        if i < task.write - 1:
+        first = time.perf_counter()
+        for _ in range(task.write - 1):
             decode(0, 1)
-    wrote = time.perf_counter()
-    return Speed(
-        n, read - start, task.write, wrote - read, read - start, (wrote - read) * (task.write - 1) / task.write
-    )
+            tokens[0] = c.llama_sampler_sample(chain, context, -1)
+        wrote = time.perf_counter()
+        yield Speed(n, read - start, task.write, wrote - read, first - start, wrote - first)
 
 
-def library(task: Task) -> Speed:
+def library(task: Task) -> Iterator[Speed]:
     """llama_cpp.Llama, streaming, with its own batch size."""
     from llama_cpp import Llama
 
     n_ctx = BLOCK * 2
     llama = Llama(task.model, n_ctx=n_ctx, n_threads=task.threads, n_threads_batch=task.threads, verbose=False)
-    tokens = llama.tokenize(task.text.encode(), add_bos=False)
-    llama.eval(tokens[-1:])
-    llama.n_tokens = 0
-    count, first, start = 0, 0.0, time.perf_counter()
     options: dict[str, Any] = {"temperature": TEMPERATURE, "top_k": TOP_K, "top_p": 1.0, "min_p": 0.0, "seed": SEED}
-    for _ in llama.create_completion(tokens, max_tokens=task.write, stream=True, repeat_penalty=1.0, **options):
-        first = first or time.perf_counter()
-    done = time.perf_counter()
-    count = llama.n_tokens - len(tokens) + 1
-    read, write = first - start, done - first
-    return Speed(len(tokens), read, count, write * count / max(1, count - 1), read, write)
+    llama.eval(llama.tokenize(b"Before", add_bos=False))
+    for text in task.texts():
+        tokens = llama.tokenize(text.encode(), add_bos=False)
+        llama.n_tokens = 0
+        first, start = 0.0, time.perf_counter()
+        for _ in llama.create_completion(tokens, max_tokens=task.write, stream=True, repeat_penalty=1.0, **options):
+            first = first or time.perf_counter()
+        done = time.perf_counter()
+        count = llama.n_tokens - len(tokens) + 1
+        read, write = first - start, done - first
+        yield Speed(len(tokens), read, count, write * count / max(1, count - 1), read, write)
 
 
 PEERS = {"quoth": quoth, "bare": bare, "library": library}
 
 if __name__ == "__main__":
-    print(json.dumps(asdict(PEERS[sys.argv[1]](Task(**json.loads(sys.argv[2]))))))
+    for speed in PEERS[sys.argv[1]](Task(**json.loads(sys.argv[2]))):
+        print(json.dumps(asdict(speed)), flush=True)

@@ -18,16 +18,19 @@ from tests.bench.report import Figure, Floor, Report, alternate
 
 # Model, its file, parameters, sentences to read, tokens to write.
 CASES: tuple[tuple[str, Callable[[], Path], int, int, int], ...] = (
-    ("135M", small_model, 134_515_008, 9, 96),
-    ("1.7B", large_model, 1_711_376_384, 3, 32),
+    ("135M", small_model, 134_515_008, 9, 64),
+    ("1.7B", large_model, 1_711_376_384, 1, 16),
 )
+
+
+TURNS = 6  # measurements of a process
 
 
 def run(report: Report, rounds: int) -> None:
     for name, file, n_params, reports, write in CASES:
         threads = host.physical_cores()
         task = Task(str(file()), threads, slice_tokens(n_params, threads, False), reports, write)
-        results = alternate({peer: partial(measure, peer, task) for peer in PEERS}, rounds)
+        results = measure(task, rounds)
         ours = results["quoth"]
         least = Floor(0.95, least=True)
         for peer in ("bare", "library"):
@@ -56,8 +59,34 @@ def run(report: Report, rounds: int) -> None:
         )
 
 
-def measure(peer: str, task: Task) -> Speed:
-    """One measurement in a process of its own."""
-    command = [sys.executable, "-m", "tests.bench.peers", peer, json.dumps(asdict(task))]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, check=True)
-    return Speed(**json.loads(done.stdout))
+class Peer:
+    """A process that holds a model and measures when it is asked."""
+
+    def __init__(self, name: str, task: Task) -> None:
+        command = [sys.executable, "-m", "tests.bench.peers", name, json.dumps(asdict(task))]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def measure(self) -> Speed:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write("\n")
+        self._process.stdin.flush()
+        return Speed(**json.loads(self._process.stdout.readline()))
+
+    def close(self) -> None:
+        self._process.communicate(timeout=60)
+
+
+def measure(task: Task, rounds: int) -> dict[str, list[Speed]]:
+    """Each round has a process for each peer; they take turns for a second or two, since the machine changes its speed
+    within seconds, and a process keeps what it got of memory and caches."""
+    results: dict[str, list[Speed]] = {name: [] for name in PEERS}
+    for _ in range(rounds):
+        peers = {name: Peer(name, task) for name in PEERS}
+        for peer in peers.values():
+            peer.measure()
+        for name, speeds in alternate({name: peer.measure for name, peer in peers.items()}, TURNS).items():
+            results[name] += speeds
+        for peer in peers.values():
+            peer.close()
+    return results

@@ -54,6 +54,7 @@ class Session:
         self._free_memory = free_memory
         self._threads = threads
         self._abort = abort
+        self._on_gpu = on_gpu
         self._slice = slice_tokens(model.n_params, threads, on_gpu)
         self._context: Context | None = None
         self._tokens: list[int] = []
@@ -119,7 +120,14 @@ class Session:
                 "Pass a smaller --ctx, or choose a smaller model",
             )
         try:
-            new = Context(self._model, n_ctx=n, n_batch=self._slice, threads=self._threads, abort=self._abort)
+            new = Context(
+                self._model,
+                n_ctx=n,
+                n_batch=self._slice,
+                threads=self._threads,
+                abort=self._abort,
+                on_gpu=self._on_gpu,
+            )
         except NativeError as error:
             raise EngineError(f"no context of {n:,} tokens", str(error), "Pass a smaller --ctx") from None
         if old is not None and self._tokens and not old.copy_state_to(new):

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 LOG_LIMIT = 1024 * 1024  # bytes; a longer log starts again
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
-JOIN_SECONDS = 0.02  # pieces of text written within this time travel as one frame
+JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 0.25
 STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
 
