@@ -84,10 +84,12 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("template", str, None, "Chat template (Jinja) in place of the file's own.", ("--template",)),
     Setting("max_input", int, 8 * MIB, "Most bytes to read of a pipe or a file.", ("--max-input",), 1, 2**40),
     Setting("raw", bool, False, "Pass control codes in model text through.", ("--raw",)),
+    Setting("history", bool, True, "Keep conversations.", ("--history/--no-history",)),
     Setting("private", bool, False, "Write nothing about this run to the disk.", ("--private",)),
     Setting("offline", bool, False, "Never use the network.", ("--offline",)),
     Setting("quiet", bool, False, "No talk on standard error but errors.", ("--quiet",)),
 )
+KEYS = "keys"  # the table of the file that is the chat app's
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 
@@ -152,7 +154,17 @@ def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
     return settings
 
 
-def _from_file(path: Path) -> dict[str, Value]:
+def keys(folders: Folders) -> dict[str, str]:
+    """Key bindings of the chat app, by the binding's id: the table [keys] of the file. Raises UsageError."""
+    table = _table(folders.config_file).get(KEYS, {})
+    if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
+        raise UsageError(
+            f"{folders.config_file}: [{KEYS}] is no table of texts", "", 'An example: "prompt.newline" = "ctrl+n"'
+        )
+    return table
+
+
+def _table(path: Path) -> dict[str, Any]:
     try:
         data = path.read_bytes()
     except (FileNotFoundError, NotADirectoryError):
@@ -162,11 +174,17 @@ def _from_file(path: Path) -> dict[str, Value]:
     import tomllib
 
     try:
-        table = tomllib.loads(data.decode("utf-8"))
+        return tomllib.loads(data.decode("utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise UsageError(f"{path} is no TOML", str(error), "Correct it or remove it") from None
+
+
+def _from_file(path: Path) -> dict[str, Value]:
+    table = _table(path)
     values: dict[str, Value] = {}
     for name, value in table.items():
+        if name == KEYS:
+            continue
         setting = BY_NAME.get(name)
         if setting is None:
             raise UsageError(f"{path}: there is no setting {name!r}", "", f"There are: {', '.join(BY_NAME)}")
@@ -193,6 +211,10 @@ class Folders:
     @property
     def models(self) -> Path:
         return self.data / "models"
+
+    @property
+    def history(self) -> Path:
+        return self.data / "history.db"
 
     @property
     def engine_log(self) -> Path:

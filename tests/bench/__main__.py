@@ -15,6 +15,8 @@ BENCHES = {
     "speed": "reading and writing through the worker, against the bare loop and the library",
     "help": "quoth --help against the bare interpreter",
     "memory": "peak memory of all processes against the model file",
+    "tui": "the chat app in a terminal: first paint, echo, frames, tokens/s",
+    "store": "the history with 100 conversations of 1,000 turns: list, search, a long path",
     "cancel": "stop while a long prompt is being read",
 }
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.cli.first_use import recommended_row
+from quoth.models.choices import recommended_row
 from quoth.models import catalogue
 from tests.cli.commands import run_here
 from tests.cli.dialogue import CTRL_D, Dialogue

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from quoth import __version__
 from quoth.chat import Message
 from quoth.cli.environment import Environment
-from quoth.cli.output import Format, Writer
+from quoth.cli.output import Format, Writer, usage_fields
 from quoth.cli.prompt import new_seed
 from quoth.config import SAMPLING
-from quoth.engine import Event, ModelInfo, Sampling
-from quoth.errors import Ended, QuothError, UsageError
+from quoth.engine import Done, Event, ModelInfo, Piece, Sampling, Thought
+from quoth.errors import Ended, EngineError, InputError, QuothError, UsageError
 from quoth.tasks.reply import continue_text, reply, sampling_of, with_system
 
 if TYPE_CHECKING:
     from quoth.engine.client import Client
     from quoth.models import Model
+    from quoth.store.recording import Recording
 
 
 def answer_format(values: dict[str, Any]) -> Format:
@@ -47,24 +49,32 @@ class Answering:
         *,
         stop: Sequence[str] = (),
         cancelled: Callable[[], bool] = lambda: False,
+        recording: Recording | None = None,
         **sampling: Any,
     ) -> str:
         """Answer the last message; returns what was said."""
         settings = self._environment.settings
         chosen = self._sampling(**sampling)
-        return self._write(
-            reply(
-                self._client,
-                with_system(settings["system"], messages),
-                sampling=chosen,
-                max_tokens=settings["max_tokens"],
-                stop=stop,
-                think=settings["think"],
-                keep=not settings["private"],
-                cancelled=cancelled,
-            ),
-            chosen,
+        events = reply(
+            self._client,
+            with_system(settings["system"], messages),
+            sampling=chosen,
+            max_tokens=settings["max_tokens"],
+            stop=stop,
+            think=settings["think"],
+            keep=not settings["private"],
+            cancelled=cancelled,
         )
+        if recording is not None:
+            recording.about(self._model_name, _stored(chosen))
+            events = _recorded(events, recording)
+        return self._write(events, chosen)
+
+    @property
+    def _model_name(self) -> str:
+        """What finds this model again."""
+        model = self._model
+        return str(model.path.absolute()) if model.origin == "file" and not model.installed else model.name
 
     def complete(
         self, text: str, *, echo: bool, stop: Sequence[str], sequences: int, total: int | None, **sampling: Any
@@ -123,6 +133,46 @@ class Answering:
             self._writer.interrupt()
             if not isinstance(error, QuothError):
                 self._writer.end()
+
+
+def _stored(sampling: Sampling) -> dict[str, Any]:
+    """The sampling as the history has it, without what was not asked for."""
+    return {name: value for name, value in asdict(sampling).items() if value not in (None, (), "")}
+
+
+def _recorded(events: Generator[Event, None, None], recording: Recording) -> Generator[Event, None, None]:
+    """Pass events on, and keep what they say."""
+    for event in events:
+        match event:
+            case Piece(_, text):
+                recording.said(text)
+            case Thought(_, text):
+                recording.thought(text)
+            case Done(_, reason, usage):
+                recording.done(reason, usage_fields(usage))
+        yield event
+
+
+@contextmanager
+def kept(environment: Environment, recording: Recording) -> Iterator[Recording]:
+    """Keep a question before its answer, and the answer however it ends; say once what could not be kept."""
+    recording.begin()
+    try:
+        yield recording
+    except InputError as error:  # it did not fit, or its value does not fit the schema
+        recording.refused(str(error))
+        raise
+    except EngineError as error:
+        recording.end("died", str(error))
+        raise
+    except BaseException as error:
+        recording.end("cancelled", patience=0.5 if isinstance(error, Ended) else 5)
+        raise
+    else:
+        recording.end("stop")
+    finally:
+        if recording.problem:
+            environment.streams.say(f"this conversation is not kept: {recording.problem}")
 
 
 @contextmanager

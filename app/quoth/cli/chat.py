@@ -1,4 +1,4 @@
-"""`quoth chat`, and `quoth` on a terminal: a conversation, line by line."""
+"""`quoth chat`, and `quoth` on a terminal: the chat app; line by line where the terminal cannot show it."""
 
 from __future__ import annotations
 
@@ -17,7 +17,9 @@ from quoth.cli.output import Format
 from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
-HELP = """Talk with a model, line by line. Ctrl-C stops an answer, Ctrl-D leaves.
+HELP = """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
+
+On a terminal without a cursor (TERM=dumb) the chat goes line by line.
 
 \b
 Examples:
@@ -35,6 +37,62 @@ def command(environment: Environment, /, **flags: Any) -> int:
     return talk(environment)
 
 
+def talk(environment: Environment, conversation: int | None = None) -> int:
+    """The app on a terminal that can show it, else line by line."""
+    streams = environment.streams
+    if not streams.stdin_isatty:
+        try_ = 'For one question: quoth "Why is the sky blue?"'
+        raise UsageError("a chat needs a terminal", "standard input is none", try_)
+    if environment.environ.get("TERM", "dumb") == "dumb" or not streams.stderr_isatty:
+        return talk_in_lines(environment)
+    return run_app(environment, conversation)
+
+
+def run_app(environment: Environment, conversation: int | None) -> int:
+    """Run the app until it is left."""
+    import asyncio
+    import gc
+
+    gc.disable()  # until the first paint: thousands of objects are made, and none of them is garbage
+
+    from quoth.cli.app_models import AppModels
+    from quoth.config import keys
+    from quoth.tui.app import QuothApp
+    from quoth.tui.backend import Backend
+    from quoth.tui.signals import ending
+
+    backend = Backend(
+        settings=environment.settings,
+        history=environment.history,
+        models=AppModels(environment),
+        read_file=lambda name: _read_file(environment, name),
+        state=environment.folders.state,
+        environ=environment.environ,
+        keys=keys(environment.folders),
+        private=environment.settings["private"],
+    )
+    environment.streams.quiet = True  # the screen is the app's
+    app = QuothApp(backend, conversation)
+
+    async def run() -> None:
+        with ending(app, asyncio.get_running_loop()):
+            await app.run_async()
+
+    asyncio.run(run())
+    environment.streams.quiet = False
+    if app.unsaved:
+        environment.streams.say(f"{app.unsaved} changes could not be written to the history")
+    return app.return_code or 0
+
+
+def _read_file(environment: Environment, name: str) -> tuple[str, str]:
+    from quoth.cli.prompt import bytes_of
+    from quoth.text import decode_input
+
+    decoded = decode_input(bytes_of(name, environment.settings["max_input"]), name)
+    return decoded.text, decoded.notice
+
+
 @contextmanager
 def stoppable() -> Iterator[Event]:
     """While it lasts, Ctrl-C sets an event and does nothing else."""
@@ -46,14 +104,11 @@ def stoppable() -> Iterator[Event]:
         signal.signal(signal.SIGINT, before)
 
 
-def talk(environment: Environment) -> int:
+def talk_in_lines(environment: Environment) -> int:
     """Questions from the terminal until Ctrl-D, answers as they come."""
     from quoth.cli.answering import answer
 
     streams = environment.streams
-    if not streams.stdin_isatty:
-        try_ = 'For one question: quoth "Why is the sky blue?"'
-        raise UsageError("a chat needs a terminal", "standard input is none", try_)
     messages: list[Message] = []
     with answer(environment, Format()) as answering:
         while (line := streams.read_line(">")) is not None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from quoth.models import Model
     from quoth.models.pull import Free
     from quoth.models.store import Store
+    from quoth.store import History
 
 
 class Environment:
@@ -34,6 +35,7 @@ class Environment:
         self._folders: Folders | None = None
         self._settings: Settings | None = None
         self._store: Store | None = None
+        self._history: History | None = None
 
     @property
     def folders(self) -> Folders:
@@ -47,9 +49,9 @@ class Environment:
             self._settings = load(self.folders, self.environ)
         return self._settings
 
-    def use(self, flags: Mapping[str, Any]) -> Settings:
-        """Put flags on top of the settings."""
-        self._settings = self.settings.over(flags)
+    def use(self, values: Mapping[str, Any], origin: str | None = None) -> Settings:
+        """Put values on top of the settings: those of flags, unless `origin` says where they come from."""
+        self._settings = self.settings.over(values, origin)
         self.streams.quiet = self._settings["quiet"]
         self.streams.raw = self._settings["raw"]
         return self._settings
@@ -66,6 +68,19 @@ class Environment:
 
             self._store = Store(self.folders.models)
         return self._store
+
+    @property
+    def keeps_history(self) -> bool:
+        return bool(self.settings["history"]) and not self.settings["private"]
+
+    @property
+    def history(self) -> History:
+        """The conversations; in memory when nothing may be kept."""
+        if self._history is None:
+            from quoth.store import History
+
+            self._history = History(self.folders.history if self.keeps_history else None)
+        return self._history
 
     @property
     def log(self) -> Path | None:
@@ -89,11 +104,15 @@ class Environment:
     @contextmanager
     def engine(self, model: Model) -> Iterator[Client]:
         """The engine with a model that begins to load at once; closed at the end."""
-        client = self._client(model.path, self.load_options(model.name))
+        client = self.start_engine(model)
         try:
             yield client
         finally:
             client.close()
+
+    def start_engine(self, model: Model) -> Client:
+        """The engine with a model that begins to load at once; who asked closes it."""
+        return self._client(model.path, self.load_options(model.name))
 
     @contextmanager
     def bare_engine(self) -> Iterator[Client]:
@@ -121,7 +140,10 @@ class Environment:
         return Client(path, options or LoadOptions(), log=self.log, process=process)
 
     def close(self) -> None:
-        """End a worker that nobody asked for."""
+        """Close the history, and end a worker that nobody asked for."""
+        history, self._history = self._history, None
+        if history is not None:
+            history.close()
         process, self._process = self._process, None
         if process is not None:
             process.kill()

@@ -3,56 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from quoth.cli.environment import Environment
 from quoth.cli.pulling import pull_named
-from quoth.engine import host
 from quoth.errors import ModelError, NetworkError, StorageError
 from quoth.models import Model, catalogue
-
-GIB = 1024**3
-RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered
-MEGABYTES_A_SECOND = 5.0  # what minutes are reckoned with
-DEMONSTRATION = "a 135M demonstration model: expect mistakes"
-
-
-@dataclass(frozen=True, slots=True)
-class Choice:
-    """One line of the question: a model that is here, or a catalogue row to fetch."""
-
-    label: str
-    model: Model | None = None
-    row: catalogue.Row | None = None
-
-
-def recommended_row() -> catalogue.Row:
-    """The catalogue row for this machine's free memory."""
-    return catalogue.of("recommended" if host.free_memory() >= RECOMMENDED_NEEDS else "small")
-
-
-def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
-    """What can be chosen; the first is what Enter takes."""
-    lines: list[Choice] = []
-    if hub_reachable:
-        rows = [recommended_row()]
-        if rows[0].class_ == "recommended":
-            rows.append(catalogue.of("small"))
-        lines += [Choice(f"{row.name}: {_download(row)}", row=row) for row in rows]
-    best_first = sorted(found, key=lambda model: (model.kind != "chat", -model.size))[:5]
-    lines += [Choice(_described(model), model=model) for model in best_first]
-    row = catalogue.of("demonstration")
-    return [*lines, Choice(f"{row.name}: {_download(row)}; {DEMONSTRATION}", row=row)]
-
-
-def _described(model: Model) -> str:
-    return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
-
-
-def _download(row: catalogue.Row) -> str:
-    minutes = row.size / 1e6 / MEGABYTES_A_SECOND / 60
-    time = f"about {minutes:.0f} min at {MEGABYTES_A_SECOND:.0f} MB/s" if minutes >= 1 else "less than a minute"
-    return f"{row.params} parameters, {row.licence}, download {row.size / 1e9:.1f} GB, {time}"
+from quoth.models.choices import DEMONSTRATION, choices, download_label
 
 
 def ask(environment: Environment, found: Sequence[Model]) -> Model:
@@ -67,7 +23,7 @@ def ask(environment: Environment, found: Sequence[Model]) -> Model:
         streams.say(f"  {number}  {choice.label}")
     chosen = lines[_number(environment, len(lines)) - 1]
     if chosen.model is not None:
-        return _remember(environment, chosen.model)
+        return remember(environment, chosen.model)
     assert chosen.row is not None
     return pull_named(environment, chosen.row.name)
 
@@ -81,7 +37,7 @@ def _number(environment: Environment, most: int) -> int:
     raise ModelError("no model was chosen", "", 'Run "quoth pull", or pass -m FILE.gguf')
 
 
-def _remember(environment: Environment, model: Model) -> Model:
+def remember(environment: Environment, model: Model) -> Model:
     """Register a found model in place, so that the question is asked once."""
     from quoth.models.store import name_from
 
@@ -101,7 +57,7 @@ def pull_small(environment: Environment) -> Model:
     streams = environment.streams
     if hub.reachable(hub.endpoint()):
         row = catalogue.of("small")
-        streams.say(f"no model yet: pulling {row.name}, {_download(row)}")
+        streams.say(f"no model yet: pulling {row.name}, {download_label(row)}")
         try:
             return pull_named(environment, row.name)
         except NetworkError as error:

@@ -27,12 +27,13 @@ COMMANDS = {
     "tokens": "count the tokens of a text",
     "pull": "fetch a model and install it",
     "models": "list, show, add and remove models",
+    "history": "list, search, show and export conversations",
     "doctor": "what this installation is and can do",
     "completions": "a completion script for bash, zsh or fish",
 }
 
 # Their operands are names or files: where plain words name nothing, a prompt was meant.
-NAMING = frozenset({"tokens", "pull", "models"})
+NAMING = frozenset({"tokens", "pull", "models", "history"})
 
 EXIT_CODES = """\b
 Exit codes:
@@ -119,7 +120,7 @@ def _run(arguments: list[str], environment: Environment) -> int:
         return int(Exit.USAGE)
     except click.ClickException as error:
         raise _usage_error(error, name, arguments) from None
-    except (ModelError, InputError) as error:
+    except (ModelError, InputError, UsageError) as error:
         if name in NAMING and is_sentence(arguments):
             error.try_ = _sentences(error.try_, _as_prompt_hint(arguments))
         raise

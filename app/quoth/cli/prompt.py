@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,6 +13,9 @@ from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options, split_settings
 from quoth.errors import InputError, UsageError
 from quoth.text import decode_input, well_formed
+
+if TYPE_CHECKING:
+    from quoth.store import Conversation, Turn
 
 HELP = """Answer PROMPT with a model on this machine.
 
@@ -53,28 +56,67 @@ class Prompt(click.Command):
 @click.option("--schema", metavar="FILE", help="Answer with JSON that fits this JSON schema.")
 @click.option("--grammar", metavar="FILE", help="Answer within this GBNF grammar.")
 @click.option("--stop", "stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated.")
+@click.option("-c", "--continue", "goes_on", is_flag=True, help="Go on with the last conversation.")
+@click.option("--conversation", type=int, metavar="ID", help="Go on with this conversation of the history.")
 @setting_options()
 @click.option("--version", is_flag=True, hidden=True)
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.answering import answer, answer_format
+    from quoth.cli.answering import answer, answer_format, kept
 
     flags, rest = split_settings(values)
     settings = environment.use(flags)
     words, prompt, files = list(rest["words"]), rest["prompt"], rest["files"]
+    before = _before(environment, rest["goes_on"], rest["conversation"])
     if not (words or prompt or files) and environment.streams.stdin_isatty:
         from quoth.cli.chat import talk
 
-        return talk(environment)
+        return talk(environment, before.id if before else None)
     format_ = answer_format(rest)
     constraints = read_constraints(rest["grammar"], rest["schema"], settings["think"])
+    earlier = _go_on(environment, before) if before else []
     environment.streams.require_stdout()
     with answer(environment, format_) as answering:
         documents = [read_document(environment, name) for name in files]
         question = _question(environment, words, prompt, documents)
-        message = user_message(question, documents)
-        answering.reply([message], stop=rest["stop"], logprobs=rest["logprobs"] or 0, **constraints)
+        options = {"stop": rest["stop"], "logprobs": rest["logprobs"] or 0, **constraints}
+        if not environment.keeps_history:
+            answering.reply([user_message(question, documents)], **options)
+            return 0
+        from quoth.store import Turn, messages_of
+        from quoth.store.recording import Recording
+
+        turn = Turn(0, 0, None, "user", question, documents=tuple(documents))
+        system = environment.settings["system"]
+        with kept(environment, Recording(environment.history, question, documents, after=before, system=system)) as it:
+            answering.reply(messages_of([*earlier, turn]), recording=it, **options)
     return 0
+
+
+def _before(environment: Environment, goes_on: bool, id_: int | None) -> Conversation | None:
+    """The conversation to go on with. Raises UsageError if there is none."""
+    if not goes_on and id_ is None:
+        return None
+    if not environment.keeps_history:
+        why = "--private" if environment.settings["private"] else "--no-history"
+        raise UsageError(f"{why} does not go with -c", "what goes on is kept", "Leave one of them out")
+    if id_ is not None:
+        return environment.history.conversation(id_)
+    last = environment.history.last()
+    if last is None:
+        why = environment.history.problem or "the history is empty"
+        raise UsageError("there is no conversation to go on with", why, 'Begin one: quoth "Why is the sky blue?"')
+    return last
+
+
+def _go_on(environment: Environment, conversation: Conversation) -> list[Turn]:
+    """The turns so far; the conversation's system message and model count unless flags name others."""
+    turns = environment.history.path(conversation.id)
+    model = next((turn.model for turn in reversed(turns) if turn.model), None)
+    kept = {"system": conversation.system, "model": model}
+    unasked = {name: value for name, value in kept.items() if not environment.settings.origin(name).startswith("-")}
+    environment.use(unasked, f"conversation {conversation.id}")
+    return turns
 
 
 def _question(environment: Environment, words: list[str], prompt: str | None, documents: list[Document]) -> str:
@@ -108,10 +150,10 @@ def read_document(environment: Environment, name: str) -> Document:
     """A file as a document; "-" is standard input."""
     if name == "-":
         return Document("stdin", read_piped(environment, typed=True) or "")
-    return Document(name, _decoded(environment, _bytes_of(name, environment.settings["max_input"]), name))
+    return Document(name, _decoded(environment, bytes_of(name, environment.settings["max_input"]), name))
 
 
-def _bytes_of(name: str, limit: int) -> bytes:
+def bytes_of(name: str, limit: int) -> bytes:
     try:
         with open(name, "rb") as file:
             data = file.read(limit + 1)

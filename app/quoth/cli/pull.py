@@ -26,8 +26,8 @@ Examples:
 @setting_options("offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, name: str | None, **flags: Any) -> int:
-    from quoth.cli.first_use import recommended_row
     from quoth.cli.pulling import pull_named
+    from quoth.models.choices import recommended_row
 
     environment.use(flags)
     model = pull_named(environment, name or recommended_row().name)

@@ -1,7 +1,8 @@
-"""Pull a model with progress on standard error."""
+"""Pull a model."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from quoth.cli.environment import Environment
@@ -12,19 +13,24 @@ MEGABYTE = 1_000_000
 
 
 def pull_named(environment: Environment, spec: str) -> Model:
+    """Fetch a model with progress on standard error."""
+    model = fetch(environment, spec, Reporter(environment))
+    environment.streams.progress.clear()
+    environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")
+    return model
+
+
+def fetch(environment: Environment, spec: str, progress: Callable[[Progress], None]) -> Model:
     """Fetch, check, try and install a model. The first one becomes the default by being the only one."""
-    model = pull(
+    return pull(
         spec,
         environment.store,
         offline=environment.offline,
-        progress=Reporter(environment),
+        progress=progress,
         quantize=lambda source, target, quantization: _quantize(environment, source, target, quantization),
         trial=lambda path: try_model(environment, path),
         free=None if environment.offline else environment.free_memory(),
     )
-    environment.streams.progress.clear()
-    environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")
-    return model
 
 
 class Reporter:

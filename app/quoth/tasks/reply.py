@@ -26,12 +26,41 @@ def reply(
     stop: Sequence[str] = (),
     think: bool = False,
     keep: bool = True,
+    continue_last: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
-    """Answer the last message. Raises InputError if a value was asked for and ended before it was whole."""
-    request = Request(Chat(tuple(messages), think=think), sampling, max_tokens, tuple(stop), keep)
+    """Answer the last message, or go on with it where it is an answer itself (`continue_last`).
+
+    Raises InputError if a value was asked for and ended before it was whole.
+    """
+    request = Request(Chat(tuple(messages), continue_last, think), sampling, max_tokens, tuple(stop), keep)
     events = engine.generate([request], stop=cancelled)
     return whole_value(events, sampling.schema) if sampling.schema is not None else events
+
+
+def left_out(engine: Engine, messages: Sequence[Message], reserve: int, at_least: int = 0) -> int:
+    """How many messages after the system message must go so that the rest leaves `reserve` tokens to answer in.
+
+    The oldest go first, up to the next question, so that what is left begins with one; the last question always
+    stays. `at_least` is what was left out before: it does not come back, so that the beginning that the engine has
+    read stays the same from turn to turn.
+    """
+    first = 1 if messages and messages[0].role == "system" else 0
+    said = messages[first:]
+    borders = [i for i, message in enumerate(said) if message.role == "user"] or [0]
+    room = engine.info.n_ctx - reserve
+
+    def fits(border: int) -> bool:
+        return engine.count([(*messages[:first], *said[border:])])[0] <= room
+
+    low = next((i for i, border in enumerate(borders) if border >= at_least), len(borders) - 1)
+    if fits(borders[low]):
+        return borders[low]
+    high = len(borders) - 1  # kept, whether or not it fits: the engine says so with the numbers
+    while low + 1 < high:
+        middle = (low + high) // 2
+        low, high = (low, middle) if fits(borders[middle]) else (middle, high)
+    return borders[high]
 
 
 def continue_text(

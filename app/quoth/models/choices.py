@@ -1,0 +1,53 @@
+"""What somebody without a model can choose from: models that are here, and catalogue rows to fetch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from quoth.models import Model, catalogue
+
+GIB = 1024**3
+RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered
+MEGABYTES_A_SECOND = 5.0  # what minutes are reckoned with
+DEMONSTRATION = "a 135M demonstration model: expect mistakes"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One line of the question: a model that is here, or a catalogue row to fetch."""
+
+    label: str
+    model: Model | None = None
+    row: catalogue.Row | None = None
+
+
+def recommended_row() -> catalogue.Row:
+    """The catalogue row for this machine's free memory."""
+    from quoth.engine import host
+
+    return catalogue.of("recommended" if host.free_memory() >= RECOMMENDED_NEEDS else "small")
+
+
+def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
+    """What can be chosen; the first is what Enter takes."""
+    lines: list[Choice] = []
+    if hub_reachable:
+        rows = [recommended_row()]
+        if rows[0].class_ == "recommended":
+            rows.append(catalogue.of("small"))
+        lines += [Choice(f"{row.name}: {download_label(row)}", row=row) for row in rows]
+    best_first = sorted(found, key=lambda model: (model.kind != "chat", -model.size))[:5]
+    lines += [Choice(_described(model), model=model) for model in best_first]
+    row = catalogue.of("demonstration")
+    return [*lines, Choice(f"{row.name}: {download_label(row)}; {DEMONSTRATION}", row=row)]
+
+
+def _described(model: Model) -> str:
+    return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
+
+
+def download_label(row: catalogue.Row) -> str:
+    minutes = row.size / 1e6 / MEGABYTES_A_SECOND / 60
+    time = f"about {minutes:.0f} min at {MEGABYTES_A_SECOND:.0f} MB/s" if minutes >= 1 else "less than a minute"
+    return f"{row.params} parameters, {row.licence}, download {row.size / 1e9:.1f} GB, {time}"

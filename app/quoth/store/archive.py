@@ -1,0 +1,186 @@
+"""Conversations as JSON text and back. Everything is looked at before anything is stored."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from quoth.chat import Document
+from quoth.errors import InputError
+from quoth.store.turns import ORIGINS, REASONS, ROLES, Conversation, Turn
+
+FORMAT = "quoth-history"
+VERSION = 1
+_TRY = 'Pass what "quoth history export --format json" wrote'
+
+Tree = tuple[Conversation, list[Turn]]
+
+
+def written(trees: Sequence[Tree]) -> str:
+    """JSON text. Turns are numbered from 1 in each conversation: the same trees give the same text everywhere."""
+    conversations = [fields_of(conversation, turns) for conversation, turns in trees]
+    whole = {"format": FORMAT, "version": VERSION, "conversations": conversations}
+    return printable(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n"
+
+
+def printable(text: str) -> str:
+    """JSON text with everything invisible as an escape: no filter on its way takes anything out of it."""
+    return re.sub(r"[^\n -~]", lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
+
+
+def fields_of(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:
+    """A conversation with its turns, by their numbers in it, as JSON has it."""
+    numbers: dict[int | None, int | None] = {turn.id: number for number, turn in enumerate(turns, 1)}
+    return {
+        "title": conversation.title,
+        "system": conversation.system,
+        "origin": conversation.origin,
+        "created": conversation.created,
+        "changed": conversation.changed,
+        "leaf": numbers.get(conversation.leaf),
+        "turns": [{**turn_fields(turn), "id": numbers[turn.id], "parent": numbers.get(turn.parent)} for turn in turns],
+    }
+
+
+def turn_fields(turn: Turn) -> dict[str, Any]:
+    """A turn as JSON has it."""
+    fields = {name: getattr(turn, name) for name in Turn.__slots__ if name != "conversation"}
+    documents = [{"name": each.name, "text": each.text} for each in turn.documents]
+    return {**fields, "documents": documents, "settings": dict(turn.settings)}
+
+
+def read(text: str, name: str) -> list[Tree]:
+    """The trees of a JSON text. Raises InputError that names the place in it."""
+    try:
+        whole = json.loads(text, parse_constant=_refuse)
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{name} is no JSON", str(error) or "it is nested too deeply", _TRY) from None
+    try:
+        return _trees(whole)
+    except Misplaced as error:
+        raise InputError(f"{name} is no history", str(error), _TRY) from None
+
+
+class Misplaced(Exception):
+    """What is wrong, and where."""
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is no number of JSON")
+
+
+def _trees(whole: Any) -> list[Tree]:
+    head = _object(whole, "the whole")
+    if head.get("format") != FORMAT:
+        raise Misplaced(f'"format" is not "{FORMAT}"')
+    if head.get("version") != VERSION:
+        raise Misplaced(f'"version" is {_short(head.get("version"))}; this program reads {VERSION}')
+    conversations = _list(head.get("conversations"), "conversations")
+    return [_tree(each, f"conversations[{at}]") for at, each in enumerate(conversations)]
+
+
+def _tree(value: Any, place: str) -> Tree:
+    fields = _object(value, place)
+    turns: list[Turn] = []
+    for at, each in enumerate(_list(fields.get("turns"), f"{place}.turns")):
+        turn = _turn(_object(each, f"{place}.turns[{at}]"), f"{place}.turns[{at}]")
+        if turn.id != at + 1:
+            raise Misplaced(f"{place}.turns[{at}].id is {turn.id}; the turns must be numbered from 1")
+        if turn.parent is not None and not 1 <= turn.parent <= at:
+            raise Misplaced(f"{place}.turns[{at}].parent is {turn.parent}, which is no earlier turn")
+        turns.append(turn)
+    leaf = fields.get("leaf")
+    if leaf is not None and (type(leaf) is not int or not 1 <= leaf <= len(turns)):
+        raise Misplaced(f"{place}.leaf is {_short(leaf)}, which is no turn")
+    get = _getter(fields, place)
+    conversation = Conversation(
+        id=0,
+        title=get("title", str),
+        system=get("system", str),
+        origin=_one_of(fields.get("origin", "import"), ORIGINS, f"{place}.origin"),
+        created=get("created", float),
+        changed=get("changed", float),
+        turns=len(turns),
+        leaf=leaf,
+    )
+    return conversation, turns
+
+
+def _turn(fields: Mapping[str, Any], place: str) -> Turn:
+    get = _getter(fields, place)
+    parent = fields.get("parent")
+    if parent is not None and type(parent) is not int:
+        raise Misplaced(f"{place}.parent is {_short(parent)}, not a number or null")
+    return Turn(
+        id=get("id", int),
+        conversation=0,
+        parent=parent,
+        role=_one_of(fields.get("role"), ROLES, f"{place}.role"),
+        text=get("text", str),
+        thought=get("thought", str),
+        documents=tuple(_documents(fields.get("documents", []), f"{place}.documents")),
+        model=get("model", str),
+        settings=_object(fields.get("settings", {}), f"{place}.settings"),
+        reason=_one_of(fields.get("reason", "stop"), ("", *REASONS), f"{place}.reason"),
+        notice=get("notice", str),
+        prompt_tokens=get("prompt_tokens", int),
+        reused_tokens=get("reused_tokens", int),
+        generated_tokens=get("generated_tokens", int),
+        read_seconds=get("read_seconds", float),
+        write_seconds=get("write_seconds", float),
+        created=get("created", float),
+        ended=get("ended", float),
+    )
+
+
+def _documents(value: Any, place: str) -> list[Document]:
+    documents = []
+    for at, each in enumerate(_list(value, place)):
+        get = _getter(_object(each, f"{place}[{at}]"), f"{place}[{at}]")
+        documents.append(Document(get("name", str), get("text", str)))
+    return documents
+
+
+def _getter(fields: Mapping[str, Any], place: str) -> Callable[[str, type], Any]:
+    """Reads fields of one kind; what is absent is empty or zero."""
+
+    def get(name: str, kind: type[Any]) -> Any:
+        value: Any = fields.get(name, kind())
+        if kind is float and type(value) is int and abs(value) < 2**53:
+            value = float(value)
+        if not isinstance(value, kind) or isinstance(value, bool):
+            raise Misplaced(f"{place}.{name} is {_short(value)}, not {_KINDS[kind]}")
+        if kind is not str and not (math.isfinite(value) and abs(value) < 2**53):
+            raise Misplaced(f"{place}.{name} is {_short(value)}, which is out of range")
+        return value
+
+    return get
+
+
+_KINDS = {str: "text", int: "a whole number", float: "a number"}
+
+
+def _object(value: Any, place: str) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise Misplaced(f"{place} is {_short(value)}, not an object")
+    return value
+
+
+def _list(value: Any, place: str) -> list[Any]:
+    if not isinstance(value, list):
+        raise Misplaced(f"{place} is {_short(value)}, not a list")
+    return value
+
+
+def _one_of(value: Any, allowed: Sequence[Any], place: str) -> Any:
+    if not isinstance(value, str) or value not in allowed:
+        raise Misplaced(f"{place} is {_short(value)}, not one of {', '.join(each for each in allowed if each)}")
+    return value
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:39]}…"

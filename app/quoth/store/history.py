@@ -1,0 +1,346 @@
+"""The history: conversations and their turns as trees, kept in one SQLite file, or in memory where none may be kept."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quoth.chat import Document
+from quoth.errors import StorageError, UsageError
+from quoth.store import finding, rows
+from quoth.store.database import Database
+from quoth.store.turns import Conversation, Hit, Origin, Role, Turn, title_of
+from quoth.store.writers import Writer, lives, sweep
+from quoth.text import sane, well_formed
+
+if TYPE_CHECKING:
+    import sqlite3
+
+INTERRUPTED = "interrupted"
+
+
+class History:
+    """All conversations. Safe to use from several threads, and by several processes at once.
+
+    Where the file cannot be used everything works in memory; where it can only be read, what writes raises
+    StorageError. In both cases `writable` is False and `problem` is the sentence that says why.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
+        self._database = Database(path, self._take_along)
+        self._writer = Writer(path)
+        self._clock = clock
+        self._current: int | None = None  # the conversation that was written last
+        self._looked = False
+
+    @property
+    def writable(self) -> bool:
+        """Whether what is written is kept as intended: in the file, or in memory if there is to be no file."""
+        if self._failure():
+            return False
+        return not self._database.read_only and (not self._database.in_memory or self._database.path is None)
+
+    @property
+    def problem(self) -> str:
+        """Why nothing is kept, or what happened to the file: one sentence, or nothing."""
+        return self._failure() or self._database.problem
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether all of it is gone at the end of this process."""
+        self._failure()
+        return self._database.in_memory
+
+    def wait_for_locks(self, seconds: float) -> None:
+        """How long a call waits for another program that has the file locked; 5 seconds without this."""
+        self._database.patience = seconds
+
+    def new(self, *, title: str = "", system: str = "", origin: Origin = "chat") -> int:
+        """Begin a conversation; returns its id."""
+        with self._write() as connection:
+            return rows.begin(connection, title, system, origin, self._clock())
+
+    def add(
+        self,
+        conversation: int,
+        parent: int | None,
+        role: Role,
+        text: str,
+        *,
+        documents: Sequence[Document] = (),
+        model: str = "",
+        settings: Mapping[str, Any] | None = None,
+        ended: bool = True,
+    ) -> int:
+        """Add a turn below `parent` and make it the leaf; returns its id. Without `ended` it is open until `finish`.
+
+        The first question gives the conversation its title if it has none.
+        """
+        now = self._clock()
+        turn = Turn(0, conversation, parent, role, text, "", tuple(documents), model, settings or {}, created=now)
+        with self._write(conversation) as connection:
+            return self._put(connection, replace(turn, reason="stop", ended=now) if ended else turn)
+
+    def record(self, turn: Turn) -> int:
+        """Add a turn that is whole, as `add` and `finish` would in two steps; its id and times are made here."""
+        with self._write(turn.conversation) as connection:
+            return self._put(connection, replace(turn, created=self._clock(), ended=self._clock()))
+
+    def begin(
+        self, text: str, documents: Sequence[Document] = (), *, system: str = "", origin: Origin = "chat"
+    ) -> tuple[int, int]:
+        """A new conversation with its first question, in one step; returns both ids."""
+        now = self._clock()
+        with self._write() as connection:
+            conversation = rows.begin(connection, "", system, origin, now)
+            turn = Turn(
+                0, conversation, None, "user", text, "", tuple(documents), reason="stop", created=now, ended=now
+            )
+            return conversation, self._put(connection, turn)
+
+    def write(self, turn: int, text: str, thought: str = "") -> None:
+        """What has been said so far. A turn that had ended is open again."""
+        with self._write() as connection:
+            old = rows.turn(connection, turn)
+            rows.update(connection, old, replace(old, text=text, thought=thought, reason=""), self._hold())
+
+    def finish(
+        self, turn: int, text: str, thought: str, reason: str, *, notice: str = "", **numbers: int | float
+    ) -> None:
+        """All that was said, why it ended, and the numbers: fields of Turn from prompt_tokens to write_seconds."""
+        now = self._clock()
+        changes: dict[str, Any] = {"text": text, "thought": thought, "reason": reason, "notice": notice, **numbers}
+        with self._write() as connection:
+            old = rows.turn(connection, turn)
+            rows.update(connection, old, replace(old, **changes, ended=now))
+            rows.touch(connection, old.conversation, now)
+
+    def edit(self, turn: int, text: str) -> None:
+        """Replace the text of a summary. Raises ValueError for other turns: those get a sibling."""
+        with self._write() as connection:
+            old = rows.turn(connection, turn)
+            if old.role != "summary":
+                raise ValueError(f"turn {turn} is no summary, its role is {old.role}")
+            rows.update(connection, old, replace(old, text=text))
+
+    def path(self, conversation: int, leaf: int | None = None) -> list[Turn]:
+        """The turns from the root to the leaf, the current one if none is named.
+
+        Where the file is damaged: what can be read from the leaf upwards, and `problem` says so.
+        """
+        with self._read() as connection:
+            kept = rows.conversation(connection, conversation).leaf
+            self._check_member(connection, conversation, leaf)
+            return self._readable(rows.upwards(connection, kept if leaf is None else leaf))[::-1]
+
+    def tree(self, conversation: int) -> list[Turn]:
+        """All turns of a conversation by id: parents come before their children."""
+        with self._read() as connection:
+            rows.conversation(connection, conversation)
+            return self._readable(rows.tree(connection, conversation))
+
+    def siblings(self, turn: int) -> list[int]:
+        """The turns with the same parent, by id, itself among them."""
+        with self._read() as connection:
+            return rows.siblings(connection, rows.turn(connection, turn))
+
+    def select(self, turn: int) -> int:
+        """Make the newest descendant of a turn the leaf, or the turn itself; returns it."""
+        with self._write() as connection:
+            conversation = rows.turn(connection, turn).conversation
+            leaf = rows.newest_below(connection, turn)
+            rows.set_leaf(connection, conversation, leaf, self._clock())
+            return leaf
+
+    def conversation(self, id: int) -> Conversation:
+        """Raises UsageError if there is none."""
+        with self._read() as connection:
+            return rows.conversation(connection, id)
+
+    def conversations(self, limit: int = 100, offset: int = 0) -> list[Conversation]:
+        """The last changed first; all of them with limit -1."""
+        with self._read() as connection:
+            return rows.conversations(connection, limit, offset)
+
+    def last(self) -> Conversation | None:
+        """The conversation that was changed last."""
+        return next(iter(self.conversations(1)), None)
+
+    def search(self, words: str, limit: int = 50) -> list[Hit]:
+        """Titles, then turns, that have all the words; the newest first. Any text is a search."""
+        with self._read() as connection:
+            return finding.search(connection, well_formed(words), limit)
+
+    def rename(self, conversation: int, title: str) -> None:
+        with self._write(conversation) as connection:
+            rows.conversation(connection, conversation)
+            rows.retitle(connection, conversation, sane(title, 200))
+            rows.touch(connection, conversation, self._clock())
+
+    def set_system(self, conversation: int, system: str) -> None:
+        with self._write(conversation) as connection:
+            rows.conversation(connection, conversation)
+            connection.execute("UPDATE conversations SET system = ? WHERE id = ?", (well_formed(system), conversation))
+            rows.touch(connection, conversation, self._clock())
+
+    def delete(self, conversation: int) -> None:
+        """Remove a conversation with all its turns."""
+        with self._write() as connection:
+            rows.conversation(connection, conversation)
+            rows.drop(connection, conversation)
+
+    def compact(self) -> None:
+        """Let no word of what was removed stay in the index; the pages themselves were overwritten."""
+        with self._write() as connection:
+            for index in ("turn_words", "title_words"):
+                connection.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
+
+    def discard(self, turn: int) -> None:
+        """Remove a turn that nothing follows, and its conversation if nothing is left of it."""
+        with self._write() as connection:
+            found = rows.turn(connection, turn)
+            rows.forget(connection, [found])
+            if rows.conversation(connection, found.conversation).turns:
+                rows.set_leaf(connection, found.conversation, found.parent, self._clock())
+            else:
+                rows.drop(connection, found.conversation)
+
+    def fork(self, turn: int) -> int:
+        """A new conversation with copies of the path to a turn; returns its id."""
+        with self._write() as connection:
+            path = self._readable(rows.upwards(connection, turn))[::-1]
+            source = rows.conversation(connection, path[-1].conversation)
+            return self._copy(connection, source, path, path[-1].id)
+
+    def export(self, conversations: Sequence[int] | None = None) -> str:
+        """Conversations with their whole trees as JSON; all, the last changed last, if none is named."""
+        from quoth.store import archive
+
+        chosen = [each.id for each in self.conversations(-1)][::-1] if conversations is None else conversations
+        return archive.written([(self.conversation(id_), self.tree(id_)) for id_ in chosen])
+
+    def import_(self, text: str, name: str = "the text") -> list[int]:
+        """Add what `export` wrote; returns the new ids. Raises InputError naming the place; nothing is added then."""
+        from quoth.store import archive
+
+        trees = archive.read(text, name)
+        with self._write() as connection:
+            return [self._copy(connection, each, tree, each.leaf) for each, tree in trees]
+
+    def close(self) -> None:
+        self._writer.close()
+        self._database.close()
+
+    def _put(self, connection: sqlite3.Connection, turn: Turn) -> int:
+        """Insert a turn as the leaf of its conversation."""
+        conversation = rows.conversation(connection, turn.conversation)
+        self._check_member(connection, turn.conversation, turn.parent)
+        id_ = rows.insert(connection, turn, "" if turn.reason else self._hold())
+        if not conversation.title and turn.role == "user":
+            rows.retitle(connection, conversation.id, title_of(turn.text, turn.documents))
+        rows.set_leaf(connection, conversation.id, id_, self._clock())
+        self._current = conversation.id
+        return id_
+
+    def _copy(
+        self, connection: sqlite3.Connection, source: Conversation, tree: Iterable[Turn], leaf: int | None
+    ) -> int:
+        """A new conversation with copies of turns; parents come before their children."""
+        conversation = rows.begin(connection, source.title, source.system, source.origin, self._clock())
+        ids: dict[int | None, int | None] = {None: None}
+        for turn in tree:
+            parent = ids[turn.parent]
+            reason = turn.reason or INTERRUPTED
+            ids[turn.id] = rows.insert(
+                connection, replace(turn, conversation=conversation, parent=parent, reason=reason)
+            )
+        connection.execute(
+            "UPDATE conversations SET leaf = ?, created = ?, changed = ? WHERE id = ?",
+            (ids[leaf], source.created, source.changed, conversation),
+        )
+        return conversation
+
+    def _check_member(self, connection: sqlite3.Connection, conversation: int, turn: int | None) -> None:
+        if turn is not None and rows.turn(connection, turn).conversation != conversation:
+            raise UsageError(f"turn {turn} is not in conversation {conversation}", "", "Name one of its turns")
+
+    def _readable(self, turns: Iterable[Turn]) -> list[Turn]:
+        """The turns until one cannot be read; an open one whose writer is gone is shown as interrupted."""
+        import sqlite3
+
+        read: list[Turn] = []
+        try:
+            for turn in turns:
+                read.append(turn)
+        except sqlite3.DatabaseError as error:
+            if not read:
+                raise
+            self._database.explained(error)
+        gone = self._gone() if any(not turn.reason for turn in read) else set()
+        return [replace(turn, reason=INTERRUPTED) if turn.id in gone else turn for turn in read]
+
+    @contextmanager
+    def _read(self) -> Iterator[sqlite3.Connection]:
+        self._look()
+        with self._database.read() as connection:
+            yield connection
+
+    @contextmanager
+    def _write(self, conversation: int | None = None) -> Iterator[sqlite3.Connection]:
+        """A transaction. If the file was deleted meanwhile, the conversation in use goes along to the new one."""
+        self._look()
+        self._current = conversation or self._current
+        with self._database.write() as connection:
+            yield connection
+
+    def _look(self) -> None:
+        """At the first use: turns whose writer is gone end as interrupted."""
+        if self._looked:
+            return
+        with self._database.read():
+            gone = set() if self._database.in_memory or self._database.read_only else self._gone()
+        if self._database.path and not (self._database.in_memory or self._database.read_only):
+            sweep(self._database.path)
+        if gone:
+            with self._database.write() as connection:
+                for id_ in gone & self._gone():
+                    turn = rows.turn(connection, id_)
+                    rows.update(connection, turn, replace(turn, reason=INTERRUPTED, ended=turn.ended or turn.created))
+        self._looked = True
+
+    def _failure(self) -> str:
+        """Why the history cannot be used now, or nothing."""
+        try:
+            self._look()
+        except StorageError as error:
+            return str(error)
+        return ""
+
+    def _gone(self) -> set[int]:
+        """Open turns whose writer does not live."""
+        connection = self._database.connection()
+        path = self._database.path
+        found = rows.open_turns(connection)
+        writers = {writer for _, writer in found if writer != self._writer.name}
+        dead = {writer for writer in writers if path is None or not lives(path, writer)}
+        return {id_ for id_, writer in found if writer in dead}
+
+    def _hold(self) -> str:
+        if self._database.in_memory:
+            return self._writer.name
+        try:
+            return self._writer.hold()
+        except OSError as error:
+            why = (error.strerror or str(error)).lower()
+            raise StorageError("the history cannot be written", why, "Check the disk and its permissions") from None
+
+    def _take_along(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
+        """Copy the conversation in use from a file that was deleted to the new one, under the same ids."""
+        from quoth.store.rescue import take_along
+
+        if self._current is not None:
+            take_along(old, new, self._current)

@@ -1,0 +1,134 @@
+"""A conversation to read: as Markdown, or as one HTML page that loads and runs nothing."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from html import escape
+from typing import TYPE_CHECKING
+
+from quoth.chat import user_message
+from quoth.store.turns import Conversation, Turn
+from quoth.text import clean, sane
+
+if TYPE_CHECKING:
+    from quoth.store.history import History
+
+Page = tuple[Conversation, Sequence[Turn]]
+
+STYLE = """
+body { max-width: 46rem; margin: 2rem auto; padding: 0 1rem; font: 16px/1.5 sans-serif; color: #222; background: #fff }
+article { margin: 1.5rem 0; padding: .5rem 1rem; border-left: 4px solid #bbb }
+article.user { border-color: #36c; background: #f4f7fd }
+article.summary { border-color: #c90; background: #fdf9ee }
+pre { white-space: pre-wrap; overflow-wrap: anywhere; font: inherit; margin: .5rem 0 }
+small { color: #666 }
+"""
+
+
+def exported(history: History, ids: Sequence[int] | None, kind: str) -> str:
+    """Conversations as "json", "html" or "md"; None: all of them. Raises StorageError, and UsageError for an id."""
+    if kind == "json":
+        return history.export(ids)
+    chosen = history.conversations(-1)[::-1] if ids is None else [history.conversation(id_) for id_ in ids]
+    read = [(each, history.path(each.id)) for each in chosen]
+    return html(read) if kind == "html" else markdown(read)
+
+
+def markdown(pages: Sequence[Page]) -> str:
+    """The current path of each conversation; what was said stands as it was said, without control codes."""
+    return "\n".join(line for conversation, turns in pages for line in _markdown(conversation, turns))
+
+
+def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[str]:
+    yield f"# {_heading(conversation)}\n"
+    yield f"{_about(conversation)}\n"
+    if conversation.system:
+        yield f"**System**\n\n{clean(conversation.system)[0]}\n"
+    for turn in turns:
+        yield f"## {_speaker(turn)}\n"
+        if turn.thought:
+            quoted = clean(turn.thought)[0].strip().replace("\n", "\n> ")
+            yield f"> {quoted}\n"
+        yield f"{clean(user_message(turn.text, turn.documents).text)[0].strip()}\n"
+        if note := _note(turn):
+            yield f"*{note}*\n"
+
+
+def html(pages: Sequence[Page]) -> str:
+    """One page. Nothing of the conversations is markup, and the policy forbids everything but its own style."""
+    style = f"<style>{STYLE}</style>"
+    policy = f"default-src 'none'; style-src '{_digest(STYLE)}'; base-uri 'none'; form-action 'none'"
+    title = _heading(pages[0][0]) if len(pages) == 1 else f"{len(pages):,} conversations"
+    head = (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
+        f'<meta name="referrer" content="no-referrer">\n<title>{_safe(title)}</title>\n{style}\n</head>\n<body>\n'
+    )
+    return head + "".join(part for page in pages for part in _html(*page)) + "</body>\n</html>\n"
+
+
+def _html(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[str]:
+    yield f"<h1>{_safe(_heading(conversation))}</h1>\n<p><small>{_safe(_about(conversation))}</small></p>\n"
+    if conversation.system:
+        yield f"<article><small>System</small>{_pre(conversation.system)}</article>\n"
+    for turn in turns:
+        yield f'<article class="{turn.role}">\n<small>{_safe(_speaker(turn))}</small>\n'
+        if turn.thought:
+            yield f"<details><summary>Thoughts</summary>{_pre(turn.thought)}</details>\n"
+        for document in turn.documents:
+            yield f"<details><summary>{_safe(document.name)}</summary>{_pre(document.text)}</details>\n"
+        yield _pre(turn.text) + "\n"
+        if note := _note(turn):
+            yield f"<small>{_safe(note)}</small>\n"
+        yield "</article>\n"
+
+
+def _heading(conversation: Conversation) -> str:
+    return sane(conversation.title, 200) or f"Conversation {conversation.id}"
+
+
+def _about(conversation: Conversation) -> str:
+    return f"Conversation {conversation.id}, begun {_when(conversation.created)}"
+
+
+def _speaker(turn: Turn) -> str:
+    names = {"user": "You", "summary": "Summary of what came before"}
+    return names.get(turn.role) or sane(turn.model) or "Assistant"
+
+
+def _note(turn: Turn) -> str:
+    """What is worth saying about how a turn ended."""
+    ended = {
+        "": "still being written",
+        "length": "ended at its limit",
+        "context": "ended: the context was full",
+        "loop": "ended: it repeated itself",
+        "cancelled": "stopped",
+        "died": "cut off: the engine died",
+        "interrupted": "cut off: the program ended",
+    }
+    return ". ".join(filter(None, [ended.get(turn.reason, ""), sane(turn.notice, 300)]))
+
+
+def _when(seconds: float) -> str:
+    try:
+        return time.strftime("%Y-%m-%d %H:%M", time.localtime(seconds))
+    except (OverflowError, ValueError, OSError):
+        return "at an unknown time"
+
+
+def _pre(text: str) -> str:
+    return f"<pre>{_safe(text)}</pre>"
+
+
+def _safe(text: str) -> str:
+    return escape(clean(text)[0])
+
+
+def _digest(text: str) -> str:
+    """As a Content-Security-Policy names an inline style (CSP Level 3, hash-source)."""
+    import base64
+    import hashlib
+
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

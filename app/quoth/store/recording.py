@@ -1,0 +1,141 @@
+"""One question and its answer, kept while the answer comes. A history that cannot be written never stops an answer."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from quoth.chat import Document
+from quoth.errors import StorageError
+from quoth.store.history import History
+from quoth.store.turns import Conversation, Origin, Turn
+
+EVERY = 1.0  # seconds between writes
+HASTE = 0.25  # seconds to wait for a lock while somebody waits for the answer
+PATIENCE = 5.0  # seconds to wait for a lock once the answer is there
+
+
+class Recording:
+    """`begin`, `said` and `thought` as the answer comes, `end` once; later calls of `end` change nothing.
+
+    The answer's own turn is made with the first write after a second, or at the end. `problem` is why something was
+    not kept, one sentence, or nothing.
+    """
+
+    def __init__(
+        self,
+        history: History,
+        text: str,
+        documents: Sequence[Document] = (),
+        *,
+        after: Conversation | None = None,
+        system: str = "",
+        origin: Origin = "prompt",
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """`after` is the conversation that goes on; without one a new one begins."""
+        self.problem = ""
+        self.conversation = after.id if after else None
+        self._history = history
+        self._text, self._documents = text, tuple(documents)
+        self._after, self._system, self._origin = after, system, origin
+        self._clock = clock
+        self._question: int | None = None
+        self._answer: int | None = None
+        self._said: list[str] = []
+        self._thought: list[str] = []
+        self._about: dict[str, Any] = {}
+        self._numbers: Mapping[str, int | float] = {}
+        self._reason = ""
+        self._ended = False
+        self._next = clock() + EVERY
+
+    def begin(self) -> None:
+        """Keep the question."""
+        self._history.wait_for_locks(HASTE)
+        self._try(self._ask)
+        self._next = self._clock() + EVERY
+
+    def about(self, model: str, settings: Mapping[str, Any]) -> None:
+        """Which model answers, and how."""
+        self._about = {"model": model, "settings": settings}
+
+    def said(self, text: str) -> None:
+        self._said.append(text)
+        self._write_sometimes()
+
+    def thought(self, text: str) -> None:
+        self._thought.append(text)
+        self._write_sometimes()
+
+    def done(self, reason: str, numbers: Mapping[str, int | float]) -> None:
+        """The engine's word on the end: it counts for more than what `end` is told."""
+        self._reason, self._numbers = reason, numbers
+
+    def end(self, reason: str, notice: str = "", *, patience: float = PATIENCE) -> None:
+        """Keep all that was said, and why it ended."""
+        if self._ended:
+            return
+        self._ended = True
+        self._history.wait_for_locks(patience)
+        self._try(lambda: self._finish(self._reason or reason, notice))
+
+    def refused(self, why: str) -> None:
+        """The engine did not take the question, or what it said was no use: then nothing of it stays."""
+        if self._said or self._thought or self._ended:
+            self.end("length", why)
+            return
+        question, self._ended = self._question, True
+        if question is not None:
+            self._try(lambda: self._history.discard(question))
+
+    def _ask(self) -> None:
+        if self._question is not None:
+            return
+        if not self._history.writable:
+            self.problem = self._history.problem
+            return
+        if self._after is None:
+            self.conversation, self._question = self._history.begin(
+                self._text, self._documents, system=self._system, origin=self._origin
+            )
+        else:
+            self._question = self._history.add(
+                self._after.id, self._after.leaf, "user", self._text, documents=self._documents
+            )
+        self.problem = self._history.problem
+
+    def _write_sometimes(self) -> None:
+        if self._clock() < self._next:
+            return
+        self._history.wait_for_locks(HASTE)
+        self._try(self._write)
+        self._next = self._clock() + EVERY
+
+    def _write(self) -> None:
+        self._ask()
+        if self.conversation is None or self._question is None:
+            return
+        if self._answer is None:
+            self._answer = self._history.add(
+                self.conversation, self._question, "assistant", "", **self._about, ended=False
+            )
+        self._history.write(self._answer, "".join(self._said), "".join(self._thought))
+
+    def _finish(self, reason: str, notice: str) -> None:
+        self._ask()
+        if self.conversation is None or self._question is None:
+            return
+        text, thought = "".join(self._said), "".join(self._thought)
+        if self._answer is not None:
+            self._history.finish(self._answer, text, thought, reason, notice=notice, **self._numbers)
+            return
+        whole: dict[str, Any] = {"thought": thought, "reason": reason, "notice": notice, **self._about, **self._numbers}
+        self._answer = self._history.record(Turn(0, self.conversation, self._question, "assistant", text, **whole))
+
+    def _try(self, action: Callable[[], None]) -> None:
+        try:
+            action()
+        except StorageError as error:
+            self.problem = str(error)

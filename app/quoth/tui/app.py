@@ -1,0 +1,114 @@
+"""The app itself: what is process-wide. The chat is in `screens/chat.py`."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import Any, ClassVar
+
+from textual import on
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.filter import LineFilter
+from textual.screen import Screen
+
+from quoth.tui.backend import Backend
+from quoth.tui.commands import COMMANDS
+from quoth.tui.driver import driver_class
+from quoth.tui.palette import Conversations
+from quoth.tui.safe_filter import SafeFilter
+from quoth.tui.screens.chat import ChatScreen, HelpAsked
+from quoth.tui.screens.help import Help
+from quoth.tui.widgets.probabilities import Probabilities
+from quoth.tui.widgets.prompt import Prompt
+from quoth.tui.widgets.sidebar import Sidebar
+from quoth.tui.widgets.turn import TurnView
+
+THEME_FILE = "theme.json"
+
+
+class QuothApp(App[None]):
+    """Quoth on a terminal."""
+
+    TITLE = "Quoth"
+    COMMANDS: ClassVar[Any] = App.COMMANDS | {Conversations}
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
+        Binding("f1", "show_help", "Help", id="app.help"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+    ]
+
+    def __init__(self, backend: Backend, conversation: int | None = None, question: str = "") -> None:
+        super().__init__(driver_class=driver_class())
+        self.backend = backend
+        self._chat = ChatScreen(backend, conversation, question)
+        self._safe_filter = SafeFilter()
+        self._unsaved = 0
+
+    def get_default_screen(self) -> Screen[Any]:
+        return self._chat
+
+    def get_line_filters(self) -> Sequence[LineFilter]:
+        return [*super().get_line_filters(), self._safe_filter]
+
+    @property
+    def chat(self) -> ChatScreen:
+        return self._chat
+
+    def on_mount(self) -> None:
+        self.set_keymap(dict(self.backend.keys))
+        theme = self._stored_theme()
+        if theme in self.available_themes:
+            self.theme = theme
+        self.theme_changed_signal.subscribe(self, lambda theme: self._store_theme(theme.name))
+
+    def _stored_theme(self) -> str:
+        try:
+            value = json.loads((self.backend.state / THEME_FILE).read_text(encoding="utf-8"))
+            return str(value["theme"])
+        except (OSError, ValueError, KeyError, TypeError):
+            return ""
+
+    def _store_theme(self, name: str) -> None:
+        if self.backend.private:
+            return
+        with suppress(OSError):  # the colours are still changed
+            self.backend.state.mkdir(mode=0o700, parents=True, exist_ok=True)
+            (self.backend.state / THEME_FILE).write_text(json.dumps({"theme": name}), encoding="utf-8")
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        for command in COMMANDS:
+            title = f"{command.name.capitalize()}: {command.help}"
+
+            async def carry_out(name: str = command.name) -> None:
+                await self.chat.carry_out(name, "")
+
+            yield SystemCommand(title, f"/{command.name} {command.argument}".strip(), carry_out)
+        yield SystemCommand("Screenshot", "write an SVG picture of the screen", self.deliver_screenshot)
+
+    @on(HelpAsked)
+    def action_show_help(self) -> None:
+        groups = [
+            ("Everywhere", type(self).BINDINGS),
+            ("Chat", ChatScreen.BINDINGS),
+            ("Prompt", Prompt.BINDINGS),
+            ("A turn (Ctrl+Up goes there)", TurnView.BINDINGS),
+            ("Probabilities (p on a turn)", Probabilities.BINDINGS),
+            ("Conversations", Sidebar.BINDINGS),
+        ]
+        self.push_screen(Help((title, [b for b in bindings if isinstance(b, Binding)]) for title, bindings in groups))
+
+    def copy_to_clipboard(self, text: str) -> None:
+        """Selected text, by Textual's own Ctrl+C: the same ways as every other copy."""
+        self._clipboard = text
+        self.chat.copy(text)
+
+    @property
+    def unsaved(self) -> int:
+        """Changes that never got into the history."""
+        return self._unsaved
+
+    async def on_unmount(self) -> None:
+        self._unsaved = await asyncio.to_thread(self._chat.shutdown)

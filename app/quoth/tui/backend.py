@@ -1,0 +1,69 @@
+"""What the app needs of the world, as it is handed in: models, history, files."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from quoth.config import Settings
+    from quoth.engine import Engine, ModelInfo, Sampling
+    from quoth.models import Model
+    from quoth.models.choices import Choice
+    from quoth.models.pull import Progress
+    from quoth.store import History
+
+
+class Models(Protocol):
+    """The models of this machine. Every call may block, and raise QuothError: threads make them."""
+
+    def chosen(self) -> Model | None:
+        """The model that settings or the store name; None while there is none."""
+        ...
+
+    def resolve(self, name: str) -> Model:
+        """The model that a name or a path means."""
+        ...
+
+    def choices(self) -> Sequence[Choice]:
+        """What can be chosen, the best first."""
+        ...
+
+    def remember(self, model: Model) -> Model:
+        """Make a model the default."""
+        ...
+
+    def pull(self, spec: str, progress: Callable[[Progress], None]) -> Model:
+        """Fetch and install one."""
+        ...
+
+    def fit(self, choice: Choice) -> str:
+        """Whether it fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
+        ...
+
+    def start(self, model: Model, progress: Callable[[float], None]) -> Engine:
+        """Load it; progress goes from 0.0 to 1.0."""
+        ...
+
+    def sampling(self, info: ModelInfo) -> Sampling:
+        """How its next token is chosen."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Backend:
+    """The effects of the app."""
+
+    settings: Settings
+    history: History
+    models: Models
+    read_file: Callable[[str], tuple[str, str]]  # its text and a notice; raises InputError
+    state: Path  # a folder for small files of the app's own
+    environ: Mapping[str, str] = field(default_factory=dict)
+    keys: Mapping[str, str] = field(default_factory=dict)  # binding id: keys, from the config file
+    private: bool = False
+
+    def setting(self, name: str) -> Any:
+        return self.settings[name]

@@ -1,0 +1,120 @@
+"""Copying: a native tool, tmux's buffer, the terminal itself (OSC 52) or a file, and a true report of which it was."""
+
+from __future__ import annotations
+
+import base64
+import os
+import subprocess
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Literal
+
+SECONDS = 2.0  # a tool that takes longer hangs: a clipboard is on this machine
+OSC_52_LIMIT = 74_994
+"""Bytes of base64 that terminals take: xterm.js and others cut or drop longer sequences (100,000 in all for some)."""
+
+How = Literal["tool", "tmux", "terminal", "file"]
+Run = Callable[[Sequence[str], bytes, Mapping[str, str]], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Copied:
+    """`detail` is the sentence to show; `verified` says whether whoever took the text has said so."""
+
+    how: How
+    detail: str
+    verified: bool
+
+
+def run(command: Sequence[str], data: bytes, environ: Mapping[str, str]) -> int:
+    """The exit code of a program that gets these bytes and this environment; 127 if it cannot run, 124 if it hangs.
+
+    Its output goes nowhere: xclip and wl-copy leave a child behind that holds the text, and would hold a pipe too.
+    """
+    try:
+        return subprocess.run(
+            command,
+            input=data,
+            env=environ,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            timeout=SECONDS,
+            start_new_session=True,  # what holds the text outlives the terminal
+            check=False,
+        ).returncode
+    except subprocess.TimeoutExpired:
+        return 124
+    except OSError:
+        return 127
+
+
+def copy(
+    text: str, *, write: Callable[[str], None], environ: Mapping[str, str], folder: Path, run: Run = run
+) -> Copied:
+    """Copy a text; `write` sends to the terminal, `folder` holds the file if nothing else takes it. Raises OSError."""
+    data = text.encode("utf-8", "replace")
+    for command in _tools(environ):
+        if run(command, _for_tool(command, text), environ) == 0:
+            return Copied("tool", f"copied with {Path(command[0]).name}", verified=True)
+    if environ.get("TMUX") and (tmux := _find("tmux", environ)):
+        for options in (["-w"], []):  # -w, the terminal's clipboard too: tmux 3.2
+            if run([tmux, "load-buffer", *options, "-"], data, environ) == 0:
+                return Copied("tmux", "in tmux's buffer (prefix ])", verified=True)
+    payload = base64.b64encode(data).decode("ascii")
+    if len(payload) <= OSC_52_LIMIT:
+        write(_osc_52(payload, environ))
+        return Copied("terminal", "sent to the terminal (OSC 52); it does not say whether it took it", verified=False)
+    path = _saved(data, folder)
+    return Copied("file", f"too long for the terminal: saved to {path}", verified=True)
+
+
+def _tools(environ: Mapping[str, str]) -> Iterator[list[str]]:
+    """The native tools that reach the clipboard of whoever sits at the terminal, in order."""
+    remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
+    candidates: list[list[str]] = []
+    if not remote:
+        candidates.append(["pbcopy"])
+        if environ.get("WAYLAND_DISPLAY"):
+            candidates.append(["wl-copy"])
+    if environ.get("DISPLAY"):
+        candidates += [["xclip", "-selection", "clipboard"], ["xsel", "--clipboard", "--input"]]
+    if not remote and (environ.get("WSL_DISTRO_NAME") or os.name == "nt"):
+        candidates.append(["clip.exe"])
+    for name, *options in candidates:
+        if path := _find(name, environ):
+            yield [path, *options]
+
+
+def _find(name: str, environ: Mapping[str, str]) -> str | None:
+    return which(name, path=environ.get("PATH", ""))
+
+
+def _for_tool(command: Sequence[str], text: str) -> bytes:
+    """clip.exe reads UTF-16, the others UTF-8."""
+    if Path(command[0]).name.lower() == "clip.exe":
+        return b"\xff\xfe" + text.encode("utf-16-le", "replace")
+    return text.encode("utf-8", "replace")
+
+
+def _osc_52(payload: str, environ: Mapping[str, str]) -> str:
+    """xterm's control sequence, wrapped for a multiplexer that would keep it (tmux and GNU screen: DCS)."""
+    sequence = f"\x1b]52;c;{payload}\x07"
+    if environ.get("TMUX"):
+        return "\x1bPtmux;" + sequence.replace("\x1b", "\x1b\x1b") + "\x1b\\"
+    if environ.get("STY") or environ.get("TERM", "").startswith("screen"):
+        # screen's strings hold 768 bytes: one DCS for each part
+        parts = [sequence[at : at + 512] for at in range(0, len(sequence), 512)]
+        return "".join(f"\x1bP{part}\x1b\\" for part in parts)
+    return sequence
+
+
+def _saved(data: bytes, folder: Path) -> Path:
+    """A file of its own that only its owner can read."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    descriptor, name = tempfile.mkstemp(prefix="copied-", suffix=".txt", dir=folder)  # 0600
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+    return Path(name)

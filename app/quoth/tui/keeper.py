@@ -1,0 +1,94 @@
+"""Writes what is said to the history, and goes on trying where that fails: nothing waits for it, nothing is lost."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from quoth.errors import StorageError
+from quoth.store import History
+
+WRITE_SECONDS = 1.0  # an answer that streams is written this often
+
+
+@dataclass(slots=True, eq=False)
+class Ref:
+    """A conversation or a turn that will have an id once it is written."""
+
+    id: int | None = None
+
+
+class Keeper:
+    """Writes in order. What cannot be written is kept, with everything after it, until `flush` succeeds."""
+
+    def __init__(self, history: History, clock: Callable[[], float] = time.monotonic) -> None:
+        self.history = history
+        self.problem = ""
+        self._clock = clock
+        self._waiting: deque[Callable[[], object]] = deque()
+        self._lock = threading.RLock()
+        self._written: dict[Ref, float] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Writes that have not succeeded yet."""
+        return len(self._waiting)
+
+    def new(self, conversation: Ref, **fields: Any) -> None:
+        """Begin a conversation, unless it has begun."""
+
+        def write() -> None:
+            if conversation.id is None:
+                conversation.id = self.history.new(**fields)
+
+        self.do(write)
+
+    def add(self, turn: Ref, conversation: Ref, parent: Ref | None, role: Any, text: str, **fields: Any) -> None:
+        def write() -> None:
+            assert conversation.id is not None
+            turn.id = self.history.add(conversation.id, parent.id if parent else None, role, text, **fields)
+
+        self.do(write)
+
+    def write(self, turn: Ref, text: str, thought: str) -> None:
+        """What has been said so far; at most once a second, and a failure is left to `finish`."""
+        now = self._clock()
+        if turn.id is None or now - self._written.get(turn, float("-inf")) < WRITE_SECONDS:
+            return
+        self._written[turn] = now
+        try:
+            self.history.write(turn.id, text, thought)
+        except StorageError as error:
+            self.problem = str(error)
+
+    def finish(self, turn: Ref, text: str, thought: str, reason: str, **fields: Any) -> None:
+        self._written.pop(turn, None)
+
+        def write() -> None:
+            assert turn.id is not None
+            self.history.finish(turn.id, text, thought, reason, **fields)
+
+        self.do(write)
+
+    def do(self, write: Callable[[], object]) -> None:
+        """Any write, in its place in the order."""
+        with self._lock:
+            self._waiting.append(write)
+            self.flush()
+
+    def flush(self) -> bool:
+        """Write what waits; False and a `problem` if the history still refuses."""
+        with self._lock:
+            while self._waiting:
+                try:
+                    self._waiting[0]()
+                except StorageError as error:
+                    self.problem = str(error)
+                    return False
+                self._waiting.popleft()
+            self.problem = ""
+            return True

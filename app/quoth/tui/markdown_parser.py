@@ -1,0 +1,102 @@
+"""Markdown for a screen: CommonMark with tables and strikethrough, bounded, so that no text can hold up the app.
+
+No linkify: its search is quadratic. What goes past a limit is shown as it was written. Line numbers (`Token.map`) stay
+true, which appending to a Markdown widget depends on.
+"""
+
+from __future__ import annotations
+
+import re
+
+from markdown_it import MarkdownIt
+from markdown_it.rules_block import StateBlock
+from markdown_it.rules_block import table as table_rule
+from markdown_it.rules_core import StateCore
+from markdown_it.token import Token
+
+DEPTH = 20  # levels of nested blocks and marks
+RUN = 2_000  # lines without an empty one between them
+BLOCK_TOKENS = 1_500  # of one list or quote: 300 items; a widget needs milliseconds for each
+TOKENS = 8_000  # of one text
+COLUMNS, CELLS = 40, 600  # of a table: every cell is a widget
+PIECES = 600  # differently styled pieces of a paragraph: drawing them is quadratic
+BLOCK_COST, COST = 20_000, 100_000  # microseconds of a paragraph and of one text
+COSTS = {"[": 40, "*": 10, "_": 10, "~": 10, "<": 8, "!": 4, "&": 4, "]": 3, "\\": 3, "`": 2, "\n": 1}
+"""Microseconds that markdown-it-py needs for a character, as measured, at the worst."""
+
+_FENCE = re.compile(r" {0,3}(?:```|~~~)")
+_BLOCK_AT = "quoth block at"  # key of `env`: tokens there were when the block at level 0 began
+
+
+def parser_factory() -> MarkdownIt:
+    """A parser for `Markdown(parser_factory=...)`."""
+    parser = MarkdownIt("commonmark", {"maxNesting": DEPTH}).enable(["table", "strikethrough"])
+    parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
+    parser.block.ruler.before(parser.block.ruler.get_active_rules()[0], "bounds", _bounds)
+    parser.core.ruler.at("inline", _inline)
+    return parser
+
+
+def _bounds(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """Show as written: a very long run of lines, and what follows a number of blocks that no screen could draw."""
+    if silent:
+        return False
+    if state.level == 0:
+        state.env[_BLOCK_AT] = len(state.tokens)
+    in_block = len(state.tokens) - state.env.get(_BLOCK_AT, 0)
+    if len(state.tokens) > TOKENS or in_block > BLOCK_TOKENS:
+        return _as_written(state, start, end)
+    if (
+        state.level == 0
+        and (start == 0 or state.isEmpty(start - 1))
+        and not _FENCE.match(state.src, state.bMarks[start])
+    ):
+        run = _end_of_run(state, start, end)
+        if run - start > RUN:
+            return _as_written(state, start, run)
+    return False
+
+
+def _end_of_run(state: StateBlock, start: int, end: int) -> int:
+    line = start
+    while line < end and not state.isEmpty(line):
+        line += 1
+    return line
+
+
+def _as_written(state: StateBlock, start: int, end: int) -> bool:
+    token = state.push("code_block", "code", 0)
+    token.content = state.getLines(start, end, state.blkIndent, True)
+    token.map = [start, end]
+    state.line = end
+    return True
+
+
+def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
+    """A table that is not too large; a larger one is shown as it was written."""
+    if start + 2 > end or "|" not in state.src[state.bMarks[start] : state.eMarks[start + 1]]:
+        return table_rule(state, start, end, silent)
+    columns = state.src.count("|", state.bMarks[start + 1], state.eMarks[start + 1]) - 1
+    if columns <= COLUMNS and columns * 20 <= CELLS and state.lineMax - start < 20:
+        return table_rule(state, start, end, silent)
+    if not table_rule(state, start, end, True):
+        return False
+    run = _end_of_run(state, start, end)
+    if columns <= COLUMNS and columns * (run - start - 1) <= CELLS:
+        return table_rule(state, start, end, silent)
+    return silent or _as_written(state, start, run)
+
+
+def _inline(state: StateCore) -> None:
+    """Parse the text of each block that is not too costly."""
+    budget = COST
+    for token in state.tokens:
+        if token.type != "inline":
+            continue
+        cost = sum(token.content.count(character) * weight for character, weight in COSTS.items())
+        budget -= min(cost, BLOCK_COST)
+        token.children = []
+        if cost <= BLOCK_COST and budget >= 0:
+            state.md.inline.parse(token.content, state.md, state.env, token.children)
+        if not token.children or len(token.children) > PIECES:
+            token.children = [Token("text", "", 0, content=token.content)]

@@ -1,0 +1,1 @@
+"""One task each: the chat, and the dialogs over it."""

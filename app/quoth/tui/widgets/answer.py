@@ -1,0 +1,36 @@
+"""The Markdown of an answer. Its parser is slow to import, so that the app does it behind the first paint."""
+
+from __future__ import annotations
+
+from textual.widgets import Markdown
+from textual.widgets.markdown import MarkdownStream
+
+from quoth.tui.markdown_parser import parser_factory
+
+
+class Answer(Markdown):
+    """Grows while an answer comes; `finish` shows the whole again, for a stream cannot know what a later line means."""
+
+    DEFAULT_CSS = """
+    Answer {
+        padding: 0; margin: 0; background: transparent;
+        & > *:last-child { margin-bottom: 0; }
+    }
+    """
+
+    def __init__(self, text: str) -> None:
+        super().__init__(text, parser_factory=parser_factory, open_links=False)
+        self._stream: MarkdownStream | None = None
+
+    async def add(self, text: str) -> None:
+        """Show more text."""
+        if self._stream is None:
+            self._stream = Markdown.get_stream(self)
+        await self._stream.write(text)
+
+    async def finish(self, text: str) -> None:
+        """Show all of it as it will be kept."""
+        if self._stream is not None:
+            stream, self._stream = self._stream, None
+            await stream.stop()
+        await self.update(text)

@@ -1,0 +1,109 @@
+"""The conversation as it is shown: only the last part of a long one is laid out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.widget import Widget
+from textual.widgets import Static
+
+from quoth.tui.widgets.turn import TurnView
+
+CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
+MORE = 10_000  # characters of the turns that are added when somebody looks further up
+
+
+class Transcript(VerticalScroll, can_focus=False):
+    """Turns from the top, the newest last. Earlier ones are laid out when somebody scrolls up to them."""
+
+    DEFAULT_CSS = """
+    Transcript {
+        padding: 0 1;
+        .earlier { color: $text-muted; text-align: center; width: 1fr; }
+        .left-out { color: $text-warning; text-align: center; width: 1fr; margin-bottom: 1; }
+    }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("pageup", "page_up", show=False)]
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._earlier: list[TurnView] = []  # not mounted, the oldest first
+        self._loading = False
+
+    @property
+    def views(self) -> list[TurnView]:
+        """The turns that are laid out."""
+        return [*self.query(TurnView)]
+
+    async def show(self, views: Sequence[TurnView]) -> None:
+        """Show these turns in place of all others."""
+        await self.remove_children()
+        self._earlier = [*views]
+        shown = self._take(CHARACTERS)
+        await self.mount_all([Static("", classes="earlier", markup=False), *shown])
+        self._say_earlier()
+        self.anchor()
+
+    def _take(self, characters: int) -> list[TurnView]:
+        """Turns from the end of the earlier ones, at least one."""
+        taken: list[TurnView] = []
+        while self._earlier and (characters > 0 or not taken):
+            view = self._earlier.pop()
+            characters -= len(view.turn.text) + 200
+            taken.insert(0, view)
+        return taken
+
+    def _say_earlier(self) -> None:
+        for line in self.query(".earlier").results(Static):
+            number = len(self._earlier)
+            line.display = bool(number)
+            line.update(f"▲ {number:,} earlier {'turn' if number == 1 else 'turns'}: scroll up to see them")
+
+    async def add(self, *widgets: Widget) -> None:
+        await self.mount_all(widgets)
+        self.anchor()
+
+    async def trim(self) -> None:
+        """Take away what is far above, while nobody looks at it."""
+        views = self.views
+        if not self.is_vertical_scroll_end or sum(len(v.turn.text) + 200 for v in views) < 2 * CHARACTERS:
+            return
+        kept = 0
+        for i in range(len(views) - 1, -1, -1):
+            kept += len(views[i].turn.text) + 200
+            if kept > CHARACTERS and i > 0:
+                away = views[:i]
+                self._earlier += [fresh(view) for view in away]
+                await self.remove_children(away)
+                break
+        self._say_earlier()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        if new_value < 3 and new_value < old_value and self._earlier and not self._loading:
+            self._loading = True
+            self.run_worker(self._load_earlier(), group="earlier")
+
+    async def _load_earlier(self) -> None:
+        try:
+            before, at = self.virtual_size.height, self.scroll_y
+            shown = self._take(MORE)
+            await self.mount_all(shown, after=self.query_one(".earlier"))
+            self._say_earlier()
+
+            def stay() -> None:
+                self.scroll_to(y=at + self.virtual_size.height - before, animate=False, force=True)
+
+            self.call_after_refresh(stay)
+        finally:
+            self._loading = False
+
+
+def fresh(view: TurnView) -> TurnView:
+    """The same turn, not mounted."""
+    again = TurnView(view.turn, view.ref, view.version)
+    again.logprobs = view.logprobs
+    return again

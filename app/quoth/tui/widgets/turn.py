@@ -1,0 +1,166 @@
+"""One message of the conversation, as it is shown."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, ClassVar
+
+from textual import events
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Collapsible, Static
+
+from quoth.engine import TokenLogprob
+from quoth.store import Turn
+from quoth.tui.keeper import Ref
+from quoth.tui.widgets.probabilities import Probabilities
+
+if TYPE_CHECKING:
+    from quoth.tui.widgets.answer import Answer
+
+REASONS = {
+    "": "",
+    "stop": "",
+    "length": "ended by the limit of tokens · g goes on",
+    "cancelled": "stopped · g goes on, r tries again",
+    "context": "the context is full",
+    "loop": "stopped: it began to repeat itself",
+    "died": "broken off · g goes on, r tries again",
+    "interrupted": "interrupted: Quoth was ended while this was written · g goes on",
+}
+NAMES = {"user": "You", "assistant": "", "summary": "Summary of what was said before"}
+
+
+class TurnView(Vertical, can_focus=True):
+    """A question, an answer or a summary. What is done to it is asked of the screen."""
+
+    DEFAULT_CSS = """
+    TurnView {
+        height: auto; padding: 0 1; margin-bottom: 1; border-left: outer $surface-lighten-1;
+        &.-user { border-left: outer $primary; }
+        &.-summary { border-left: outer $warning; }
+        &:focus { background: $boost; border-left: outer $accent; }
+        .head { color: $text-muted; }
+        .foot { color: $text-warning; }
+        .documents { color: $text-muted; }
+        Collapsible { padding: 0; border: none; background: transparent; }
+    }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("c,y", "ask('copy')", "Copy", id="turn.copy"),
+        Binding("b", "ask('copy_block')", "Copy code", id="turn.copy_block"),
+        Binding("e", "ask('edit')", "Edit", id="turn.edit"),
+        Binding("r", "ask('retry')", "Retry", id="turn.retry"),
+        Binding("g", "ask('continue')", "Go on", id="turn.continue"),
+        Binding("left", "ask('previous_sibling')", "‹ version", id="turn.previous"),
+        Binding("right", "ask('next_sibling')", "version ›", id="turn.next"),
+        Binding("p", "ask('probabilities')", "Probabilities", id="turn.probabilities"),
+        Binding("f", "ask('fork')", "Fork", id="turn.fork"),
+        Binding("up", "screen.turn(-1)", "Earlier", show=False, id="turn.up"),
+        Binding("down", "screen.turn(1)", "Later", show=False, id="turn.down"),
+    ]
+
+    @dataclass
+    class Asked(Message):
+        """Something should be done to a turn: "copy", "retry", ..."""
+
+        view: TurnView
+        what: str
+
+    def __init__(self, turn: Turn, ref: Ref, version: tuple[int, int] = (1, 1)) -> None:
+        super().__init__(classes=f"-{turn.role}")
+        self.turn = turn
+        self.ref = ref
+        self.version = version  # which of how many
+        self.logprobs: tuple[TokenLogprob, ...] = ()
+        self._answer: Answer | None = None
+
+    def compose(self) -> ComposeResult:
+        turn = self.turn
+        yield Static(self._head(), classes="head", markup=False)
+        if turn.documents:
+            yield Static(attachments_line([(d.name, d.text) for d in turn.documents]), classes="documents")
+        if turn.thought or not turn.reason:
+            with Collapsible(title="Reasoning", collapsed=True, classes="thought"):
+                yield Static(turn.thought, markup=False)
+        if turn.role == "user":
+            yield Static(turn.text, classes="text", markup=False)
+        else:
+            from quoth.tui.widgets.answer import Answer
+
+            self._answer = Answer(turn.text)
+            yield self._answer
+        yield Static(self._foot(), classes="foot", markup=False)
+
+    def on_mount(self) -> None:
+        self._show_thought()
+        self.query_one(".foot").display = bool(self._foot())
+
+    def _head(self) -> Content:
+        name = NAMES[self.turn.role] or self.turn.model or "Answer"
+        number, of = self.version
+        return Content(f"{name}  ‹ {number}/{of} ›" if of > 1 else name)
+
+    def _foot(self) -> str:
+        parts = [REASONS.get(self.turn.reason, self.turn.reason), self.turn.notice]
+        return " · ".join(part for part in parts if part)
+
+    def _show_thought(self) -> None:
+        for fold in self.query(Collapsible):
+            words = len(self.turn.thought.split())
+            fold.display = bool(self.turn.thought)
+            fold.title = f"Reasoning, {words:,} words"
+
+    def set_version(self, number: int, of: int) -> None:
+        self.version = (number, of)
+        self.query_one(".head", Static).update(self._head())
+
+    async def append(self, text: str, thought: str) -> None:
+        """Add what was said."""
+        self.turn = replace(self.turn, text=self.turn.text + text, thought=self.turn.thought + thought)
+        if thought:
+            self.query_one(".thought Static", Static).update(self.turn.thought)
+            self._show_thought()
+        if text and self._answer is not None:
+            await self._answer.add(text)
+
+    async def finish(self, turn: Turn, logprobs: tuple[TokenLogprob, ...]) -> None:
+        """Show it as it will be kept."""
+        self.turn, self.logprobs = turn, logprobs
+        if self._answer is not None:
+            await self._answer.finish(turn.text)
+        self._show_thought()
+        self.query_one(".head", Static).update(self._head())
+        foot = self.query_one(".foot", Static)
+        foot.update(self._foot())
+        foot.display = bool(self._foot())
+
+    async def show_probabilities(self) -> bool:
+        """Colour the answer by the probability of each token, or stop doing so. False: they are not known."""
+        shown, answer = self.query(Probabilities), self._answer
+        if answer is None or not (shown or self.logprobs):
+            return False
+        answer.display = bool(shown)
+        if shown:
+            await shown.remove()
+            self.focus()
+            return True
+        view = Probabilities(self.logprobs)
+        await self.mount(view, after=answer)
+        view.focus()
+        return True
+
+    def action_ask(self, what: str) -> None:
+        self.post_message(self.Asked(self, what))
+
+    def on_click(self, event: events.Click) -> None:
+        self.focus()
+
+
+def attachments_line(documents: list[tuple[str, str]]) -> Content:
+    """ "+ report.txt (12,034 characters)" for each."""
+    return Content("  ".join(f"+ {name} ({len(text):,} characters)" for name, text in documents))
