@@ -11,7 +11,7 @@ import pytest
 
 NEVER = {"llama_cpp", "quoth.native"}
 HEAVY = {"textual", "numpy", "jinja2", "rich", "huggingface_hub", "httpx", "torch", "pip"}
-SLOW = {"ssl", "urllib.request", "http.client", "asyncio", "sqlite3", "platformdirs", "multiprocessing", "email"}
+SLOW = {"ssl", "urllib.request", "http.client", "asyncio", "platformdirs", "multiprocessing", "email"}
 PROGRAM = """
 import sys
 out, sys.argv = sys.argv[1], ["quoth", *sys.argv[2:]]

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Document
 from quoth.errors import StorageError, UsageError
-from quoth.store import finding, rows
+from quoth.store import rows
 from quoth.store.database import Database
 from quoth.store.turns import Conversation, Hit, Origin, Role, Turn, title_of
 from quoth.store.writers import Writer, lives, sweep
@@ -54,6 +54,10 @@ class History:
         """Whether all of it is gone at the end of this process."""
         self._failure()
         return self._database.in_memory
+
+    def open(self) -> None:
+        """Open the file now. Raises StorageError where it is locked or too damaged."""
+        self._look()
 
     def wait_for_locks(self, seconds: float) -> None:
         """How long a call waits for another program that has the file locked; 5 seconds without this."""
@@ -172,6 +176,8 @@ class History:
 
     def search(self, words: str, limit: int = 50) -> list[Hit]:
         """Titles, then turns, that have all the words; the newest first. Any text is a search."""
+        from quoth.store import finding
+
         with self._read() as connection:
             return finding.search(connection, well_formed(words), limit)
 

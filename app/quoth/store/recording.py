@@ -93,6 +93,7 @@ class Recording:
     def _ask(self) -> None:
         if self._question is not None:
             return
+        self._history.open()
         if not self._history.writable:
             self.problem = self._history.problem
             return

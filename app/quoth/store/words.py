@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import cache
 
 SNIPPET = 160  # characters
 
@@ -18,19 +19,27 @@ _UNSPACED = (
     "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _PICTURES = "\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-_SINGLE = re.compile(f"[{_UNSPACED}{_PICTURES}]")
-_PICTURE = re.compile(f"[{_PICTURES}]")
+
+
+@cache
+def _single() -> re.Pattern[str]:
+    return re.compile(f"[{_UNSPACED}{_PICTURES}]")
+
+
+@cache
+def _picture() -> re.Pattern[str]:
+    return re.compile(f"[{_PICTURES}]")
 
 
 def indexed(text: str) -> str:
     """A text as the index takes it."""
     if text.isascii():
         return text
-    return _SINGLE.sub(lambda match: f" {_name(match[0])} ", text)
+    return _single().sub(lambda match: f" {_name(match[0])} ", text)
 
 
 def _name(character: str) -> str:
-    return f"u{ord(character):x}" if _PICTURE.match(character) else character
+    return f"u{ord(character):x}" if _picture().match(character) else character
 
 
 def parts(search: str) -> list[str]:
@@ -46,7 +55,7 @@ def query(search: str) -> str:
 
 def _phrase(part: str) -> str:
     words = indexed(part)
-    begins = len(part) > 1 and part[-1].isalnum() and not _SINGLE.match(part[-1])
+    begins = len(part) > 1 and part[-1].isalnum() and not _single().match(part[-1])
     return f'"{words}"' + (" *" if begins else "")
 
 

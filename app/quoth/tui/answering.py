@@ -89,6 +89,7 @@ class Job:
     goes_on: bool = False
     extra: Message | None = None  # asked for in place of a turn, as /compact does
     stop: threading.Event = field(default_factory=threading.Event)
+    kept: threading.Event = field(default_factory=threading.Event)  # set once the history has it
     said: str = ""
     thought: str = ""
     usage: Usage = field(default_factory=Usage)
@@ -130,6 +131,7 @@ class Answering:
             error = QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
         finally:
             self._keep(job, reason, notices)
+            job.kept.set()
         self._post(Ended(job, reason, error))
 
     def _keep(self, job: Job, reason: str, notices: list[str]) -> None:

@@ -16,8 +16,9 @@ from markdown_it.token import Token
 
 DEPTH = 20  # levels of nested blocks and marks
 RUN = 2_000  # lines without an empty one between them
-BLOCK_TOKENS = 1_500  # of one list or quote: 300 items; a widget needs milliseconds for each
-TOKENS = 8_000  # of one text
+BLOCK_TOKENS = 1_000  # of one list or quote: 200 items; a widget needs milliseconds for each
+TOKENS = 3_000  # of one text: a thousand paragraphs
+CODE = 50_000  # characters of code that is coloured
 COLUMNS, CELLS = 40, 600  # of a table: every cell is a widget
 PIECES = 600  # differently styled pieces of a paragraph: drawing them is quadratic
 BLOCK_COST, COST = 20_000, 100_000  # microseconds of a paragraph and of one text
@@ -25,6 +26,7 @@ COSTS = {"[": 40, "*": 10, "_": 10, "~": 10, "<": 8, "!": 4, "&": 4, "]": 3, "\\
 """Microseconds that markdown-it-py needs for a character, as measured, at the worst."""
 
 _FENCE = re.compile(r" {0,3}(?:```|~~~)")
+_GOES_ON = re.compile(r"[ \t]|[-*+>]|\d+[.)]")
 _BLOCK_AT = "quoth block at"  # key of `env`: tokens there were when the block at level 0 began
 
 
@@ -34,6 +36,7 @@ def parser_factory() -> MarkdownIt:
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.before(parser.block.ruler.get_active_rules()[0], "bounds", _bounds)
     parser.core.ruler.at("inline", _inline)
+    parser.core.ruler.after("inline", "languages", _name_languages)
     return parser
 
 
@@ -43,9 +46,10 @@ def _bounds(state: StateBlock, start: int, end: int, silent: bool) -> bool:
         return False
     if state.level == 0:
         state.env[_BLOCK_AT] = len(state.tokens)
-    in_block = len(state.tokens) - state.env.get(_BLOCK_AT, 0)
-    if len(state.tokens) > TOKENS or in_block > BLOCK_TOKENS:
-        return _as_written(state, start, end)
+        if len(state.tokens) > TOKENS:
+            return _as_written(state, start, end)
+    elif len(state.tokens) - state.env.get(_BLOCK_AT, 0) > BLOCK_TOKENS:
+        return _as_written(state, start, _end_of_block(state, start, end))
     if (
         state.level == 0
         and (start == 0 or state.isEmpty(start - 1))
@@ -64,9 +68,17 @@ def _end_of_run(state: StateBlock, start: int, end: int) -> int:
     return line
 
 
+def _end_of_block(state: StateBlock, start: int, end: int) -> int:
+    """Where a list or quote ends: an empty line, and then one that does not go on with it."""
+    for line in range(start + 1, end):
+        if state.isEmpty(line - 1) and not state.isEmpty(line) and not _GOES_ON.match(state.src, state.bMarks[line]):
+            return line
+    return end
+
+
 def _as_written(state: StateBlock, start: int, end: int) -> bool:
     token = state.push("code_block", "code", 0)
-    token.content = state.getLines(start, end, state.blkIndent, True)
+    token.content = state.src[state.bMarks[start] + state.tShift[start] : state.eMarks[end - 1]].rstrip("\n") + "\n"
     token.map = [start, end]
     state.line = end
     return True
@@ -100,3 +112,10 @@ def _inline(state: StateCore) -> None:
             state.md.inline.parse(token.content, state.md, state.env, token.children)
         if not token.children or len(token.children) > PIECES:
             token.children = [Token("text", "", 0, content=token.content)]
+
+
+def _name_languages(state: StateCore) -> None:
+    """Code without a language is text: to guess one, a widget would run every pattern of every lexer over it."""
+    for token in state.tokens:
+        if token.type in ("fence", "code_block") and (not token.info.strip() or len(token.content) > CODE):
+            token.info = "text"

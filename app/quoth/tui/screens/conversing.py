@@ -546,9 +546,7 @@ class Conversing(Screen[None]):
         """Stop what runs and close the engine; returns the changes that never got into the history."""
         if self.job is not None:
             self.job.stop.set()
-        deadline = time.monotonic() + LAST_SECONDS  # the thread of an answer writes what was said
-        while time.monotonic() < deadline and any(w.group == "turn" and w.is_running for w in self.workers):
-            time.sleep(0.02)
+            self.job.kept.wait(LAST_SECONDS)
         self.keeper.flush()
         self.holder.close()
         return self.keeper.waiting
