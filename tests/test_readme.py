@@ -11,11 +11,12 @@ from pathlib import Path
 
 import click
 import pytest
+from textual.binding import Binding
 
 from quoth.cli import doctor
 from quoth.cli.main import COMMANDS, load_command
 from quoth.cli.routing import PROMPT, route
-from quoth.config import BY_NAME, SETTINGS, Setting
+from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
 from quoth.errors import Exit
 from quoth.models import catalogue
 from tests.conftest import Run
@@ -117,11 +118,22 @@ def _default(setting: Setting) -> str:
     return f"`{str(setting.default).lower()}`"
 
 
-def test_the_example_of_a_settings_file_is_one() -> None:
-    (block,) = blocks("toml")
-    values = tomllib.loads(block)
-    assert values
-    assert all(BY_NAME[name].check(value) == value for name, value in values.items())
+def test_the_examples_of_a_settings_file_are_some(tmp_path: Path) -> None:
+    from quoth.tui.screens.chat import ChatScreen
+    from quoth.tui.widgets.prompt import Prompt
+
+    ids = {binding.id for kind in (ChatScreen, Prompt) for binding in kind.BINDINGS if isinstance(binding, Binding)}
+    changed, set_ = dict[str, str](), dict[str, object]()
+    for block in blocks("toml"):
+        (tmp_path / "config").mkdir(exist_ok=True)
+        (tmp_path / "config" / "config.toml").write_text(block, "utf-8")
+        places = folders({"QUOTH_HOME": str(tmp_path)})
+        settings = load(places, {})
+        set_ |= {name: settings[name] for name in settings if settings.is_set(name)}
+        changed |= keys(places)
+    assert set_
+    assert changed
+    assert set(changed) <= ids
 
 
 def test_the_variables_named_are_settings() -> None:

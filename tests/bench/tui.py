@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import statistics
@@ -99,7 +100,7 @@ def stream_into_long_transcript() -> tuple[list[float], float, float]:
                 time.sleep(0.12)
             end = time.monotonic()
             frames = [at for at, _ in terminal.times if begin <= at <= end]
-            gap = max(b - a for a, b in zip(frames, frames[1:], strict=False))
+            gap = max(b - a for a, b in itertools.pairwise(frames))
             rate = _rate(terminal)
             terminal.press("escape")
             terminal.wait_for_no("Escape stops")

@@ -1,4 +1,4 @@
-"""The chat line by line, on a terminal and with the real model."""
+"""The chat line by line, on a terminal without a cursor and with the real model."""
 
 from __future__ import annotations
 
@@ -11,6 +11,12 @@ from tests.cli.dialogue import CTRL_C, CTRL_D, Dialogue
 
 pytestmark = pytest.mark.usefixtures("installed")
 QUOTH = [sys.executable, "-m", "quoth"]
+
+
+@pytest.fixture
+def environ(environ: dict[str, str]) -> dict[str, str]:
+    """A terminal that can show no app."""
+    return {**environ, "TERM": "dumb"}
 
 
 def test_two_questions_are_answered_and_the_second_knows_the_first(environ: dict[str, str]) -> None:

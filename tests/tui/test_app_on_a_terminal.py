@@ -11,6 +11,7 @@ import signal
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -257,6 +258,10 @@ TORTURE = {
 }
 
 
+def echoed(terminal: Terminal, before: int) -> bool:
+    return terminal.raw.count(b"Z") > before
+
+
 @pytest.mark.parametrize("name", TORTURE)
 def test_markdown_torture_leaves_the_keys_alive(home: Path, environ: dict[str, str], name: str) -> None:
     with scripted(home, [TORTURE[name]], {**environ, "PIECE_SECONDS": "0"}) as terminal:
@@ -267,8 +272,7 @@ def test_markdown_torture_leaves_the_keys_alive(home: Path, environ: dict[str, s
         while time.monotonic() - begin < 4:
             before = terminal.raw.count(b"Z")
             terminal.feed(b"Z")
-            waited = terminal.wait_until(lambda seen=before: terminal.raw.count(b"Z") > seen, "the echo", 10)
-            assert waited < 2.5
+            assert terminal.wait_until(partial(echoed, terminal, before), "the echo", 10) < 2.5
             time.sleep(0.05)
         assert leave(terminal) == 0
 

@@ -80,6 +80,8 @@ def run_app(environment: Environment, conversation: int | None) -> int:
 
     asyncio.run(run())
     environment.streams.quiet = False
+    if app.failure is not None:
+        raise app.failure
     if app.unsaved:
         environment.streams.say(f"{app.unsaved} changes could not be written to the history")
     return app.return_code or 0

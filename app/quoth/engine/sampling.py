@@ -64,15 +64,19 @@ def _add_grammar(chain: Chain, sampling: Sampling, vocabulary: Vocabulary) -> No
         raise UsageError("the grammar does not parse", str(error), "It must be GBNF with a rule called root") from None
 
 
+NEAR = 6.0  # natural-log units below the best logit: usually some dozen tokens are in there
+
+
 def token_logprob(context: Context, vocabulary: Vocabulary, token: int, top: int) -> TokenLogprob:
     """Natural-log probability of a token after the last one computed, by the model alone, with `top` alternatives."""
     import numpy
 
-    logits: Any = numpy.frombuffer(context.logits(vocabulary.n_tokens), dtype=numpy.float32).astype(numpy.float64)
+    logits: Any = numpy.frombuffer(context.logits(vocabulary.n_tokens), dtype=numpy.float32)
     peak = float(logits.max())
-    norm = peak + math.log(float(numpy.exp(logits - peak).sum()))
-    best: Any = numpy.argpartition(-logits, min(top, len(logits) - 1))[:top] if top else ()
-    ranked = sorted((int(i) for i in best), key=lambda i: -float(logits[i]))
+    norm = peak + math.log(float(numpy.exp(logits - numpy.float32(peak)).sum(dtype=numpy.float64)))
+    likely: Any = numpy.flatnonzero(logits > peak - NEAR)  # far cheaper than to order a whole vocabulary
+    best: Any = likely if len(likely) >= top else numpy.argpartition(logits, -min(top, len(logits)))[-top:]
+    ranked = sorted((int(i) for i in best), key=lambda i: -float(logits[i]))[:top]
 
     def text(i: int) -> str:
         return vocabulary.piece(i, special=True).decode("utf-8", "replace")

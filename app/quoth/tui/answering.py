@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -17,7 +18,9 @@ from quoth.tasks.reply import left_out, reply, with_system
 from quoth.text import Cleaner
 from quoth.tui.keeper import Keeper, Ref
 
-JOIN_SECONDS = 0.1  # pieces are posted together: to lay out and draw a screen takes 10 to 30 ms
+# Pieces are posted together: to lay out and draw a screen takes 10 to 20 ms, and where all cores compute, the model
+# waits for it.
+JOIN_SECONDS = 0.1 if (os.cpu_count() or 1) >= 8 else 0.2
 SLOW_SECONDS = 1.0  # a screen that has not shown the last piece by then gets the next all the same
 ALTERNATIVES = 5  # tokens reported with each token of an answer
 RESERVE = 4  # the part of the context, one in four, that an answer can fill before turns are left out
@@ -129,9 +132,11 @@ class Answering:
             error = caught
         except Exception as caught:  # a bug must not end the app; the banner names it
             error = QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
-        finally:
+        try:
             self._keep(job, reason, notices)
-            job.kept.set()
+        except Exception as caught:  # a bug too, and the screen waits for the end
+            error = error or QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
+        job.kept.set()
         self._post(Ended(job, reason, error))
 
     def _keep(self, job: Job, reason: str, notices: list[str]) -> None:

@@ -16,7 +16,7 @@ from textual.screen import Screen
 
 from quoth.tui.backend import Backend
 from quoth.tui.commands import COMMANDS
-from quoth.tui.driver import driver_class
+from quoth.tui.driver import PasteCut, driver_class
 from quoth.tui.palette import Conversations
 from quoth.tui.safe_filter import SafeFilter
 from quoth.tui.screens.chat import ChatScreen, HelpAsked
@@ -33,11 +33,12 @@ class QuothApp(App[None]):
     """Quoth on a terminal."""
 
     TITLE = "Quoth"
+    CSS = "ToastRack { dock: top; align: right top; margin: 0; }"  # at the bottom they would hide the prompt
     COMMANDS: ClassVar[Any] = App.COMMANDS | {Conversations}
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
         Binding("f1", "show_help", "Help", id="app.help"),
-        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend"),
+        Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend", priority=True),
     ]
 
     def __init__(self, backend: Backend, conversation: int | None = None, question: str = "") -> None:
@@ -79,13 +80,14 @@ class QuothApp(App[None]):
             (self.backend.state / THEME_FILE).write_text(json.dumps({"theme": name}), encoding="utf-8")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
-        for command in COMMANDS:
+        for command in COMMANDS:  # the palette parses what it shows as markup
             title = f"{command.name.capitalize()}: {command.help}"
+            usage = f"/{command.name} {command.argument}".strip()
 
             async def carry_out(name: str = command.name) -> None:
                 await self.chat.carry_out(name, "")
 
-            yield SystemCommand(title, f"/{command.name} {command.argument}".strip(), carry_out)
+            yield SystemCommand(title.replace("[", "\\["), usage.replace("[", "\\["), carry_out)
         yield SystemCommand("Screenshot", "write an SVG picture of the screen", self.deliver_screenshot)
 
     @on(HelpAsked)
@@ -99,6 +101,19 @@ class QuothApp(App[None]):
             ("Conversations", Sidebar.BINDINGS),
         ]
         self.push_screen(Help((title, [b for b in bindings if isinstance(b, Binding)]) for title, bindings in groups))
+
+    @property
+    def failure(self) -> BaseException | None:
+        """The bug that ended the app, if one did."""
+        return self._exception
+
+    def _fatal_error(self) -> None:
+        """Close without Textual's traceback: it prints local variables, and with them text from outside."""
+        self._close_messages_no_wait()
+
+    @on(PasteCut)
+    def _paste_cut(self, event: PasteCut) -> None:
+        self.notify(f"The paste was too long: {event.dropped:,} of it were left out", markup=False)
 
     def copy_to_clipboard(self, text: str) -> None:
         """Selected text, by Textual's own Ctrl+C: the same ways as every other copy."""

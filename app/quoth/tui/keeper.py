@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from quoth.errors import StorageError
+from quoth.errors import QuothError, StorageError, UsageError
 from quoth.store import History
 
 WRITE_SECONDS = 1.0  # an answer that streams is written this often
@@ -22,8 +22,18 @@ class Ref:
     id: int | None = None
 
 
+def stored(ref: Ref) -> int:
+    """The id of what is written by now. Raises UsageError if it was never written: its conversation was removed."""
+    if ref.id is None:
+        raise UsageError("this is not in the history", "its conversation was removed meanwhile", "Begin a new one")
+    return ref.id
+
+
 class Keeper:
-    """Writes in order. What cannot be written is kept, with everything after it, until `flush` succeeds."""
+    """Writes in order. What cannot be written is kept, with everything after it, until `flush` succeeds.
+
+    What belongs to a conversation that was removed meanwhile is dropped, and `problem` says so.
+    """
 
     def __init__(self, history: History, clock: Callable[[], float] = time.monotonic) -> None:
         self.history = history
@@ -49,8 +59,8 @@ class Keeper:
 
     def add(self, turn: Ref, conversation: Ref, parent: Ref | None, role: Any, text: str, **fields: Any) -> None:
         def write() -> None:
-            assert conversation.id is not None
-            turn.id = self.history.add(conversation.id, parent.id if parent else None, role, text, **fields)
+            above = stored(parent) if parent else None
+            turn.id = self.history.add(stored(conversation), above, role, text, **fields)
 
         self.do(write)
 
@@ -62,15 +72,14 @@ class Keeper:
         self._written[turn] = now
         try:
             self.history.write(turn.id, text, thought)
-        except StorageError as error:
+        except QuothError as error:
             self.problem = str(error)
 
     def finish(self, turn: Ref, text: str, thought: str, reason: str, **fields: Any) -> None:
         self._written.pop(turn, None)
 
         def write() -> None:
-            assert turn.id is not None
-            self.history.finish(turn.id, text, thought, reason, **fields)
+            self.history.finish(stored(turn), text, thought, reason, **fields)
 
         self.do(write)
 
@@ -83,12 +92,15 @@ class Keeper:
     def flush(self) -> bool:
         """Write what waits; False and a `problem` if the history still refuses."""
         with self._lock:
+            problem = ""
             while self._waiting:
                 try:
                     self._waiting[0]()
                 except StorageError as error:
                     self.problem = str(error)
                     return False
+                except QuothError as error:  # it can never succeed, and what waits behind it can
+                    problem = str(error)
                 self._waiting.popleft()
-            self.problem = ""
+            self.problem = problem
             return True

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from functools import partial
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.content import Content
+from textual.fuzzy import Matcher
 
 from quoth.errors import StorageError
 from quoth.store import Conversation
@@ -29,14 +31,25 @@ class Conversations(Provider):
 
     async def discover(self) -> Hits:
         for row in self._rows[:5]:
-            yield DiscoveryHit(row.title or UNTITLED, self._open(row), help="open this conversation")
+            title = row.title or UNTITLED
+            yield DiscoveryHit(Content(title), self._open(row), text=title, help="open this conversation")
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for row in self._rows:
             score = matcher.match(row.title)
             if score > 0:
-                yield Hit(score, matcher.highlight(row.title), self._open(row), help="open this conversation")
+                open_ = self._open(row)
+                yield Hit(score, highlighted(matcher, row.title), open_, text=row.title, help="open this conversation")
 
     def _open(self, row: Conversation) -> Callable[[], object]:
         return partial(self._chat.open_conversation, row.id)
+
+
+def highlighted(matcher: Matcher, title: str) -> Content:
+    """A title with what matched in it. The matcher's own way parses it as markup, and titles come from outside."""
+    content = Content(title)
+    _, offsets = matcher.fuzzy_search.match(matcher.query, title)
+    for offset in offsets:
+        content = content.stylize(matcher.match_style, offset, offset + 1)
+    return content

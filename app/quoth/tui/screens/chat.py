@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual import on, work
+from textual.app import SuspendNotSupported
 from textual.binding import Binding, BindingType
 from textual.message import Message
 
 from quoth.chat import Document
-from quoth.errors import QuothError, StorageError
+from quoth.errors import QuothError
 from quoth.store import History, pages
 from quoth.text import well_formed
 from quoth.tui import clipboard, links
 from quoth.tui.commands import BY_NAME, nearest, parse
-from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.keeper import Keeper, Ref, stored
 from quoth.tui.screens.conversing import Conversing, Talk
 from quoth.tui.screens.dialogs import ChooseModel, Confirm, EditText
 from quoth.tui.widgets.prompt import Prompt, path_of
@@ -101,7 +102,9 @@ class ChatScreen(Conversing):
 
     @on(Prompt.FileNamed)
     def _file_named(self, event: Prompt.FileNamed) -> None:
-        self.attach(event.name)
+        self.set_attachments([d for d in self.attachments if d.name != (os.path.basename(event.instead_of) or None)])
+        if event.name:
+            self.attach(os.path.expanduser(event.name))
 
     @on(Prompt.EditOutside)
     def _edit_outside(self, event: Prompt.EditOutside) -> None:
@@ -118,8 +121,9 @@ class ChatScreen(Conversing):
                 done = subprocess.run([*shlex.split(editor), name], check=False)
             if done.returncode == 0:
                 self.prompt.take(Path(name).read_text(encoding="utf-8", errors="replace").rstrip("\n"))
-        except OSError as error:
-            self.notify(f"{editor} cannot be started: {error.strerror}", severity="error", markup=False)
+        except (OSError, ValueError, SuspendNotSupported) as error:
+            why = (isinstance(error, OSError) and error.strerror) or str(error) or "this terminal cannot be lent"
+            self.notify(f"{editor} cannot be started: {why}", severity="error", markup=False)
         finally:
             with suppress(OSError):
                 os.unlink(name)
@@ -142,10 +146,11 @@ class ChatScreen(Conversing):
         if self.job is not None:
             self.job.stop.set()
             self.status.doing = "stopping"
-        elif any(worker.group == "model" and worker.is_running for worker in self.workers):
-            for worker in self.workers:
-                if worker.group == "model":
-                    worker.cancel()
+        elif self.take_back():
+            self.prompt.focus()
+        elif fetching := [worker for worker in self.workers if worker.group == "fetch" and worker.is_running]:
+            for worker in fetching:
+                worker.cancel()
         else:
             self.banner("")
             self.prompt.focus()
@@ -219,7 +224,12 @@ class ChatScreen(Conversing):
                     self.notify("The probabilities of this answer were not kept; r answers again", markup=False)
 
     async def retry(self, index: int) -> None:
-        """Answer again: the question at this turn, or the one before it."""
+        """Answer again: the question at this turn, or the one before it; a summary is made again."""
+        if not self.has_model():
+            return
+        if self.talk.path[index].turn.role == "summary":
+            await self.compact(index)
+            return
         answer = index + 1 if self.talk.path[index].turn.role == "user" else index
         await self.answer_again(answer)
 
@@ -227,32 +237,39 @@ class ChatScreen(Conversing):
         entry = self.talk.path[index]
         if index != len(self.talk.path) - 1 or entry.turn.role != "assistant":
             self.notify("Only the last answer can be continued", markup=False)
-        else:
+        elif self.has_model():
             await self.go_on()
 
-    @work
+    def has_model(self) -> bool:
+        """Whether an answer can be written, and by which model; says so if not."""
+        if self.model is None:
+            self.notify("There is no model yet: it loads, or Ctrl+O chooses one", markup=False)
+        return self.model is not None
+
+    @work(exit_on_error=False)
     async def edit_turn(self, index: int) -> None:
         """Ask again in other words, or correct a summary."""
-        if self.talk.path[index].turn.role == "assistant":
+        if index and self.talk.path[index].turn.role == "assistant":
             index -= 1
+        talk = self.talk
         entry = self.talk.path[index]
         title = "Edit the summary" if entry.turn.role == "summary" else "Ask this instead; the first stays beside it"
         text = await self.app.push_screen_wait(EditText(title, entry.turn.text))
         if text is None or not text.strip() or text == entry.turn.text:
             return
-        if entry.turn.role != "summary":
+        asks = entry.turn.role != "summary"
+        if self.busy or talk is not self.talk or entry not in talk.path or (asks and not self.has_model()):
+            self.prompt.give_back(text)  # something was asked or opened meanwhile, or there is no model
+            return
+        if asks:
             await self.ask_at(index, text.strip(), entry.turn.documents)
             return
         entry.turn = replace(entry.turn, text=text)
-        self.keeper.do(lambda: self.keeper.history.edit(self._stored_id(entry.ref), text))
+        keeper = self.keeper
+        keeper.do(lambda: keeper.history.edit(stored(entry.ref), text))
         for view in self.transcript.views:
             if view.ref is entry.ref:
                 await view.finish(entry.turn, ())
-
-    @staticmethod
-    def _stored_id(ref: Ref) -> int:
-        assert ref.id is not None
-        return ref.id
 
     def walk(self, ref: Ref, step: int) -> None:
         """Show the version before or after this one, with what followed it."""
@@ -260,12 +277,12 @@ class ChatScreen(Conversing):
             return
         try:
             siblings = self.keeper.history.siblings(ref.id)
-        except StorageError as error:
+        except QuothError as error:
             self.banner(str(error))
             return
         at = siblings.index(ref.id) + step
         if 0 <= at < len(siblings):
-            self.open_conversation(self.talk.ref.id, siblings[at])
+            self.open_conversation(self.talk.ref.id, siblings[at], self.keeper)
         else:
             self.notify("There is no other version on that side", markup=False)
 
@@ -274,12 +291,13 @@ class ChatScreen(Conversing):
         """Go on in a copy of the conversation up to this turn."""
         if ref.id is None:
             return
+        keeper = self.keeper
         try:
-            number = self.keeper.history.fork(ref.id)
-        except StorageError as error:
+            number = keeper.history.fork(ref.id)
+        except QuothError as error:
             self.app.call_from_thread(self.banner, str(error))
             return
-        self.app.call_from_thread(self.open_conversation, number)
+        self.app.call_from_thread(self.open_conversation, number, None, keeper)
         self.app.call_from_thread(self.refresh_conversations)
 
     # Models and links
@@ -296,25 +314,29 @@ class ChatScreen(Conversing):
 
     @on(Sidebar.Chosen)
     def _conversation_chosen(self, event: Sidebar.Chosen) -> None:
+        here = self.keeper is self._lasting and self.talk.ref.id == event.conversation
+        if here and self.busy and event.turn is None:
+            self.prompt.focus()  # it is on the screen, and an answer is being written
+            return
         self.open_conversation(event.conversation, event.turn)
 
     @on(Sidebar.Searched)
     def _searched(self, event: Sidebar.Searched) -> None:
-        self.refresh_conversations(event.words)
+        self.refresh_conversations()
 
     @on(Sidebar.Removed)
     def _conversation_removed(self, event: Sidebar.Removed) -> None:
         self.remove_conversation(event.conversation, event.title)
 
-    @work
+    @work(exit_on_error=False)
     async def remove_conversation(self, number: int, title: str) -> None:
         if not await self.app.push_screen_wait(Confirm("Delete this conversation for good?", title)):
             return
-        if self.talk.ref.id == number:
+        if self.keeper is self._lasting and self.talk.ref.id == number:
             await self.command_new("")
         try:
-            self.keeper.history.delete(number)
-        except StorageError as error:
+            self._lasting.history.delete(number)
+        except QuothError as error:
             self.banner(str(error))
         self.refresh_conversations()
 
@@ -322,12 +344,12 @@ class ChatScreen(Conversing):
 
     async def command_new(self, argument: str) -> None:
         self.let_go()
-        self.leave_private()
-        self.talk = Talk(system=self.talk.system)
+        left = self.leave_private()  # then nothing of it goes along
+        self.talk = Talk(system=self.backend.setting("system") if left else self.talk.system)
         self.banner("")
         await self.show_empty()
         self.prompt.focus()
-        if self.model is None and self.holder.engine is None:
+        if self.model is None and not self.model_is_coming:
             self.offer_models()
 
     async def command_clear(self, argument: str) -> None:
@@ -338,7 +360,7 @@ class ChatScreen(Conversing):
         self.private = self.status.private = True
         self.keeper = Keeper(History(None))
 
-    @work
+    @work(exit_on_error=False)
     async def command_model(self, argument: str) -> None:
         choice: Choice | str | None = argument
         if not argument:
@@ -353,7 +375,7 @@ class ChatScreen(Conversing):
         elif isinstance(choice, str):
             self.resolve_model(choice)
         elif choice.model is not None:
-            self.use_model(self.backend.models.remember(choice.model) if not choice.model.installed else choice.model)
+            self.adopt(choice.model)
         elif choice.row is not None:
             self.fetch(choice.row.name)
 
@@ -369,7 +391,7 @@ class ChatScreen(Conversing):
             return
         self.app.call_from_thread(self.use_model, model)
 
-    @work
+    @work(exit_on_error=False)
     async def command_system(self, argument: str) -> None:
         text: str | None = argument
         if not argument:
@@ -381,7 +403,8 @@ class ChatScreen(Conversing):
         talk = self.talk
         talk.system = text.strip()
         if talk.ref.id is not None:
-            self.keeper.do(lambda: self.keeper.history.set_system(self._stored_id(talk.ref), talk.system))
+            keeper = self.keeper
+            keeper.do(lambda: keeper.history.set_system(stored(talk.ref), talk.system))
         self.notify("The model is told this from the next answer on", markup=False)
 
     def command_attach(self, argument: str) -> None:
@@ -410,13 +433,15 @@ class ChatScreen(Conversing):
             await self.go_on_from(len(self.talk.path) - 1)
 
     def command_fork(self, argument: str) -> None:
-        if self.talk.path:
+        if self.busy or not self.talk.path:
+            self.notify("There is nothing to copy yet", markup=False)
+        else:
             self.fork(self.talk.path[-1].ref)
 
     async def command_compact(self, argument: str) -> None:
         if self.busy or len(self.talk.path) < 2:
             self.notify("There is nothing to summarize yet", markup=False)
-        else:
+        elif self.has_model():
             await self.compact()
 
     def command_copy(self, argument: str) -> None:
@@ -473,12 +498,12 @@ class ChatScreen(Conversing):
             self.banner(f"{path} is there already: name another file, /export FILE")
         except OSError as error:
             self.banner(f"{path} cannot be written ({error.strerror}). Name another file, /export FILE")
-        except StorageError as error:
+        except QuothError as error:
             self.banner(str(error))
         else:
             self.notify(f"written to {path}", markup=False)
 
-    @work
+    @work(exit_on_error=False)
     async def command_title(self, argument: str) -> None:
         text: str | None = argument
         if not argument:
@@ -487,7 +512,8 @@ class ChatScreen(Conversing):
         if text and text.strip():
             talk.title = " ".join(text.split())
             if talk.ref.id is not None:
-                self.keeper.do(lambda: self.keeper.history.rename(self._stored_id(talk.ref), talk.title))
+                keeper = self.keeper
+                keeper.do(lambda: keeper.history.rename(stored(talk.ref), talk.title))
             self.refresh_conversations()
 
     def command_theme(self, argument: str) -> None:
@@ -502,7 +528,7 @@ class ChatScreen(Conversing):
     def command_quit(self, argument: str) -> None:
         self.app.exit()
 
-    @work
+    @work(exit_on_error=False)
     async def open_link(self, url: str) -> None:
         """Show a link in full, and open it if that is wanted."""
         question = "Open this link in the browser?"

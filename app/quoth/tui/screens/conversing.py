@@ -14,7 +14,7 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message as TextualMessage
 from textual.screen import Screen
 from textual.widgets import Footer, Static
-from textual.worker import get_current_worker
+from textual.worker import Worker, WorkerState, get_current_worker
 
 from quoth.chat import Document, Message
 from quoth.engine import Engine, ModelInfo, Sampling
@@ -24,7 +24,7 @@ from quoth.text import sane
 from quoth.tui import answering
 from quoth.tui.answering import Answering, Job
 from quoth.tui.backend import Backend
-from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.keeper import Keeper, Ref, stored
 from quoth.tui.loading import EngineHolder
 from quoth.tui.widgets.prompt import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
@@ -35,6 +35,7 @@ from quoth.tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
     from quoth.models import Model
+    from quoth.models.choices import Choice
     from quoth.models.pull import Progress
 
 WIDE = 110  # columns from which the list of conversations is shown by itself
@@ -114,9 +115,12 @@ class Conversing(Screen[None]):
         self.live: TurnView | None = None  # the answer that is being written
         self.private = backend.private
         self.job: Job | None = None
+        self._rated = 0.0  # seconds into the answer when its speed was shown last
         self._pending: tuple[str, list[Document]] | None = None  # asked before there was a model
+        self._next_model: Model | None = None  # chosen while an answer was being written
+        self._left: Job | None = None  # the answer that was let go last
         self._first = (conversation, question)
-        self._lasting_history = backend.history
+        self._lasting = self.keeper
 
     def compose(self) -> ComposeResult:
         with Horizontal():
@@ -212,9 +216,34 @@ class Conversing(Screen[None]):
         else:
             self._load(model)
 
-    @work(thread=True, group="model", exit_on_error=False)
     def use_model(self, model: Model) -> None:
+        """Load a model in place of the one that is in use, after the answer that is being written."""
+        if self.busy:
+            self._next_model = model
+            self.notify(f"{model.name} is loaded after this answer", markup=False)
+            return
+        self.model = None
+        self.status.model = model.name
+        self._use_model(model)
+
+    @work(thread=True, group="model", exit_on_error=False)
+    def _use_model(self, model: Model) -> None:
         self._load(model)
+
+    @work(thread=True, group="model", exit_on_error=False)
+    def adopt(self, model: Model) -> None:
+        """Make a model that was found on this machine the default, and load it."""
+        try:
+            model = model if model.installed else self.backend.models.remember(model)
+        except QuothError as error:
+            self.post_message(Failed(error))
+            return
+        self.app.call_from_thread(self.use_model, model)
+
+    @property
+    def model_is_coming(self) -> bool:
+        """Whether a model is on its way."""
+        return any(worker.group in ("model", "fetch") and worker.is_running for worker in self.workers)
 
     def _load(self, model: Model) -> None:
         def progress(done: float) -> None:
@@ -264,10 +293,13 @@ class Conversing(Screen[None]):
         except QuothError as error:
             self.post_message(Failed(error))
             return
-        if self.welcome is not None:
-            self.app.call_from_thread(self.welcome.offer, choices)
+        self.app.call_from_thread(self._offer, choices)
 
-    @work(thread=True, group="model", exit_on_error=False)
+    def _offer(self, choices: Sequence[Choice]) -> None:
+        if self.welcome is not None and self.model is None and not self.model_is_coming:
+            self.welcome.offer(choices, focus=not self.prompt.text)
+
+    @work(thread=True, group="fetch", exit_on_error=False)
     def fetch(self, spec: str) -> None:
         """Pull a model, then load it."""
         worker = get_current_worker()
@@ -284,7 +316,7 @@ class Conversing(Screen[None]):
         except QuothError as error:
             self.post_message(Failed(error, without_model=True))
             return
-        self._load(model)
+        self.app.call_from_thread(self.use_model, model)
 
     # Questions and answers
 
@@ -295,6 +327,10 @@ class Conversing(Screen[None]):
 
     async def ask(self, text: str, documents: Sequence[Document] = ()) -> None:
         """Send a question at the end of the conversation."""
+        if self._pending is not None:
+            self.prompt.give_back(text)
+            self.notify("One question waits for the model already; Escape takes it back", markup=False)
+            return
         documents = [*self.attachments, *documents]
         self.set_attachments([])
         if self.model is None:
@@ -305,7 +341,7 @@ class Conversing(Screen[None]):
 
     async def ask_at(self, index: int, text: str, documents: Sequence[Document]) -> None:
         """Ask in place of the turn at `index` of the path, and of all that followed it."""
-        talk = self.talk
+        talk, keeper = self.talk, self.keeper
         parent = talk.path[index - 1].ref if index else None
         kept = self._siblings_of(talk.path[index].ref) if index < len(talk.path) else 0
         await self._cut(index)
@@ -313,8 +349,8 @@ class Conversing(Screen[None]):
         talk.path.append(question)
 
         def begin() -> None:
-            self.keeper.new(talk.ref, title=talk.title, system=talk.system, origin="chat")
-            self.keeper.add(question.ref, talk.ref, parent, "user", text, documents=tuple(documents))
+            keeper.new(talk.ref, title=talk.title, system=talk.system, origin="chat")
+            keeper.add(question.ref, talk.ref, parent, "user", text, documents=tuple(documents))
 
         view = TurnView(question.turn, question.ref, (kept + 1, kept + 1))
         await self._answer("assistant", begin, before=[view])
@@ -325,9 +361,13 @@ class Conversing(Screen[None]):
         await self._cut(index)
         await self._answer("assistant", lambda: None, siblings=number + 1)
 
-    async def compact(self) -> None:
-        """Have what was said summarized; from then on the summary stands for it."""
-        await self._answer("summary", lambda: None, extra=Message("user", COMPACT))
+    async def compact(self, index: int | None = None) -> None:
+        """Have what was said summarized, before the turn at `index`; from then on the summary stands for it."""
+        again = 0
+        if index is not None:
+            again = self._siblings_of(self.talk.path[index].ref)
+            await self._cut(index)
+        await self._answer("summary", lambda: None, siblings=again + 1, extra=Message("user", COMPACT))
 
     async def _answer(
         self,
@@ -338,7 +378,7 @@ class Conversing(Screen[None]):
         siblings: int = 1,
         extra: Message | None = None,
     ) -> None:
-        talk = self.talk
+        talk, keeper = self.talk, self.keeper
         turns = [entry.turn for entry in talk.path]
         parent = talk.path[-1].ref if talk.path else None
         model = self.model.name if self.model else ""
@@ -348,7 +388,7 @@ class Conversing(Screen[None]):
 
         def begin_all() -> None:
             begin()
-            self.keeper.add(answer.ref, talk.ref, parent, role, "", model=model, settings=self._asked(), ended=False)
+            keeper.add(answer.ref, talk.ref, parent, role, "", model=model, settings=self._asked(), ended=False)
 
         if self.welcome is not None:
             await self.welcome.remove()
@@ -361,6 +401,7 @@ class Conversing(Screen[None]):
         view = next((v for v in self.transcript.views if v.ref is entry.ref), None)
         if view is not None:
             turns = [each.turn for each in self.talk.path]
+            self.transcript.anchor()
             self._start(view, self._job(turns, entry.ref, lambda: None, goes_on=True))
 
     def _job(self, turns: list[Turn], ref: Ref, begin: Callable[[], None], **more: Any) -> Job:
@@ -386,13 +427,13 @@ class Conversing(Screen[None]):
 
     def _start(self, view: TurnView, job: Job) -> None:
         self.banner("")
-        self.live, self.job = view, job
+        self.live, self.job, self._rated = view, job, 0.0
         self.status.doing = "thinking" if self.holder.engine else self.status.doing or "waiting for the model"
-        self._run(job)
+        self._run(job, self.keeper)
 
     @work(thread=True, group="turn", exit_on_error=False)
-    def _run(self, job: Job) -> None:
-        Answering(self.holder.wait, self.keeper, self.post_message, time.monotonic).run(job)
+    def _run(self, job: Job, keeper: Keeper) -> None:
+        Answering(self.holder.wait, keeper, self.post_message, time.monotonic).run(job)
 
     @on(answering.LeftOut)
     async def _left_out(self, event: answering.LeftOut) -> None:
@@ -401,6 +442,7 @@ class Conversing(Screen[None]):
             talk.left_out = event.messages
             what = "message does" if event.messages == 1 else f"{event.messages} messages do"
             text = f"― the first {what} not fit any more and will not be read; /compact puts a summary there ―"
+            await self.transcript.query(".left-out").remove()
             await self.transcript.mount(Static(text, classes="left-out", markup=False), before=self.live)
 
     @on(answering.ReadingProgress)
@@ -421,7 +463,8 @@ class Conversing(Screen[None]):
     async def _show(self, event: answering.Said, view: TurnView) -> None:
         status = self.status
         status.doing = "Escape stops"
-        if event.seconds > 0.3:
+        if event.seconds > self._rated + 1.0:  # each change draws the line again
+            self._rated = event.seconds
             status.rate = event.tokens / event.seconds
         await view.append(event.text, event.thought)
 
@@ -451,8 +494,27 @@ class Conversing(Screen[None]):
             self.banner(str(event.error))
         elif self.keeper.problem:
             self.banner(self.keeper.problem)
+        if view is not None and view.turn.role == "summary":
+            await self._summarized(view)
         await self.transcript.trim()
         self.refresh_conversations()
+        if self._next_model is not None:
+            model, self._next_model = self._next_model, None
+            self.use_model(model)
+
+    async def _summarized(self, view: TurnView) -> None:
+        """A whole summary stands for what was said, a part of one does not."""
+        if view.turn.text.strip() and view.turn.reason in ("stop", "length"):
+            self.talk.left_out = 0
+            return
+        at = next((i for i, entry in enumerate(self.talk.path) if entry.ref is view.ref), None)
+        if at is not None:
+            left_out = self.talk.left_out
+            await self._cut(at)
+            self.talk.left_out = left_out
+            keeper = self.keeper
+            keeper.do(lambda: keeper.history.discard(stored(view.ref)))
+            self.notify("There is no whole summary; the conversation stays as it was", markup=False)
 
     def _turn(self, role: Any, text: str, **fields: Any) -> Turn:
         return Turn(id=0, conversation=0, parent=None, role=role, text=text, created=time.time(), **fields)
@@ -461,57 +523,75 @@ class Conversing(Screen[None]):
         """How many versions of a turn there are."""
         try:
             return len(self.keeper.history.siblings(ref.id)) if ref.id is not None else 1
-        except StorageError:
+        except QuothError:
             return 1
 
     async def _cut(self, index: int) -> None:
         """Take the turns from `index` on from the screen; in the history they stay."""
         gone = {id(entry.ref) for entry in self.talk.path[index:]}
         del self.talk.path[index:]
+        self.talk.left_out = 0  # less may fit now
         await self.transcript.remove_children([v for v in self.transcript.views if id(v.ref) in gone])
 
     # Conversations
 
     @work(thread=True, exclusive=True, group="list", exit_on_error=False)
-    def refresh_conversations(self, words: str = "") -> None:
-        history = self._lasting_history
+    def refresh_conversations(self) -> None:
+        """List what was found where somebody searches, else all conversations."""
+        worker, history, sidebar = get_current_worker(), self._lasting.history, self.sidebar
+        words = sidebar.words
+        current = None if self.keeper is not self._lasting else self.talk.ref.id
+
+        def show(fill: Callable[..., None], *found: Any) -> None:
+            if not worker.is_cancelled:  # else a later list is on its way or there
+                fill(*found)
+
         try:
             if words:
-                hits = history.search(words)
-                self.app.call_from_thread(self.sidebar.show_hits, hits)
+                self.app.call_from_thread(show, sidebar.show_hits, history.search(words))
             else:
-                rows = history.conversations(200)
-                self.app.call_from_thread(self.sidebar.show_conversations, rows, self.talk.ref.id)
+                self.app.call_from_thread(show, sidebar.show_conversations, history.conversations(200), current)
         except StorageError as error:
             self.post_message(Failed(error))
 
     @work(thread=True, exclusive=True, group="open", exit_on_error=False)
-    def open_conversation(self, number: int, turn: int | None = None) -> None:
-        """Show a conversation, if it is on another branch the one that `turn` is on."""
-        history = self._lasting_history
+    def open_conversation(self, number: int, turn: int | None = None, keeper: Keeper | None = None) -> None:
+        """Show a conversation, if it is on another branch the one that `turn` is on; of a private history, its own."""
+        keeper = keeper or self._lasting
+        history = keeper.history
+        job = self._left
+        if self.job is not None and keeper is self.keeper and self.talk.ref.id == number:
+            job = self.job
+            job.stop.set()
+        if job is not None:
+            job.kept.wait(LAST_SECONDS)  # all that was said in it, not what had been written by chance
         try:
             if turn is not None:
                 history.select(turn)
             row, turns = history.conversation(number), history.path(number)
             places = [_place(history.siblings(t.id), t.id) for t in turns]
-        except (StorageError, LookupError) as error:
-            self.post_message(Failed(error if isinstance(error, QuothError) else StorageError(str(error))))
+        except QuothError as error:
+            self.post_message(Failed(error))
             return
-        self.app.call_from_thread(self.call_later, self._show_conversation, row, turns, places, turn)
+        self.app.call_from_thread(self.call_later, self._show_conversation, keeper, row, turns, places, turn)
 
     async def _show_conversation(
-        self, row: Any, turns: list[Turn], places: list[tuple[int, int]], turn: int | None
+        self, keeper: Keeper, row: Any, turns: list[Turn], places: list[tuple[int, int]], turn: int | None
     ) -> None:
         self.let_go()
-        self.leave_private()
+        if keeper is self._lasting:
+            self.leave_private()
+        elif keeper is not self.keeper:
+            return  # a private conversation that was left meanwhile
         self.talk = Talk(Ref(row.id), row.system, row.title, [Entry(t, Ref(t.id)) for t in turns])
         self.prompt.recallable = [t.text for t in turns if t.role == "user"]
-        self.status.used = 0
-        await self.transcript.show(
-            [TurnView(e.turn, e.ref, place) for e, place in zip(self.talk.path, places, strict=True)]
-        )
+        last = turns[-1] if turns else None
+        self.status.used = last.prompt_tokens + last.generated_tokens if last is not None else 0
+        self.status.rate = 0
+        views = [TurnView(e.turn, e.ref, place) for e, place in zip(self.talk.path, places, strict=True)]
+        view = next((view for view in views if view.ref.id == turn), None)
+        await self.transcript.show(views, view)
         self.banner("")
-        view = next((v for v in self.transcript.views if v.ref.id == turn), None) if turn else None
         if view is not None:
             view.scroll_visible(animate=False)
             view.focus()
@@ -522,19 +602,41 @@ class Conversing(Screen[None]):
         """Stop the answer that is being written; its thread keeps what was said."""
         if self.job is not None:
             self.job.stop.set()
+            self._left = self.job
         self.live = self.job = None
         self.status.doing = ""
+        self.take_back()
 
-    def leave_private(self) -> None:
-        """Conversations of the list are in the lasting history."""
-        if self.private and not self.backend.private:
-            self.private = self.status.private = False
-            self.keeper = Keeper(self._lasting_history)
+    def take_back(self) -> bool:
+        """Put the question that waits for a model back into the prompt, if there is one."""
+        if self._pending is None:
+            return False
+        (text, documents), self._pending = self._pending, None
+        self.prompt.give_back(text)
+        self.set_attachments([*documents, *self.attachments])
+        self.banner("")
+        return True
+
+    def leave_private(self) -> bool:
+        """Conversations of the list are in the lasting history. Returns whether there was a private one to leave."""
+        if not self.private or self.backend.private:
+            return False
+        self.private = self.status.private = False
+        self.keeper = self._lasting
+        self.prompt.recallable = []
+        return True
 
     @work(thread=True, exclusive=True, group="retry", exit_on_error=False)
     def _retry_history(self) -> None:
-        if self.keeper.waiting and self.keeper.flush():
+        if self._lasting.waiting and self._lasting.flush():
             self.app.call_from_thread(self.banner, "")
+
+    def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
+        """A bug in something beside an answer must not end the app either."""
+        error = event.worker.error
+        if event.state is WorkerState.ERROR and error is not None:
+            known = isinstance(error, QuothError)
+            self.banner(str(error) if known else f"{type(error).__name__}: {error} (this is a bug). Please report it")
 
     def set_attachments(self, documents: list[Document]) -> None:
         self.attachments = documents
@@ -547,9 +649,9 @@ class Conversing(Screen[None]):
         if self.job is not None:
             self.job.stop.set()
             self.job.kept.wait(LAST_SECONDS)
-        self.keeper.flush()
+        self._lasting.flush()
         self.holder.close()
-        return self.keeper.waiting
+        return self._lasting.waiting
 
 
 def _place(siblings: list[int], turn: int) -> tuple[int, int]:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownStream
 
 from quoth.tui.markdown_parser import parser_factory
 
+# What a stream gets wrong: links whose address is defined later, and ordered lists that hold a block of code.
+LATER = re.compile(r"^ {0,3}\[[^\]]+\]:|^\d+[.)] .*\n(?:.*\n)*? {2,}(?:```|~~~)", re.MULTILINE)
+
 
 class Answer(Markdown):
-    """Grows while an answer comes; `finish` shows the whole again, for a stream cannot know what a later line means."""
+    """Grows while an answer comes; `finish` shows the whole again where what came later changes what came before."""
 
     DEFAULT_CSS = """
     Answer {
@@ -33,4 +38,5 @@ class Answer(Markdown):
         if self._stream is not None:
             stream, self._stream = self._stream, None
             await stream.stop()
-        await self.update(text)
+        if text != self.source or LATER.search(text):
+            await self.update(text)

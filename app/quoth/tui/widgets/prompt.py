@@ -50,9 +50,10 @@ class Prompt(TextArea):
 
     @dataclass
     class FileNamed(Message):
-        """A file name was completed after @."""
+        """A file name was completed after @, perhaps in place of the one before it."""
 
         name: str
+        instead_of: str = ""
 
     @dataclass
     class EditOutside(Message):
@@ -147,12 +148,12 @@ class Prompt(TextArea):
         if not self._candidates:
             self.app.bell()
             return
+        before = self._candidates[self._candidate] if self._candidate >= 0 else ""
         self._candidate = (self._candidate + 1) % len(self._candidates)
         name = self._candidates[self._candidate]
         row, column = self.cursor_location
         self.replace(name, (row, column - len(word)), (row, column))
-        if not name.endswith(os.sep):
-            self.post_message(self.FileNamed(name))
+        self.post_message(self.FileNamed("" if name.endswith(os.sep) else name, before if before != name else ""))
 
     def _word(self) -> str | None:
         """The word before the cursor, without the @ that it begins with; None if it begins with none."""

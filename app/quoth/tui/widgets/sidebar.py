@@ -59,6 +59,7 @@ class Sidebar(Vertical):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
+        self.words = ""  # what is looked for
         self._places: list[tuple[int, int | None, str]] = []
 
     def compose(self) -> ComposeResult:
@@ -98,7 +99,8 @@ class Sidebar(Vertical):
     @on(Input.Changed)
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
-        self.post_message(self.Searched(event.value.strip()))
+        self.words = event.value.strip()
+        self.post_message(self.Searched(self.words))
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -38,11 +38,13 @@ class Transcript(VerticalScroll, can_focus=False):
         """The turns that are laid out."""
         return [*self.query(TurnView)]
 
-    async def show(self, views: Sequence[TurnView]) -> None:
-        """Show these turns in place of all others."""
+    async def show(self, views: Sequence[TurnView], back_to: TurnView | None = None) -> None:
+        """Show these turns in place of all others: the last of them, or all from `back_to` on."""
         await self.remove_children()
         self._earlier = [*views]
         shown = self._take(CHARACTERS)
+        while back_to in self._earlier:
+            shown = [*self._take(MORE), *shown]
         await self.mount_all([Static("", classes="earlier", markup=False), *shown])
         self._say_earlier()
         self.anchor()

@@ -78,15 +78,16 @@ class TurnView(Vertical, can_focus=True):
         self.version = version  # which of how many
         self.logprobs: tuple[TokenLogprob, ...] = ()
         self._answer: Answer | None = None
+        self._thought: Static | None = None
 
     def compose(self) -> ComposeResult:
         turn = self.turn
         yield Static(self._head(), classes="head", markup=False)
         if turn.documents:
-            yield Static(attachments_line([(d.name, d.text) for d in turn.documents]), classes="documents")
-        if turn.thought or not turn.reason:
-            with Collapsible(title="Reasoning", collapsed=True, classes="thought"):
-                yield Static(turn.thought, markup=False)
+            line = attachments_line([(d.name, d.text) for d in turn.documents])
+            yield Static(line, classes="documents", markup=False)
+        if turn.thought or (turn.role != "user" and not turn.reason):
+            yield self._fold()
         if turn.role == "user":
             yield Static(turn.text, classes="text", markup=False)
         else:
@@ -99,6 +100,10 @@ class TurnView(Vertical, can_focus=True):
     def on_mount(self) -> None:
         self._show_thought()
         self.query_one(".foot").display = bool(self._foot())
+
+    def _fold(self) -> Collapsible:
+        self._thought = Static(self.turn.thought, markup=False)
+        return Collapsible(self._thought, title="Reasoning", collapsed=True, classes="thought")
 
     def _head(self) -> Content:
         name = NAMES[self.turn.role] or self.turn.model or "Answer"
@@ -123,7 +128,10 @@ class TurnView(Vertical, can_focus=True):
         """Add what was said."""
         self.turn = replace(self.turn, text=self.turn.text + text, thought=self.turn.thought + thought)
         if thought:
-            self.query_one(".thought Static", Static).update(self.turn.thought)
+            if self._thought is None:  # an answer that is continued had none yet
+                await self.mount(self._fold(), after=self.query_one(".head"))
+            elif self._thought.is_mounted:
+                self._thought.update(self.turn.thought)
             self._show_thought()
         if text and self._answer is not None:
             await self._answer.add(text)

@@ -61,14 +61,15 @@ class Welcome(Vertical):
     def compose(self) -> ComposeResult:
         yield from (self._title, self._options, self._bar, self._hint)
 
-    def offer(self, choices: Sequence[Choice]) -> None:
-        """Show models in place of questions."""
+    def offer(self, choices: Sequence[Choice], focus: bool = True) -> None:
+        """Show models in place of questions; without `focus` somebody is typing."""
         self._choices = choices
         self.say("No model yet. Which one? Everything stays on this machine.", OTHER)
         self._options.clear_options()
         self._options.add_options([Option(choice.label) for choice in choices])
         self._options.highlighted = 0
-        self._options.focus()
+        if focus:
+            self._options.focus()
 
     def looking(self) -> None:
         self.say("Looking for models on this machine …", "")
