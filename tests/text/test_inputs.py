@@ -87,7 +87,7 @@ def zip_of_one_file() -> bytes:
         (b"\xff\xd8\xff\xe0\x00\x10JFIF", "JPEG"),
         (b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n1 0 obj\n", "PDF"),
         (zip_of_one_file(), "ZIP"),
-        (gzip.compress(b"text"), "gzip"),
+        (gzip.compress(b"text", mtime=0), "gzip"),
         (b"\x7fELF\x02\x01\x01\x00", "ELF"),
         (b"GGUF\x03\x00\x00\x00", "GGUF"),
         ("text".encode("utf-16-le") * 5, "UTF-16LE"),

@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 from textual.command import CommandPalette
 from textual.pilot import Pilot
-from textual.widgets import Collapsible, OptionList, Static
+from textual.widgets import Collapsible, Input, OptionList, Static
 
 from quoth.chat import Document
 from quoth.engine.scripted import Answer
@@ -21,9 +22,10 @@ from quoth.models.choices import Choice
 from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.screens.dialogs import ChooseModel
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome
-from tests.tui.scripted_app import DEMO, ScriptedModels, backend_at
+from tests.tui.scripted_app import DEMO, OTHER, ScriptedModels, backend_at
 from tests.tui.test_chat import LONG, SLOW, banner, chat, notices, say, texts, until
 
 
@@ -163,6 +165,10 @@ async def test_delete_in_a_private_conversation_removes_the_one_in_the_list(home
         await until(pilot, lambda: app.chat.sidebar.query_one(OptionList).highlighted == 0)
         await pilot.press("delete")
         await until(pilot, lambda: app.screen is not app.chat)
+        await pilot.press("enter")  # no yes: this cannot be undone
+        await pilot.pause()
+        assert app.screen is not app.chat
+        assert len(app.backend.history.conversations()) == 1
         await pilot.press("y")
         await until(pilot, lambda: app.backend.history.conversations() == [])
         assert texts(app)[1] == ("assistant", "secret answer")
@@ -180,6 +186,37 @@ async def test_what_a_private_conversation_is_told_stays_in_it(home: Path) -> No
         assert app.chat.prompt.recallable == []
         await say(app, pilot, "open")
     assert b"Zacharias" not in b"".join(p.read_bytes() for p in home.rglob("*") if p.is_file())
+
+
+@pytest.mark.parametrize("begin", ["/new", "/clear", "ctrl+n"])
+async def test_a_new_conversation_is_told_what_the_setting_says(home: Path, begin: str) -> None:
+    (home / "data").mkdir(mode=0o700)
+    history = History(home / "data" / "history.db")
+    number = history.new(title="old", system="Talk like a pirate.")
+    history.add(number, None, "user", "long ago")
+    history.close()
+
+    async def begun(app: QuothApp, pilot: Pilot[None]) -> str:
+        if begin.startswith("/"):
+            await say(app, pilot, begin, wait=False)
+        else:
+            await pilot.press(begin)
+        await until(pilot, lambda: app.chat.talk.path == [] and app.chat.talk.ref.id is None)
+        return app.chat.talk.system
+
+    models = ScriptedModels(["one", "two"])
+    async with chat(home, models=models, system="Be kind.", conversation=number) as (app, pilot):
+        await until(pilot, lambda: app.chat.talk.system == "Talk like a pirate.")
+        assert await begun(app, pilot) == "Be kind."
+        await say(app, pilot, "/system Be brief.", wait=False)
+        await until(pilot, lambda: app.chat.talk.system == "Be brief.")
+        await say(app, pilot, "Q")
+        assert await begun(app, pilot) == "Be kind."
+        await say(app, pilot, "Q")
+        assert ["Be brief." in str(r.input) for r in models.requests] == [True, False]
+        assert ["Be kind." in str(r.input) for r in models.requests] == [False, True]
+        rows = app.backend.history.conversations()
+        assert sorted(row.system for row in rows) == ["Be brief.", "Be kind.", "Talk like a pirate."]
 
 
 # Summaries and what is left out
@@ -310,6 +347,42 @@ async def test_new_while_the_model_loads_offers_no_other(home: Path) -> None:
         assert "Which one?" not in str(app.chat.query_one(Welcome).query_one(".title", Static).content)
         models.let.set()
         await until(pilot, lambda: app.chat.model is not None)
+
+
+class Several(ScriptedModels):
+    """Three to choose from, two of which begin alike."""
+
+    def choices(self) -> Any:
+        return [*super().choices(), Choice("other-7b: installed", model=replace(OTHER, name="other-7b"))]
+
+
+@pytest.mark.parametrize(
+    ("typed", "then", "chosen"),
+    [
+        ("other", [], "other-3b"),
+        ("OTHER-7", [], "other-7b"),
+        ("other", ["down", "down", "shift+tab"], "other-7b"),
+        ("", [], "demo-1b"),
+        ("nothing like it", [], "nothing like it"),
+        ("hf:other/other-GGUF", [], "hf:other/other-GGUF"),
+        ("models/other.gguf", [], "models/other.gguf"),
+        ("~/other", [], "~/other"),
+        (".", [], "."),
+    ],
+)
+async def test_enter_takes_the_match_that_is_highlighted_or_the_first(
+    home: Path, typed: str, then: list[str], chosen: str
+) -> None:
+    models = Several([])
+    async with chat(home, models=models) as (app, pilot):
+        dialog, taken = ChooseModel(models.choices, models.fit), list[Any]()
+        app.push_screen(dialog, taken.append)
+        await until(pilot, lambda: app.screen is dialog and dialog.query_one(OptionList).option_count == 3)
+        dialog.query_one(Input).value = typed
+        await pilot.pause()
+        await pilot.press(*then, "enter")
+        await until(pilot, lambda: bool(taken))
+        assert (taken[0] if isinstance(taken[0], str) else taken[0].model.name) == chosen
 
 
 async def test_a_model_that_cannot_be_taken_over_is_told(home: Path) -> None:

@@ -76,7 +76,7 @@ def token_logprob(context: Context, vocabulary: Vocabulary, token: int, top: int
     norm = peak + math.log(float(numpy.exp(logits - numpy.float32(peak)).sum(dtype=numpy.float64)))
     likely: Any = numpy.flatnonzero(logits > peak - NEAR)  # far cheaper than to order a whole vocabulary
     best: Any = likely if len(likely) >= top else numpy.argpartition(logits, -min(top, len(logits)))[-top:]
-    ranked = sorted((int(i) for i in best), key=lambda i: -float(logits[i]))[:top]
+    ranked = [int(i) for i in best[numpy.argsort(-logits[best], kind="stable")][:top]]
 
     def text(i: int) -> str:
         return vocabulary.piece(i, special=True).decode("utf-8", "replace")

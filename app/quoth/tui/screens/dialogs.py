@@ -30,23 +30,29 @@ LOOK = """
 
 
 class Confirm(ModalScreen[bool]):
-    """A question; y or Enter is yes."""
+    """A question; y is yes, and Enter too unless what is asked cannot be undone."""
 
     DEFAULT_CSS = f"Confirm {{ {LOOK} }}"
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y,enter", "dismiss(True)", "Yes"),
+        Binding("y", "dismiss(True)", "Yes"),
+        Binding("enter", "enter", show=False),
         Binding("n,escape", "dismiss(False)", "No"),
     ]
 
-    def __init__(self, question: str, detail: str = "") -> None:
+    def __init__(self, question: str, detail: str = "", *, enter: bool = True) -> None:
         super().__init__()
-        self._question, self._detail = question, detail
+        self._question, self._detail, self._enter = question, detail, enter
 
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._question, classes="title", markup=False)
             yield Static(self._detail, markup=False)
-            yield Static("y or Enter: yes   n or Escape: no", classes="hint", markup=False)
+            yes = "y or Enter: yes" if self._enter else "y: yes"
+            yield Static(f"{yes}   n or Escape: no", classes="hint", markup=False)
+
+    def action_enter(self) -> None:
+        if self._enter:
+            self.dismiss(True)
 
 
 class EditText(ModalScreen[str | None]):
@@ -150,10 +156,11 @@ class ChooseModel(ModalScreen["Choice | str | None"]):
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:
-        if len(self._shown) == 1 or (self._shown and not event.value.strip()):
-            self.dismiss(self._shown[0])
-        elif event.value.strip():
-            self.dismiss(event.value.strip())
+        text = event.value.strip()
+        if self._shown and not is_place(text):
+            self.dismiss(self._shown[self.query_one(OptionList).highlighted or 0])
+        elif text:
+            self.dismiss(text)
 
     def action_into_list(self) -> None:
         options = self.query_one(OptionList)
@@ -161,3 +168,8 @@ class ChooseModel(ModalScreen["Choice | str | None"]):
             options.focus()
             if options.highlighted is None:
                 options.highlighted = 0
+
+
+def is_place(text: str) -> bool:
+    """Whether a text says where a model is: a path, a .gguf file, hf:OWNER/REPO."""
+    return text.startswith(("hf:", "~", ".")) or "/" in text or "\\" in text or text.casefold().endswith(".gguf")

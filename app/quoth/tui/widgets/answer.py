@@ -17,10 +17,7 @@ class Answer(Markdown):
     """Grows while an answer comes; `finish` shows the whole again where what came later changes what came before."""
 
     DEFAULT_CSS = """
-    Answer {
-        padding: 0; margin: 0; background: transparent;
-        & > *:last-child { margin-bottom: 0; }
-    }
+    Answer { padding: 0; margin: 0; background: transparent; }
     """
 
     def __init__(self, text: str) -> None:

@@ -1,13 +1,16 @@
-"""An answer coloured by how likely each of its tokens was, with the alternatives at the cursor."""
+"""An answer coloured by how likely each of its tokens was, with a cursor that tells the alternatives."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.content import Content
+from textual.geometry import Region
+from textual.message import Message
 from textual.reactive import reactive
 from textual.widget import Widget
 
@@ -31,7 +34,7 @@ def band(logprob: float) -> str:
 
 
 class Probabilities(Widget, can_focus=True):
-    """Left and Right move from token to token; the line below says what else could have stood there."""
+    """Left and Right move from token to token; what else could have stood there is told by `Looked`."""
 
     DEFAULT_CSS = """
     Probabilities { height: auto; }
@@ -44,25 +47,50 @@ class Probabilities(Widget, can_focus=True):
         Binding("p,escape", "leave", "Back", id="probabilities.leave"),
     ]
 
-    cursor: reactive[int] = reactive(0, layout=True)
+    cursor: reactive[int] = reactive(0, init=False)
+
+    @dataclass
+    class Looked(Message):
+        """The cursor is at a token: its probability in one line, the alternatives in the next."""
+
+        view: Probabilities
+        text: str
 
     def __init__(self, tokens: Sequence[TokenLogprob]) -> None:
         super().__init__()
         self._tokens = list(tokens)
 
     def render(self) -> Content:
-        spans = [
+        return Content("").join(
             Content.styled(token.text, f"{band(token.logprob)} reverse" if i == self.cursor else band(token.logprob))
             for i, token in enumerate(self._tokens)
-        ]
-        return Content("").join([*spans, Content("\n\n"), self._alternatives()])
+        )
 
-    def _alternatives(self) -> Content:
+    @property
+    def cursor_region(self) -> Region:
+        """The lines that the token at the cursor is in, and one more on either side, in the widget's own cells."""
+        before, token = "".join(token.text for token in self._tokens[: self.cursor]), self._tokens[self.cursor].text
+        first, last = self._lines(before), self._lines(before + token)
+        return Region(0, max(0, first - 2), 1, last - first + 3)
+
+    def _lines(self, text: str) -> int:
+        return max(1, Content(text).get_height({}, self.content_size.width))
+
+    def on_focus(self) -> None:
+        self._tell()
+
+    def watch_cursor(self) -> None:
+        self._tell()
+
+    def _tell(self) -> None:
+        self.post_message(self.Looked(self, self._alternatives()))
+
+    def _alternatives(self) -> str:
         token = self._tokens[self.cursor]
         others = [(text, logprob) for text, _, logprob in token.top[:SHOWN]]
         said = f"{self.cursor + 1} of {len(self._tokens)}: {_quoted(token.text)} {math.exp(token.logprob):.1%}"
         rest = "   ".join(f"{_quoted(text)} {math.exp(logprob):.1%}" for text, logprob in others)
-        return Content.styled(f"{said}\n{rest}", "$text-muted")
+        return f"{said}\n{rest}"
 
     def action_move(self, step: int) -> None:
         self.cursor = max(0, min(len(self._tokens) - 1, self.cursor + step))

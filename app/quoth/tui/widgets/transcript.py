@@ -13,6 +13,7 @@ from textual.widgets import Static
 from quoth.tui.widgets.turn import TurnView
 
 CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
+SCREENS = 1.0  # of turns that stay laid out above the end
 MORE = 10_000  # characters of the turns that are added when somebody looks further up
 
 
@@ -65,23 +66,23 @@ class Transcript(VerticalScroll, can_focus=False):
             line.update(f"▲ {number:,} earlier {'turn' if number == 1 else 'turns'}: scroll up to see them")
 
     async def add(self, *widgets: Widget) -> None:
+        """Put something at the end. What is far above goes: each line of an answer lays everything out again."""
+        await self.trim()
         await self.mount_all(widgets)
         self.anchor()
 
     async def trim(self) -> None:
         """Take away what is far above, while nobody looks at it."""
-        views = self.views
-        if not self.is_vertical_scroll_end or sum(len(v.turn.text) + 200 for v in views) < 2 * CHARACTERS:
+        views, height = self.views, 0
+        if not self.is_vertical_scroll_end:
             return
-        kept = 0
-        for i in range(len(views) - 1, -1, -1):
-            kept += len(views[i].turn.text) + 200
-            if kept > CHARACTERS and i > 0:
-                away = views[:i]
-                self._earlier += [fresh(view) for view in away]
-                await self.remove_children(away)
+        for i in range(len(views) - 1, 0, -1):
+            height += views[i].outer_size.height
+            if height > SCREENS * self.size.height:
+                self._earlier += [fresh(view) for view in views[:i]]
+                await self.remove_children(views[:i])
+                self._say_earlier()
                 break
-        self._say_earlier()
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)

@@ -159,7 +159,7 @@ class TurnView(Vertical, can_focus=True):
             return True
         view = Probabilities(self.logprobs)
         await self.mount(view, after=answer)
-        view.focus()
+        view.focus(scroll_visible=False)  # the screen scrolls to the token at the cursor
         return True
 
     def action_ask(self, what: str) -> None:

@@ -1,0 +1,27 @@
+"""What a conversation on the screen is made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from quoth.store import Turn
+from quoth.tui.keeper import Ref
+
+
+@dataclass
+class Entry:
+    """A turn of the conversation on the screen, and its place in the history."""
+
+    turn: Turn
+    ref: Ref
+
+
+@dataclass
+class Talk:
+    """The conversation on the screen."""
+
+    ref: Ref = field(default_factory=Ref)
+    system: str = ""
+    title: str = ""
+    path: list[Entry] = field(default_factory=list)
+    left_out: int = 0  # messages that did not fit any more
