@@ -126,7 +126,7 @@ def test_what_was_said_is_kept_whatever_ends_the_answer(
     question, answer = shown(quoth)["turns"]
     assert question["text"] == "Go on."
     assert answer["reason"] == ("interrupted" if name == "SIGKILL" else "cancelled")
-    assert len(answer["text"]) > 5
+    assert answer["text"]
     if name == "SIGKILL":
         assert said.decode().startswith(answer["text"].strip())
     else:
@@ -142,22 +142,23 @@ def test_what_was_said_is_kept_when_the_reader_leaves_and_when_the_engine_dies(
 
     with running(endless, environ) as process:
         assert process.stdout is not None
-        process.stdout.read(5)
+        said = process.stdout.read(5)  # or fewer: what the first write held
         process.stdout.close()
         process.stdout = None
         assert process.wait(timeout=20) == 141
     assert shown(quoth)["turns"][1]["reason"] == "cancelled"
-    assert len(shown(quoth)["turns"][1]["text"]) >= 5
+    assert shown(quoth)["turns"][1]["text"].encode().startswith(said)
     with running(endless, environ) as process:
         assert process.stdout is not None
-        process.stdout.read(5)
+        said = process.stdout.read(5)
         (worker,) = [c for c in psutil.Process(process.pid).children() if "quoth.engine.worker" in "".join(c.cmdline())]
         worker.kill()
         process.communicate(timeout=20)
     answer = shown(quoth)["turns"][1]
     assert answer["reason"] == "died"
     assert answer["notice"].startswith("the engine was killed")
-    assert len(answer["text"]) >= 3
+    assert said
+    assert answer["text"].encode().startswith(said)
 
 
 @contextmanager
