@@ -30,6 +30,7 @@ class Vocabulary:
         self.add_bos = bool(L.llama_vocab_get_add_bos(pointer))
         self._add_eos = bool(L.llama_vocab_get_add_eos(pointer))
         self._pieces: dict[int, bytes] = {}
+        self._special_pieces: dict[int, bytes] = {}
 
     @cached_property
     def _special_sets(self) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
@@ -207,11 +208,10 @@ class Vocabulary:
 
     def piece(self, token: int, *, special: bool = False) -> bytes:
         """The bytes of a token; a control token has none unless `special`."""
-        if special:
-            return self._piece(token, True)
-        piece = self._pieces.get(token)
+        pieces = self._special_pieces if special else self._pieces
+        piece = pieces.get(token)
         if piece is None:
-            piece = self._pieces[token] = self._piece(token, False)
+            piece = pieces[token] = self._piece(token, special)
         return piece
 
     def _piece(self, token: int, special: bool) -> bytes:
