@@ -76,7 +76,7 @@ def test_from_an_empty_home_a_model_is_chosen_and_the_first_answer_is_found_agai
         terminal.wait_for("SmolLM2-135M")
         terminal.press("enter")
         terminal.wait_for("CPU")
-        terminal.press("tab")
+        terminal.wait_for("⏎ Send")  # the prompt has the focus
         terminal.type("The capital of Italy is?")
         terminal.press("enter")
         terminal.wait_until(lambda: bool(last_turns(home)[1:]) and last_turns(home)[-1].reason != "", "the answer")

@@ -164,6 +164,7 @@ class WithModels(Shell):
     @on(Welcome.Chosen)
     def _chosen(self, event: Welcome.Chosen) -> None:
         self.take_choice(event.choice)
+        self.prompt.focus()  # for what is typed meanwhile
 
     def is_model(self, text: str) -> bool:
         """Whether what was typed, while there is no model, names one."""
