@@ -186,6 +186,24 @@ async def test_an_edited_question_stands_beside_the_first(home: Path) -> None:
         assert len(app.backend.history.tree(row.id)) == 4
 
 
+async def test_a_question_above_what_is_laid_out_is_gone_once_it_was_edited(home: Path) -> None:
+    (home / "data").mkdir(mode=0o700)
+    history = History(home / "data" / "history.db")
+    number, parent = history.new(title="tall"), None
+    for role, text in (("user", "One"), ("assistant", "first"), ("user", "Two"), ("assistant", "tall " * 2000)):
+        parent = history.add(number, parent, role, text)  # type: ignore[arg-type]
+    history.close()
+    async with chat(home, ["short"], conversation=number) as (app, pilot):
+        await until(pilot, lambda: len(app.chat.transcript.views) == 1)  # the tall answer alone
+        await say(app, pilot, "/edit", wait=False)
+        await until(pilot, lambda: app.screen is not app.chat)
+        app.screen.query_one("TextArea").load_text("Three")  # type: ignore[attr-defined]
+        await pilot.press("ctrl+s")
+        await until(pilot, lambda: [text for _, text in texts(app)] == ["One", "first", "Three", "short"])
+        shown = [view.turn.text for view in app.chat.transcript.views]
+        assert shown == ["One", "first", "Three", "short"]
+
+
 async def test_a_fork_is_a_conversation_of_its_own(home: Path) -> None:
     async with chat(home, ["one", "two"]) as (app, pilot):
         await say(app, pilot, "Q")

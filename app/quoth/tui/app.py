@@ -41,10 +41,10 @@ class QuothApp(App[None]):
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend", priority=True),
     ]
 
-    def __init__(self, backend: Backend, conversation: int | None = None, question: str = "") -> None:
+    def __init__(self, backend: Backend, conversation: int | None = None) -> None:
         super().__init__(driver_class=driver_class())
         self.backend = backend
-        self._chat = ChatScreen(backend, conversation, question)
+        self._chat = ChatScreen(backend, conversation)
         self._safe_filter = SafeFilter()
         self._unsaved = 0
 

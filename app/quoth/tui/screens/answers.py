@@ -109,7 +109,7 @@ class WithAnswers(WithConversations):
 
     async def _cut(self, index: int) -> None:
         """Take the turns from `index` on from the screen; in the history they stay."""
-        gone = {id(entry.ref) for entry in self.talk.path[index:]}
+        gone = {entry.ref for entry in self.talk.path[index:]}
         del self.talk.path[index:]
         self.talk.left_out = 0  # less may fit now
-        await self.transcript.remove_children([v for v in self.transcript.views if id(v.ref) in gone])
+        await self.transcript.cut(gone)

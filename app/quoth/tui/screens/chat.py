@@ -65,11 +65,8 @@ class ChatScreen(WithCommands):
         self.refresh_conversations()
         if self.keeper.history.problem:
             self.banner(self.keeper.history.problem)
-        conversation, question = self._first
-        if conversation is not None:
-            self.open_conversation(conversation)
-        if question:
-            self.call_later(self.ask, question)
+        if self._first is not None:
+            self.open_conversation(self._first)
 
     @work(thread=True, exit_on_error=False)
     def _warm(self) -> None:

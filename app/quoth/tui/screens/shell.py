@@ -39,7 +39,7 @@ class Shell(Screen[None]):
     #detail { height: 2; text-wrap: nowrap; text-overflow: ellipsis; color: $text-muted; padding: 0 1; display: none; }
     """
 
-    def __init__(self, backend: Backend, conversation: int | None = None, question: str = "") -> None:
+    def __init__(self, backend: Backend, conversation: int | None = None) -> None:
         super().__init__()
         self.backend = backend
         self.keeper = Keeper(backend.history)
@@ -54,7 +54,7 @@ class Shell(Screen[None]):
         self._pending: tuple[str, list[Document]] | None = None  # asked before there was a model
         self._next_model: Model | None = None  # chosen while an answer was being written
         self._left: Job | None = None  # the answer that was let go last
-        self._first = (conversation, question)
+        self._first = conversation  # the one to open
         self._lasting = self.keeper
 
     def compose(self) -> ComposeResult:

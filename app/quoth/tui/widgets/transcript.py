@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -10,6 +10,7 @@ from textual.containers import VerticalScroll
 from textual.widget import Widget
 from textual.widgets import Static
 
+from quoth.tui.keeper import Ref
 from quoth.tui.widgets.turn import TurnView
 
 CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
@@ -71,6 +72,14 @@ class Transcript(VerticalScroll, can_focus=False):
         await self.mount_all(widgets)
         self.anchor()
 
+    async def cut(self, gone: Container[Ref]) -> None:
+        """Take turns away for good, those that are not laid out too; what is left above fills the screen."""
+        self._earlier = [view for view in self._earlier if view.ref not in gone]
+        await self.remove_children([view for view in self.views if view.ref in gone])
+        if not self.views and self._earlier:
+            await self.mount_all(self._take(CHARACTERS), after=self.query_one(".earlier"))
+        self._say_earlier()
+
     async def trim(self) -> None:
         """Take away what is far above, while nobody looks at it."""
         views, height = self.views, 0
@@ -78,7 +87,7 @@ class Transcript(VerticalScroll, can_focus=False):
             return
         for i in range(len(views) - 1, 0, -1):
             height += views[i].outer_size.height
-            if height > SCREENS * self.size.height:
+            if height > SCREENS * self.size.height and i < len(views) - 1:  # a question stays with its answer
                 self._earlier += [fresh(view) for view in views[:i]]
                 await self.remove_children(views[:i])
                 self._say_earlier()
