@@ -217,6 +217,10 @@ class Folders:
         return self.data / "history.db"
 
     @property
+    def notes(self) -> Path:
+        return self.cache / "notes.db"
+
+    @property
     def engine_log(self) -> Path:
         return self.state / "engine.log"
 

@@ -37,6 +37,12 @@ def _copied(source: Path) -> Path:
     return target
 
 
+def bench_model() -> Path:
+    """The model that documents are read with: QUOTH_BENCH_MODEL, or the demonstration model."""
+    named = os.environ.get("QUOTH_BENCH_MODEL")
+    return Path(named) if named else demonstration_model()
+
+
 def large_model() -> Path:
     """Random weights of 1.7B shape, Q8_0, 1.8 GB; written once."""
     target = BENCH / "random-1.7B.Q8_0.gguf"

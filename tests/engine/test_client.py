@@ -20,7 +20,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quoth.engine import Done, Event, LoadOptions, Piece, Reading, Request, Text, Thought
+from quoth.engine import Done, Event, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text, Thought
 from quoth.engine.client import Client, Limits
 from quoth.engine.worker import LOG_LIMIT, join_pieces
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
@@ -111,6 +111,24 @@ def test_a_worker_killed_in_the_middle_of_an_answer_loses_nothing_that_was_said(
     assert len(kept) >= 5
     assert whole.startswith("".join(kept))
     assert say(victim, request).text == whole
+
+
+@posix
+def test_a_worker_killed_while_it_scores_loses_no_score_that_came(open_client: Open) -> None:
+    client, kept = open_client(), list[Scored]()
+    scorings = [Scoring(Text("a" * n), "b" * 100) for n in range(200)]
+
+    def listen() -> None:
+        for event in client.score(scorings):
+            if isinstance(event, Scored):
+                kept.append(event)
+                if len(kept) == 3:
+                    os.kill(pid_of(client), signal.SIGKILL)
+
+    with pytest.raises(EngineError, match=r"the engine was killed \(signal SIGKILL"):
+        listen()
+    again = [event for event in client.score(scorings[:3]) if isinstance(event, Scored)]
+    assert [one.logprobs for one in again] == [one.logprobs for one in kept[:3]]
 
 
 @posix
@@ -249,6 +267,23 @@ def test_a_cancel_while_a_long_prompt_is_read_is_back_at_once(model_path: Path, 
         assert last.reason == "cancelled"
         say(client, text("Something else", 1))  # so that the next round reads again
     assert statistics.median(times) < 0.3
+
+
+def test_a_cancel_while_texts_are_scored_is_back_at_once(model_path: Path, open_client: Open) -> None:
+    client, times = open_client(model_path, options=LoadOptions(n_ctx=8192)), []
+    passage = prompt_of(client, 1000)
+    for number in range(3):
+        flag, asked, events = Flag(), 0.0, list[object]()
+        for event in client.score([Scoring(Text(f"{number} {passage}"), passage)] * 3, stop=flag):
+            events.append(event)
+            if isinstance(event, Reading) and event.done > 60 and not flag.set:
+                time.sleep(0.03)  # into the next slice
+                flag.set, asked = True, time.monotonic()
+        times.append(time.monotonic() - asked)
+        assert not [event for event in events if isinstance(event, Scored)]
+    assert statistics.median(times) < 0.3
+    (one,) = [e for e in client.score([Scoring(Text("a b"), " c")]) if isinstance(e, Scored)]
+    assert one.logprobs
 
 
 def test_after_a_cancel_the_next_answer_is_that_of_a_fresh_start(

@@ -11,7 +11,9 @@ from pathlib import Path
 import pytest
 
 from quoth.engine import LoadOptions, Piece, Sampling, Thought
-from quoth.engine.llama import MIB, Llama, character_ends, layers_that_fit
+from quoth.engine.llama import Llama
+from quoth.engine.loading import MIB, layers_that_fit
+from quoth.engine.offsets import character_ends
 from quoth.engine.session import Session
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, Model

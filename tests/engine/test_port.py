@@ -3,14 +3,27 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from quoth.chat import Message
-from quoth.engine import Chat, Engine, Event, Notice, Piece, Reading, Request, Thought
+from quoth.engine import (
+    Chat,
+    Engine,
+    Event,
+    Notice,
+    Piece,
+    Reading,
+    Request,
+    Scored,
+    ScoreEvent,
+    Scoring,
+    Text,
+    Thought,
+)
 from quoth.engine.client import Client
 from quoth.engine.llama import Llama
 from quoth.engine.scripted import Answer, Scripted, Timing
@@ -186,6 +199,114 @@ def test_log_probabilities_come_with_the_pieces_when_asked_for(engine: Engine) -
     assert "".join(token.text for token in said.logprobs) == said.text
     assert all(token.top[0][:2] == (token.text, token.id) and token.logprob <= 0.0 for token in said.logprobs)
     assert not say(engine, text(PROMPT, 2)).logprobs
+
+
+# Scores
+
+
+SCORINGS = [
+    Scoring(Text(PROMPT), " Rome, of course."),
+    Scoring(Chat((Message("user", PROMPT),)), "It is Rome.", top=1),
+    Scoring(Text(""), PROMPT),
+]
+
+
+def scores(engine: Engine, scorings: Sequence[Scoring] = SCORINGS) -> list[Scored]:
+    return [event for event in engine.score(scorings) if isinstance(event, Scored)]
+
+
+def test_every_text_is_scored_token_by_token(engine: Engine) -> None:
+    found = scores(engine)
+    assert [one.request for one in found] == [0, 1, 2]
+    for scoring, one in zip(SCORINGS, found, strict=True):
+        assert "".join(token.text for token in one.logprobs) == scoring.text
+        assert [token.id for token in one.logprobs] == engine.tokenize(scoring.text)
+        assert all(token.logprob <= 0.0 and len(token.top) == scoring.top for token in one.logprobs)
+    prompt = engine.count([PROMPT, (Message("user", PROMPT),)])
+    assert [one.usage.prompt - len(one.logprobs) for one in found] == [*prompt, 1]
+
+
+def test_a_text_is_scored_after_it_was_read(engine: Engine) -> None:
+    *reading, one = engine.score(SCORINGS[:1])
+    assert isinstance(one, Scored)
+    done = [event.done for event in reading if isinstance(event, Reading)]
+    assert len(done) == len(reading)
+    assert done == sorted(done)
+    assert done[-1] == one.usage.prompt - 1  # nothing asks what follows the last token
+
+
+def test_a_score_repeats_itself(engine: Engine) -> None:
+    assert [one.logprobs for one in scores(engine)] == [one.logprobs for one in scores(engine)]
+
+
+def test_what_scorings_share_is_read_once(engine: Engine) -> None:
+    prompt = Text(PROMPT * 7)
+    second = scores(engine, [Scoring(prompt, " Rome"), Scoring(prompt, " Ostia")])[1]
+    assert 0 < second.usage.reused < engine.count([prompt.text])[0]
+
+
+def test_a_stop_keeps_the_scores_so_far_and_leaves_the_rest(engine: Engine) -> None:
+    expected, flag, kept = scores(engine), Flag(), list[ScoreEvent]()
+    for event in engine.score(SCORINGS * 200, stop=flag):
+        kept.append(event)
+        flag.set = isinstance(event, Scored)
+    found = [event for event in kept if isinstance(event, Scored)]
+    assert 0 < len(found) < 3 * 200
+    assert found[0].logprobs == expected[0].logprobs
+    assert scores(engine)[0].logprobs == expected[0].logprobs
+
+
+def test_a_stop_before_the_start_scores_nothing(engine: Engine) -> None:
+    events = list(engine.score(SCORINGS, stop=lambda: True))
+    assert not [event for event in events if isinstance(event, Scored)]
+    assert list(engine.score([])) == []
+
+
+def test_scores_that_nobody_reads_to_their_end_leave_the_engine_usable(engine: Engine) -> None:
+    expected, events = say(engine, text(PROMPT, 5)).text, engine.score(SCORINGS * 200)
+    next(events)
+    events.close()
+    assert say(engine, text(PROMPT, 5)).text == expected
+    assert len(scores(engine)) == 3
+
+
+def test_a_text_without_tokens_has_an_empty_score(engine: Engine) -> None:
+    (one,) = engine.score([Scoring(Text(PROMPT), "")])
+    assert isinstance(one, Scored)
+    assert (one.logprobs, one.usage.prompt) == ((), engine.count([PROMPT])[0])
+
+
+def test_a_scoring_that_does_not_fit_is_refused_with_the_numbers_before_anything_runs(engine: Engine) -> None:
+    events = list[ScoreEvent]()
+    with pytest.raises(InputError, match=r"2,048") as caught:
+        events.extend(engine.score([*SCORINGS, Scoring(Text(PROMPT), " one two" * 2000)]))
+    count = len(engine.tokenize(PROMPT)) + len(engine.tokenize(" one two" * 2000))
+    assert f"{count:,} tokens" in str(caught.value)
+    assert events == []
+
+
+def test_a_base_model_scores_text_and_no_chat(base_engine: Engine) -> None:
+    assert scores(base_engine, [SCORINGS[0]])[0].logprobs
+    with pytest.raises(ModelError, match="is a base model"):
+        list(base_engine.score(SCORINGS))
+
+
+def test_the_script_scores_words_by_whether_they_were_given() -> None:
+    engine = Scripted()
+    (one,) = scores(engine, [Scoring(Text("How OLD is Rome?"), "Rome is an old, old town.", top=2)])
+    assert [(t.text, t.logprob) for t in one.logprobs if t.logprob] == [(" an", -1.0), (" town", -1.0)]
+    assert one.logprobs[0].top == (("Rome", one.logprobs[0].id, 0.0),)
+    assert engine.scorings == [Scoring(Text("How OLD is Rome?"), "Rome is an old, old town.", top=2)]
+
+
+def test_the_script_scores_as_it_is_told() -> None:
+    engine = Scripted(likelihood=lambda scoring, token: -len(token) if "b" in scoring.text else -0.5)
+    one, other = scores(engine, [Scoring(Text(""), "a aa"), Scoring(Text(""), "b bb")])
+    assert [token.logprob for token in one.logprobs] == [-0.5, -0.5]
+    assert [token.logprob for token in other.logprobs] == [-1, -3]
+
+
+# What a model cannot do
 
 
 def test_a_base_model_continues_text_and_refuses_to_chat(base_engine: Engine) -> None:

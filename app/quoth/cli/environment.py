@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from quoth.models.pull import Free
     from quoth.models.store import Store
     from quoth.store import History
+    from quoth.store.notes import Notes
 
 
 class Environment:
@@ -36,6 +37,7 @@ class Environment:
         self._settings: Settings | None = None
         self._store: Store | None = None
         self._history: History | None = None
+        self._notes: Notes | None = None
 
     @property
     def folders(self) -> Folders:
@@ -81,6 +83,15 @@ class Environment:
 
             self._history = History(self.folders.history if self.keeps_history else None)
         return self._history
+
+    @property
+    def notes(self) -> Notes:
+        """What was written about passages before; in memory when nothing may be kept."""
+        if self._notes is None:
+            from quoth.store.notes import Notes
+
+            self._notes = Notes(None if self.settings["private"] else self.folders.notes)
+        return self._notes
 
     @property
     def log(self) -> Path | None:
@@ -140,10 +151,12 @@ class Environment:
         return Client(path, options or LoadOptions(), log=self.log, process=process)
 
     def close(self) -> None:
-        """Close the history, and end a worker that nobody asked for."""
+        """Close what was opened, and end a worker that nobody asked for."""
         history, self._history = self._history, None
-        if history is not None:
-            history.close()
+        notes, self._notes = self._notes, None
+        for open_ in (history, notes):
+            if open_ is not None:
+                open_.close()
         process, self._process = self._process, None
         if process is not None:
             process.kill()

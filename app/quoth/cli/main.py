@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 # The module of a command is quoth.cli.NAME and has a click command called `command`.
 COMMANDS = {
     "chat": "talk with a model, line by line",
+    "summarize": "summarize documents of any length",
+    "ask": "answer a question about documents, with citations",
     "complete": "continue a text, without a chat template",
     "tokens": "count the tokens of a text",
     "pull": "fetch a model and install it",
     "models": "list, show, add and remove models",
+    "cache": "show and clear what is kept to go on from",
     "history": "list, search, show and export conversations",
     "doctor": "what this installation is and can do",
     "completions": "a completion script for bash, zsh or fish",

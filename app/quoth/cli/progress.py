@@ -30,8 +30,8 @@ class Progress:
         self._next = 0.0
         self._drawn = 0  # characters on the line
 
-    def update(self, verb: str, done: int, total: int, unit: str = "tokens") -> None:
-        """`done` of `total` units of a step are done."""
+    def update(self, verb: str, done: int, total: int, unit: str = "tokens", what: str = "") -> None:
+        """`done` of `total` units of a step are done; `what` names the one at hand."""
         if self._write is None:
             return
         now = self._clock()
@@ -40,7 +40,8 @@ class Progress:
         if now < self._next:
             return
         self._next = now + INTERVAL
-        line = f"{verb} {done:,} of {total:,} {unit}{self._left(done, total, now)}"[: max(0, self._width() - 1)]
+        line = f"{verb} {done:,} of {total:,} {unit}{self._left(done, total, now)}{f' · {what}' if what else ''}"
+        line = line[: max(0, self._width() - 1)]
         self._write("\r" + line + " " * (self._drawn - len(line)))
         self._drawn = len(line)
 

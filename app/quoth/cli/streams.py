@@ -10,6 +10,7 @@ import os
 import sys
 import time
 from collections.abc import Callable, Mapping
+from typing import BinaryIO, cast
 
 from quoth.cli import descriptors
 from quoth.cli.descriptors import Reader, Writer
@@ -138,6 +139,12 @@ class Streams:
         if not room:
             raise _too_long(f"longer than {limit:,} bytes", limit)
         return b"".join(chunks)
+
+    def stdin(self) -> BinaryIO:
+        """Standard input itself, for who reads it bit by bit. Raises InputError if it is closed."""
+        if self._stdin is None:
+            raise InputError("standard input is closed", "", "Name a file")
+        return cast(BinaryIO, self._stdin)
 
     def read_line(self, question: str) -> str | None:
         """One line that a person types, without its end; None at the end of the input or if nobody is there."""

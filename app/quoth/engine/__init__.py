@@ -109,6 +109,18 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
+class Scoring:
+    """A text to be scored behind an input: as what the assistant says next in a chat, or as a text's continuation.
+
+    The text follows the input character for character; its tokens are its own, none goes over the border.
+    """
+
+    input: Chat | Text
+    text: str
+    top: int = 0  # alternatives reported for each token
+
+
+@dataclass(frozen=True, slots=True)
 class TokenLogprob:
     """A token's text, id and natural-log probability, before temperature and truncation."""
 
@@ -127,6 +139,16 @@ class Usage:
     generated: int = 0
     read_seconds: float = 0.0
     write_seconds: float = 0.0
+
+    def __add__(self, other: Usage) -> Usage:
+        """Of two requests together."""
+        return Usage(
+            self.prompt + other.prompt,
+            self.reused + other.reused,
+            self.generated + other.generated,
+            self.read_seconds + other.read_seconds,
+            self.write_seconds + other.write_seconds,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,11 +194,24 @@ class Done:
     usage: Usage = field(default_factory=Usage)
 
 
+@dataclass(frozen=True, slots=True)
+class Scored:
+    """The log-probability of each token of a text, where `usage.prompt` counts the input's tokens and the text's.
+
+    The first token is left out where nothing stands before it: an empty input, and a model without a BOS token.
+    """
+
+    request: int
+    logprobs: tuple[TokenLogprob, ...]
+    usage: Usage = field(default_factory=Usage)
+
+
 Event = Reading | Thought | Piece | Notice | Done
+ScoreEvent = Reading | Scored | Notice
 
 
 class Engine(Protocol):
-    """What a loaded model can do. One caller at a time for `generate`; the others at any time."""
+    """What a loaded model can do. One caller at a time for `generate` and `score`; the others at any time."""
 
     @property
     def info(self) -> ModelInfo: ...
@@ -199,6 +234,16 @@ class Engine(Protocol):
         """Run requests; events of different requests may interleave.
 
         Raises InputError with the numbers if a prompt does not fit, before anything is computed.
+        """
+        ...
+
+    def score(
+        self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
+    ) -> Generator[ScoreEvent, None, None]:
+        """The model's own log-probabilities of texts, one Scored each; after a stop the rest have none.
+
+        What one scoring has read is not read again for the next when both begin alike. A scoring gives the same
+        numbers whatever was scored or written before. Raises InputError as `generate` does.
         """
         ...
 

@@ -10,12 +10,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from quoth.chat import Message
-from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, wire
+from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text, wire
 from quoth.engine.death import STOPPED, Death, last_line, size_of
 from quoth.errors import BY_CODE, EngineError, QuothError
 from quoth.spawn import spawn
@@ -24,6 +25,10 @@ POLL_SECONDS = 0.05
 # What one native call may need, which says nothing meanwhile. A second:
 SLOWEST_DISK = 20e6  # bytes of a file
 SLOWEST_TOKENISER = 50e3  # characters
+
+
+def _input(given: Chat | Text) -> str | Sequence[Message]:
+    return given.messages if isinstance(given, Chat) else given.text
 
 
 @dataclass(frozen=True, slots=True)
@@ -278,28 +283,42 @@ class Client:
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[Event, None, None]:
         open_requests = dict.fromkeys(range(len(requests)))
+        message = {"do": "generate", "requests": tuple(requests)}
+        with closing(self._events(message, [_input(r.input) for r in requests], stop)) as events:
+            for event in events:
+                if isinstance(event, Done):
+                    open_requests.pop(event.request, None)
+                yield event
+        for number in [*open_requests]:  # stopped before their turn, or ended because they did not stop
+            open_requests.pop(number)
+            yield Done(number, "cancelled")
+
+    def score(
+        self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
+    ) -> Generator[ScoreEvent, None, None]:
+        inputs = [part for s in scorings for part in (_input(s.input), s.text)]
+        yield from self._events({"do": "score", "scorings": tuple(scorings)}, inputs, stop)
+
+    def _events(
+        self, message: dict[str, Any], inputs: Sequence[str | Sequence[Message]], stop: Callable[[], bool]
+    ) -> Generator[Any, None, None]:
+        """Events of a call until its end, or until it was stopped; a worker that does not stop in time is ended."""
         call, stopping = 0, 0.0
         try:
             if self._ready(stop=stop) is not None:
-                call = self._send({"do": "generate", "requests": tuple(requests)})
-                inputs = [r.input.messages if isinstance(r.input, Chat) else r.input.text for r in requests]
-                for message in self._answers(call, self._patience(inputs)):
-                    event = message.get("event")
-                    if isinstance(event, Done):
-                        open_requests.pop(event.request, None)
+                call = self._send(message)
+                for answer in self._answers(call, self._patience(inputs)):
+                    event = answer.get("event")
                     if event is not None:
                         yield event
                     if stopping == 0.0 and stop():
                         self._send({"do": "stop", "of": call})
                         stopping = POLL_SECONDS
-                    elif stopping and not message:
+                    elif stopping and not answer:
                         stopping += POLL_SECONDS
                     if stopping > self._limits.stop:
                         self._end_worker(STOPPED)
                         break
-            for number in [*open_requests]:  # stopped before their turn, or ended because they did not stop
-                open_requests.pop(number)
-                yield Done(number, "cancelled")
         finally:
             if call in self._calls:
                 self._forget(call)

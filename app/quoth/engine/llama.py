@@ -6,6 +6,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,19 +22,22 @@ from quoth.engine import (
     Notice,
     Reading,
     Request,
+    ScoreEvent,
+    Scoring,
     Text,
     host,
 )
+from quoth.engine.loading import load
+from quoth.engine.offsets import character_ends
+from quoth.engine.scoring import PreparedScoring, score_text
 from quoth.engine.session import Cancelled, Session
 from quoth.engine.writing import Writer
-from quoth.errors import EngineError, InputError, ModelError
-from quoth.native import Abort, Model, NativeError, can_use_gpu, devices
+from quoth.errors import InputError, ModelError
+from quoth.native import Abort, Model
 
 if TYPE_CHECKING:
     from quoth.engine.prompt import Prompter
     from quoth.engine.thinking import Marks
-
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +64,7 @@ class Llama:
         self.abort = Abort()
         self._path = path
         self._options = options = options or LoadOptions()
-        self._model, on_gpu = _load(path, options, progress, free_memory())
+        self._model, on_gpu = load(path, options, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(
                 f"{path.name} is an encoder-decoder model", "only decoders can chat", "Choose another model"
@@ -135,28 +139,66 @@ class Llama:
                 yield from self._run(number, item, stop)
 
     def _prepare(self, request: Request) -> Prepared:
-        match request.input:
-            case Chat(messages, continue_last, think):
-                prompt = self.prompter.chat(messages, think=think, continue_last=continue_last)
-                tokens, broken, inside = prompt.tokens, prompt.broken, prompt.starts_in_thought
-            case Text(text):
-                tokens, broken, inside = self.tokenize(text), 0, False
+        tokens, broken, inside = self._tokens_of(request.input)
         if not tokens:
-            bos = self._model.vocabulary.bos
-            if bos < 0:
-                raise InputError("there is nothing to continue", "the text is empty", "Give at least one character")
-            tokens = [bos]
+            raise InputError("there is nothing to continue", "the text is empty", "Give at least one character")
         if len(tokens) >= self.info.n_ctx:
-            raise InputError(
-                f"the prompt has {len(tokens):,} tokens and {self.info.name} reads {self.info.n_ctx:,}",
-                "nothing was cut and nothing was computed",
-                "Shorten the input, or choose a model with a longer context",
-            )
+            raise self._too_long("the prompt has", len(tokens))
         return Prepared(request, tokens, broken, inside)
 
+    def _tokens_of(self, given: Chat | Text) -> tuple[list[int], int, bool]:
+        """A prompt's tokens, what was broken in it, and whether it ends in a thought. No tokens: no text and no BOS."""
+        match given:
+            case Chat(messages, continue_last, think):
+                prompt = self.prompter.chat(messages, think=think, continue_last=continue_last)
+                return prompt.tokens, prompt.broken, prompt.starts_in_thought
+            case Text(text):
+                bos = self._model.vocabulary.bos
+                return self.tokenize(text) or ([bos] if bos >= 0 else []), 0, False
+
+    def _too_long(self, what: str, n: int) -> InputError:
+        return InputError(
+            f"{what} {n:,} tokens and {self.info.name} reads {self.info.n_ctx:,}",
+            "nothing was cut and nothing was computed",
+            "Shorten the input, or choose a model with a longer context",
+        )
+
+    def score(
+        self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
+    ) -> Generator[ScoreEvent, None, None]:
+        self.abort.clear()
+        prepared, tokens_of = list[PreparedScoring](), lru_cache(1)(self._tokens_of)  # many texts may share an input
+        for scoring in scorings:
+            if stop():
+                return
+            prepared.append(self._prepare_scoring(scoring, *tokens_of(scoring.input)[:2]))
+        longest = max((len(item.read) for item in prepared), default=0)  # the context grows once
+        session, vocabulary = self._session, self._model.vocabulary
+        try:
+            for number, item in enumerate(prepared):
+                if stop():
+                    return
+                yield from _notices(number, item.broken)
+                room = longest - len(item.read)
+                yield from score_text(
+                    number, item, session, vocabulary, room=room, check=self._check_numbers, stop=stop
+                )
+        except Cancelled:
+            return
+
+    def _prepare_scoring(self, scoring: Scoring, prompt: list[int], broken: int) -> PreparedScoring:
+        vocabulary = self._model.vocabulary
+        if isinstance(scoring.input, Text) and not scoring.input.text:  # the text is the beginning
+            text = vocabulary.tokenize(scoring.text, special=False, bos=False)
+        else:
+            text = vocabulary.tokenize_behind(scoring.text)
+        item = PreparedScoring([*prompt, *text], len(prompt), scoring.top, broken)
+        if len(item.read) > self.info.n_ctx:
+            raise self._too_long("the prompt and the text to score have", len(item.tokens))
+        return item
+
     def _run(self, number: int, item: Prepared, stop: Callable[[], bool]) -> Iterator[Event]:
-        if item.broken:
-            yield Notice(number, f"{item.broken} control-token strings in the text were broken, so that they stay text")
+        yield from _notices(number, item.broken)
         request, marks = item.request, self._marks(item.request)
         writer = Writer(number, request, item.tokens, item.starts_in_thought, self._model, marks)
         try:
@@ -194,6 +236,11 @@ class Llama:
         self._model.close()
 
 
+def _notices(number: int, broken: int) -> Iterator[Notice]:
+    if broken:
+        yield Notice(number, f"{broken} control-token strings in the text were broken, so that they stay text")
+
+
 def _recommended(model: Model) -> tuple[tuple[str, float], ...]:
     """Sampling values that the file asks for; what is no number is left out."""
     found: list[tuple[str, float]] = []
@@ -208,86 +255,3 @@ def _recommended(model: Model) -> tuple[tuple[str, float], ...]:
         if math.isfinite(value):
             found.append((name, int(value) if name in ("top_k", "repeat_last_n") else value))
     return tuple(found)
-
-
-def check_memory(name: str, need: int, free: int) -> None:
-    """Refuse to load what cannot fit. Bytes; 0 free: not known. Both numbers are in the sentence."""
-    if free and need > free:
-        raise EngineError(
-            f"{name} does not fit into memory",
-            f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
-            "Close other programs, or choose a smaller model or quantization",
-        )
-
-
-def layers_that_fit(free: int, size: int, n_layer: int) -> int:
-    """Layers (of n_layer and the output) that fit on a GPU with `free` bytes, a tenth and 512 MiB left for the rest."""
-    layers = n_layer + 1
-    return max(0, min(layers, int((free * 0.9 - 512 * MIB) / (size / layers)))) if size else layers
-
-
-def _load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | None, free: int) -> tuple[Model, int]:
-    """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails."""
-    layers, of = _first_gpu_layers(path, options)
-    size = path.stat().st_size
-    while True:
-        check_memory(path.name, size * (of - layers) // of, free)
-        try:
-            model = Model(path, gpu_layers=layers, progress=progress)
-        except NativeError as error:
-            if layers == 0:
-                raise ModelError(
-                    f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"
-                ) from None
-            layers = layers * 3 // 4
-        else:
-            return model, min(layers, model.n_layer + 1)
-
-
-def _first_gpu_layers(path: Path, options: LoadOptions) -> tuple[int, int]:
-    """Layers to put on the GPU, and of how many."""
-    if options.gpu_layers == 0 or not can_use_gpu():
-        return 0, 1
-    gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
-    if not gpus:
-        return 0, 1
-    try:
-        probe = Model(path, vocab_only=True)
-    except NativeError:
-        return 0, 1  # loading it says why
-    n_layer = probe.n_layer
-    probe.close()
-    fit = layers_that_fit(sum(d.free for d in gpus), path.stat().st_size, n_layer)
-    return fit if options.gpu_layers < 0 else min(options.gpu_layers, fit), n_layer + 1
-
-
-_CONTINUATION = bytes(range(0x80, 0xC0))  # the bytes inside a UTF-8 character
-_LOST = 64  # bytes in which a token is looked for when what stands before it has no token of its own
-
-
-def character_ends(text: str, pieces: Sequence[bytes]) -> list[int]:
-    """The end of each token in characters; a token that ends inside a character ends before it.
-
-    The pieces are the text but for two things: a SentencePiece vocabulary puts spaces in front that are no part of
-    it, and a character that a vocabulary does not know may have no piece.
-    """
-    data = text.encode("utf-8", "replace")
-    ends, position, begun = [], 0, 0  # `begun` characters begin before the position
-    for piece in pieces:
-        start, position = position, _end_of(piece, data, position)
-        begun += len(data[start:position].translate(None, _CONTINUATION))
-        inside = position < len(data) and data[position] & 0xC0 == 0x80
-        ends.append(begun - inside)
-    if ends:
-        ends[-1] = len(text)
-    return ends
-
-
-def _end_of(piece: bytes, data: bytes, position: int) -> int:
-    """Where in the data a piece ends that stands at the position or a little after it."""
-    if data.startswith(piece, position):
-        return position + len(piece)
-    if piece[:1] == b" " and data.startswith(piece[1:], position):
-        return position + len(piece) - 1
-    found = data.find(piece, position, position + _LOST + len(piece))
-    return position if found < 0 else found + len(piece)

@@ -8,7 +8,7 @@ from typing import Any
 
 from quoth.engine import Sampling, TokenLogprob
 from quoth.errors import UsageError
-from quoth.native import Chain, Context, Model, NativeError, Vocabulary, grammar_of_schema
+from quoth.native import Chain, Model, NativeError, Vocabulary, grammar_of_schema
 
 
 def build_chain(sampling: Sampling, model: Model, prompt: Sequence[int] = ()) -> Chain:
@@ -67,16 +67,18 @@ def _add_grammar(chain: Chain, sampling: Sampling, vocabulary: Vocabulary) -> No
 NEAR = 6.0  # natural-log units below the best logit: usually some dozen tokens are in there
 
 
-def token_logprob(context: Context, vocabulary: Vocabulary, token: int, top: int) -> TokenLogprob:
-    """Natural-log probability of a token after the last one computed, by the model alone, with `top` alternatives."""
+def token_logprob(row: Any, vocabulary: Vocabulary, token: int, top: int) -> TokenLogprob:
+    """Natural-log probability of a token by a row of logits (float32, one a token), with `top` alternatives."""
     import numpy
 
-    logits: Any = numpy.frombuffer(context.logits(vocabulary.n_tokens), dtype=numpy.float32)
+    logits: Any = numpy.frombuffer(row, dtype=numpy.float32)
     peak = float(logits.max())
     norm = peak + math.log(float(numpy.exp(logits - numpy.float32(peak)).sum(dtype=numpy.float64)))
-    likely: Any = numpy.flatnonzero(logits > peak - NEAR)  # far cheaper than to order a whole vocabulary
-    best: Any = likely if len(likely) >= top else numpy.argpartition(logits, -min(top, len(logits)))[-top:]
-    ranked = [int(i) for i in best[numpy.argsort(-logits[best], kind="stable")][:top]]
+    ranked: list[int] = []
+    if top > 0:
+        likely: Any = numpy.flatnonzero(logits > peak - NEAR)  # far cheaper than to order a whole vocabulary
+        best: Any = likely if len(likely) >= top else numpy.argpartition(logits, -min(top, len(logits)))[-top:]
+        ranked = [int(i) for i in best[numpy.argsort(-logits[best], kind="stable")][:top]]
 
     def text(i: int) -> str:
         return vocabulary.piece(i, special=True).decode("utf-8", "replace")

@@ -19,6 +19,10 @@ from quoth.engine import (
     Reading,
     Reason,
     Request,
+    Scored,
+    ScoreEvent,
+    Scoring,
+    Text,
     Thought,
     TokenLogprob,
     Usage,
@@ -67,22 +71,36 @@ class Timing:
 Script = Callable[[Request], "Answer | str"]
 
 
+def unheard_of(scoring: Scoring, token: str) -> float:
+    """Minus one for each word that the input does not have, in whatever case."""
+    given = scoring.input
+    text = given.text if isinstance(given, Text) else "\n".join(m.text for m in given.messages)
+    words = {word.strip().casefold() for word in split(text)}
+    return -1.0 if any(map(str.isalnum, token)) and token.strip().casefold() not in words else 0.0
+
+
 class Scripted:
-    """The Engine port, replaying answers in order; `requests` are those it got."""
+    """The Engine port, replaying answers in order; `requests` and `scorings` are those it got."""
 
     def __init__(
         self,
         answers: Iterable[Answer | str] | Script = (),
         *,
+        likelihood: Callable[[Scoring, str], float] = unheard_of,
         info: ModelInfo = _INFO,
         timing: Timing | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """A text is an answer that comes token by token; a function makes an answer of each request."""
+        """A text is an answer that comes token by token; a function makes an answer of each request.
+
+        `likelihood` gives the log-probability of a token of a text to score.
+        """
         self.info = info
         self.requests: list[Request] = []
+        self.scorings: list[Scoring] = []
         self.closed = False
         self._script = answers if callable(answers) else _in_order(answers)
+        self._likelihood = likelihood
         self._timing = timing or Timing()
         self._sleep = sleep
         self._read: list[int] = []
@@ -107,15 +125,16 @@ class Scripted:
     ) -> Generator[Event, None, None]:
         if self.closed:
             raise EngineError("the engine is closed")
-        prompts = [self._prompt(request) for request in requests]
+        prompts = [self._prompt(request.input) for request in requests]
         for number, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             self.requests.append(request)
             yield from self._run(number, request, prompt, stop)
 
-    def _prompt(self, request: Request) -> list[int]:
-        text = self._render(request.input.messages) if isinstance(request.input, Chat) else request.input.text
-        tokens = self.tokenize(text) or [0]
-        if len(tokens) >= self.info.n_ctx:
+    def _prompt(self, given: Chat | Text, more: str = "") -> list[int]:
+        """The tokens of an input and of a text behind it. Raises InputError."""
+        text = self._render(given.messages) if isinstance(given, Chat) else given.text
+        tokens = (self.tokenize(text) or [0]) + self.tokenize(more)
+        if len(tokens) > self.info.n_ctx + (1 if more else -1):  # the last token of a text to score is not read
             raise InputError(
                 f"the prompt has {len(tokens):,} tokens and {self.info.name} reads {self.info.n_ctx:,}",
                 "nothing was cut and nothing was computed",
@@ -123,21 +142,44 @@ class Scripted:
             )
         return tokens
 
+    def score(
+        self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
+    ) -> Generator[ScoreEvent, None, None]:
+        if self.closed:
+            raise EngineError("the engine is closed")
+        prompts = [self._prompt(scoring.input, scoring.text) for scoring in scorings]
+        for number, (scoring, prompt) in enumerate(zip(scorings, prompts, strict=True)):
+            tokens = split(scoring.text)
+            reused = min(self._reused(prompt[:-1]), len(prompt) - len(tokens) - 1) if tokens else 0
+            if stop() or (tokens and not (yield from self._reading(number, prompt[:-1], reused, stop))):
+                return
+            self.scorings.append(scoring)
+            logprobs = tuple(_logprob(token, self._likelihood(scoring, token), scoring.top) for token in tokens)
+            yield Scored(number, logprobs, Usage(len(prompt), reused))
+
     def _run(self, number: int, request: Request, prompt: list[int], stop: Callable[[], bool]) -> Iterator[Event]:
         reused = self._reused(prompt)
-        for done in (*range(reused, len(prompt), SLICE), len(prompt)):
-            if stop():
-                yield Done(number, "cancelled", Usage(len(prompt), reused))
-                return
-            self._sleep(self._timing.slice if done > reused else 0.0)
-            yield Reading(number, done, len(prompt))
-        self._read = prompt
+        if not (yield from self._reading(number, prompt, reused, stop)):
+            yield Done(number, "cancelled", Usage(len(prompt), reused))
+            return
         answer = self._script(request)
         answer = Answer(tuple(split(answer))) if isinstance(answer, str) else answer
         if answer.notice:
             yield Notice(number, answer.notice)
         said = yield from self._say(number, request, answer, len(prompt), stop)
         yield Done(number, said[0], Usage(len(prompt), reused, said[1]))
+
+    def _reading(
+        self, number: int, prompt: list[int], reused: int, stop: Callable[[], bool]
+    ) -> Generator[Reading, None, bool]:
+        """The events of reading; returns whether all was read before a stop."""
+        for done in (*range(reused, len(prompt), SLICE), len(prompt)):
+            if stop():
+                return False
+            self._sleep(self._timing.slice if done > reused else 0.0)
+            yield Reading(number, done, len(prompt))
+        self._read = prompt
+        return True
 
     def _reused(self, prompt: list[int]) -> int:
         """Tokens at the beginning that were read the last time; the last one is always read."""
@@ -189,7 +231,12 @@ def _id(token: str) -> int:
 
 def _logprobs(text: str, request: Request) -> tuple[TokenLogprob, ...]:
     """A script is sure of what it says."""
-    return (TokenLogprob(text, _id(text), 0.0, ((text, _id(text), 0.0),)),) if request.sampling.logprobs else ()
+    return (_logprob(text, 0.0, 1),) if request.sampling.logprobs else ()
+
+
+def _logprob(token: str, likelihood: float, top: int) -> TokenLogprob:
+    """With any alternatives asked for, the token itself is the only one."""
+    return TokenLogprob(token, _id(token), likelihood, ((token, _id(token), likelihood),) if top else ())
 
 
 def _most(request: Request, prompt: int) -> float:

@@ -38,7 +38,8 @@ class Session:
     Prompts are read in slices that end at multiples of the slice length. Where a new prompt parts from the old one
     inside what was read, reading starts at the slice border before it: so the same prompt gives the same logits
     whether or not something else was read, or stopped in the middle, before. Only what was written token by token,
-    and is now part of a longer prompt, stays as it is.
+    and is now part of a longer prompt, stays as it is; where logits of more than the last token are asked for, that
+    is read again too.
     """
 
     def __init__(
@@ -58,7 +59,8 @@ class Session:
         self._slice = slice_tokens(model.n_params, threads, on_gpu)
         self._context: Context | None = None
         self._tokens: list[int] = []
-        self._read_to = 0  # positions before this one were computed in slices
+        self._read_to = 0  # the last slice ended here
+        self._sliced_to = 0  # all positions before this one were computed in slices
         self.limit = limit
 
     @property
@@ -85,10 +87,13 @@ class Session:
             stated = model.meta(f"{architecture}.attention.{name}_length") or ""
             yield int(stated) if stated.isdecimal() else model.n_embd // max(1, model.n_head)
 
-    def rewind(self, tokens: Sequence[int], room: int) -> int:
-        """Keep what a new prompt shares with the old one, make room for it; returns the tokens kept."""
+    def rewind(self, tokens: Sequence[int], room: int, logits_from: int | None = None) -> int:
+        """Keep what a new prompt shares with the old one, make room for it; returns the tokens kept.
+
+        `logits_from` is the first position whose logits `read` is to ask for; None: only the last.
+        """
         keep = 0
-        most = min(len(tokens) - 1, len(self._tokens))
+        most = min(len(tokens) - 1, self.length) if logits_from is None else min(logits_from, self._sliced_to)
         while keep < most and self._tokens[keep] == tokens[keep]:
             keep += 1
         if keep <= self._read_to:
@@ -105,6 +110,7 @@ class Session:
             n = 0
         del self._tokens[n:]
         self._read_to = min(self._read_to, n)
+        self._sliced_to = min(self._sliced_to, n)
 
     def _reserve(self, n: int) -> None:
         """Have a context of at least n tokens, or of the limit. Raises EngineError with the numbers."""
@@ -131,21 +137,26 @@ class Session:
         except NativeError as error:
             raise EngineError(f"no context of {n:,} tokens", str(error), "Pass a smaller --ctx") from None
         if old is not None and self._tokens and not old.copy_state_to(new):
-            self._tokens.clear()
-            self._read_to = 0
+            self._forget()
         if old is not None:
             old.close()
         self._context = new
 
-    def read(self, tokens: Sequence[int], stop: Callable[[], bool]) -> Iterator[int]:
-        """Read the rest of a prompt; yields the position after each slice. Raises Cancelled."""
-        while self.length < len(tokens):
+    def read(self, tokens: Sequence[int], stop: Callable[[], bool], logits_from: int | None = None) -> Iterator[int]:
+        """Read the rest of a prompt; yields the position after each slice. Raises Cancelled.
+
+        Of each slice, the logits of its last token can be had, and those of all from `logits_from` on.
+        """
+        while (start := self.length) < len(tokens):
             if stop():
                 raise Cancelled
-            border = (self.length // self._slice + 1) * self._slice
-            self._compute(tokens[self.length : min(border, len(tokens))])
-            self._read_to = self.length
-            yield self.length
+            end = min((start // self._slice + 1) * self._slice, len(tokens))
+            asked = 1 if logits_from is None else max(1, end - max(start, logits_from))
+            self._compute(tokens[start:end], asked)
+            self._read_to = end
+            if self._sliced_to == start:
+                self._sliced_to = end
+            yield end
 
     def append(self, token: int) -> bool:
         """Read one token that was written. False: the context is full to its limit. Raises Cancelled."""
@@ -159,21 +170,24 @@ class Session:
         self._compute([token])
         return True
 
-    def _compute(self, tokens: Sequence[int]) -> None:
+    def _compute(self, tokens: Sequence[int], logits_of: int = 1) -> None:
         position = self.length
-        result = self.context.decode(tokens, position)
+        result = self.context.decode(tokens, position, logits_of)
         if result == 0:
             self._tokens.extend(tokens)
             return
         if not self.context.keep(position):
             self.context.clear()
-            self._tokens.clear()
-            self._read_to = 0
+            self._forget()
         if result == 2:
             raise Cancelled
         raise EngineError(
             "the engine could not compute the next tokens", f"llama_decode returned {result}", "Pass a smaller --ctx"
         )
+
+    def _forget(self) -> None:
+        self._tokens.clear()
+        self._read_to = self._sliced_to = 0
 
     def close(self) -> None:
         if self._context is not None:

@@ -23,6 +23,7 @@ _CLASSES = {
         engine.Chat,
         engine.Text,
         engine.Request,
+        engine.Scoring,
         engine.TokenLogprob,
         engine.Usage,
         engine.Reading,
@@ -30,6 +31,7 @@ _CLASSES = {
         engine.Piece,
         engine.Notice,
         engine.Done,
+        engine.Scored,
     )
 }
 _FIELDS = {name: tuple(f.name for f in fields(cls)) for name, cls in _CLASSES.items()}

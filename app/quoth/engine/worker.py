@@ -170,16 +170,27 @@ class Worker:
         return beat
 
     def _do_generate(self, message: dict[str, Any]) -> None:
-        call, model = message["call"], self._loaded
+        call = message["call"]
+        events = self._loaded.generate(message["requests"], stop=self._stop_of(call))
+        for event in join_pieces(events, time.monotonic):
+            self._send({"call": call, "event": event})
+        self._stopped.discard(call)
+
+    def _do_score(self, message: dict[str, Any]) -> None:
+        call = message["call"]
+        for event in self._loaded.score(message["scorings"], stop=self._stop_of(call)):
+            self._send({"call": call, "event": event})
+        self._stopped.discard(call)
+
+    def _stop_of(self, call: int) -> Callable[[], bool]:
+        """Whether a call was stopped; the parent hears now and then that it is asked."""
         beat = self._beats(call)
 
         def stop() -> bool:
             beat(0.0)
             return call in self._stopped
 
-        for event in join_pieces(model.generate(message["requests"], stop=stop), time.monotonic):
-            self._send({"call": call, "event": event})
-        self._stopped.discard(call)
+        return stop
 
     def _do_count(self, message: dict[str, Any]) -> Any:
         return self._loaded.count(message["inputs"])

@@ -91,7 +91,8 @@ class Writer:
     def _note_logprob(self, session: Session, token: int) -> None:
         top = self._request.sampling.logprobs
         if top:
-            self._pending.append(token_logprob(session.context, self._vocabulary, token, top))
+            row = session.context.logits(self._vocabulary.n_tokens)
+            self._pending.append(token_logprob(row, self._vocabulary, token, top))
 
     def _feed(self, token: int) -> tuple[list[Event], bool]:
         piece = self._vocabulary.piece(token, special=token in self._mark_tokens)

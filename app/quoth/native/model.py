@@ -173,8 +173,11 @@ class Context:
         self.n_ctx: int = L.llama_n_ctx(self._context)
         self.n_batch = n_batch
 
-    def decode(self, tokens: Sequence[int], position: int) -> int:
-        """Compute tokens at a position, logits for the last. 0 done, 1 no room, 2 aborted, below 0 failed."""
+    def decode(self, tokens: Sequence[int], position: int, logits_of: int = 1) -> int:
+        """Compute tokens at a position, with logits of so many at the end.
+
+        0 done, 1 no room, 2 aborted, below 0 failed.
+        """
         batch = self._batch
         batch.n_tokens = len(tokens)
         token, pos, seq, logits = batch.token, batch.pos, batch.seq_id, batch.logits
@@ -184,8 +187,7 @@ class Context:
             pos[i] = position + i
             n_seq[i] = 1
             seq[i][0] = 0
-            logits[i] = 0
-        logits[len(tokens) - 1] = 1
+            logits[i] = i >= len(tokens) - logits_of
         return int(L.llama_decode(self._context, batch))
 
     def keep(self, n: int) -> bool:
@@ -203,9 +205,14 @@ class Context:
         written = L.llama_state_seq_get_data(self._context, buffer, size, 0)
         return bool(written and L.llama_state_seq_set_data(other._context, buffer, written, 0))
 
-    def logits(self, n_vocab: int) -> Any:
-        """The logits of the last token: a ctypes array of n_vocab floats, valid until the next decode."""
-        pointer = L.llama_get_logits_ith(self._context, -1)
+    def logits(self, n_vocab: int, index: int = -1) -> Any:
+        """Logits of the last token, or of another of the last decode: a ctypes array of n_vocab floats.
+
+        Valid until the next decode, which must have asked for them.
+        """
+        pointer = L.llama_get_logits_ith(self._context, index)
+        if not pointer:
+            raise NativeError(last_reason(f"there are no logits of token {index}"))
         return ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float * n_vocab)).contents
 
     @property

@@ -164,6 +164,20 @@ class Vocabulary:
             ids += more[1:] if self._adds_space else more
         return ids
 
+    def tokenize_behind(self, text: str) -> list[int]:
+        """Token ids of plain text that follows other text: nothing is put in front, their pieces are the text.
+
+        Where a space would be put before a text, it goes before a newline that is then taken away with it; but not
+        where that newline would join what follows: there the space stays.
+        """
+        if not text or not self._adds_space:
+            return self.tokenize(text, special=False, bos=False)
+        before = self._tokenize("\n", False, False)
+        ids = self.tokenize("\n" + text, special=False, bos=False)
+        if ids[: len(before)] == before:
+            return ids[len(before) :]
+        return self.tokenize(text, special=False, bos=False)
+
     def _tokenize(self, text: str, special: bool, bos: bool) -> list[int]:
         data = text.encode("utf-8", "replace")
         size = len(data) + 8

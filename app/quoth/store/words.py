@@ -11,19 +11,16 @@ import re
 import unicodedata
 from functools import cache
 
+from quoth.text.words import UNSPACED
+
 SNIPPET = 160  # characters
 
-_UNSPACED = (
-    "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"  # Thai, Lao, Burmese, Khmer
-    "\u2e80-\u2fdf\u3005-\u3007\u3021-\u3029\u3040-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff"  # CJK
-    "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
-)
 _PICTURES = "\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
 
 
 @cache
 def _single() -> re.Pattern[str]:
-    return re.compile(f"[{_UNSPACED}{_PICTURES}]")
+    return re.compile(f"[{UNSPACED}{_PICTURES}]")
 
 
 @cache

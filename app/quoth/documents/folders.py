@@ -1,0 +1,82 @@
+"""Operands to files: files as they are, folders with all that can be read in them, patterns no shell expanded."""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Iterator, Sequence
+
+from quoth.documents import Gathered
+from quoth.documents.kinds import why_unreadable
+from quoth.errors import InputError
+from quoth.text.inputs import HEAD
+
+_LEFT_OUT = frozenset(
+    ("CVS", "node_modules", "__pycache__", "_darcs")
+)  # besides hidden folders: .git, .hg, .svn, .venv
+
+
+def files_of(operands: Sequence[str]) -> Gathered:
+    """The files in the order of the operands, each once. Raises InputError."""
+    files: dict[str, None] = {}
+    skipped: list[tuple[str, str]] = []
+    for operand in operands:
+        for path in _expanded(operand):
+            if os.path.isdir(path):
+                before = len(files)
+                found = list(_in_folder(path, skipped))
+                files.update(dict.fromkeys(found))
+                if not found and len(files) == before:
+                    raise InputError(f"{path} has no readable files", _told(skipped, path))
+            else:
+                files.setdefault(path)
+    return Gathered(tuple(files), tuple(skipped))
+
+
+def _expanded(operand: str) -> list[str]:
+    """A path that exists is itself, also with a star in its name. Raises InputError for nothing found."""
+    if os.path.lexists(operand):
+        if not os.path.exists(operand):
+            raise InputError(f"{operand} cannot be read", "a link to nothing")
+        return [operand]
+    found = sorted(glob.glob(operand, recursive=True)) if glob.has_magic(operand) else []
+    if not found:
+        raise InputError(f"{operand} does not exist", "no file fits the pattern" if glob.has_magic(operand) else "")
+    return found
+
+
+def _in_folder(folder: str, skipped: list[tuple[str, str]]) -> Iterator[str]:
+    """Readable files of a folder and its folders, sorted; links to folders are not followed."""
+    try:
+        entries = sorted(os.scandir(folder), key=lambda entry: entry.name)
+    except OSError as error:
+        skipped.append((folder, error.strerror or str(error)))
+        return
+    for entry in entries:
+        if entry.name.startswith(".") or entry.name in _LEFT_OUT:
+            continue
+        if entry.is_dir(follow_symlinks=False):
+            yield from _in_folder(entry.path, skipped)
+        elif entry.is_file():
+            reason = _unreadable(entry.path)
+            if reason:
+                skipped.append((entry.path, reason))
+            else:
+                yield entry.path
+
+
+def _unreadable(path: str) -> str:
+    """Why a file of a folder is left out, or nothing."""
+    try:
+        with open(path, "rb") as stream:
+            head = stream.read(HEAD)
+    except OSError as error:
+        return error.strerror or str(error)
+    if not head:
+        return "empty"
+    return why_unreadable(path, head)
+
+
+def _told(skipped: Sequence[tuple[str, str]], folder: str) -> str:
+    count = sum(1 for path, _ in skipped if path.startswith(folder))
+    return f"{count} skipped: {skipped[-1][1]}" if count else "it is empty"

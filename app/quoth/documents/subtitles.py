@@ -1,0 +1,37 @@
+"""Subtitles (SubRip, WebVTT) to text: what is said, with the line it stands in; times, numbers and styles left out."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from quoth.documents import Document
+from quoth.documents.decoding import decode_chunks
+from quoth.documents.draft import Draft
+
+_TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}")
+_VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
+_TAG = re.compile(r"</?(?:[bius]|font|c|i|v|ruby|rt|lang|\d[\d:.]*)(?:[.\s][^<>]*)?>|\{\\[^{}]*\}", re.IGNORECASE)
+_SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
+
+
+def read_subtitles(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
+    """The cues in order, a paragraph ending where a sentence does. `limit` is held by the chunks."""
+    decoded = decode_chunks(chunks, name)
+    draft = Draft()
+    draft.notices += decoded.notices
+    in_cue, said = False, ""
+    for number, line in enumerate(str(decoded.text).split("\n"), 1):
+        if _TIMES.match(line):
+            in_cue = True
+            if said.endswith(_SENTENCE_END):
+                draft.newline()
+        elif not line.strip():
+            in_cue = False
+        elif in_cue:
+            text = unescape(_TAG.sub("", _VOICE.sub(r"\1: ", line))).strip()
+            if text and text != said:  # cues that roll up say their last line again
+                draft.fold(text, number)
+                draft.space()
+                said = text
+    return draft.finish(name, kind)

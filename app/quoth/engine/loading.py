@@ -1,0 +1,63 @@
+"""Loading weights: what fits into memory, and how much of it onto a GPU."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from quoth.engine import LoadOptions
+from quoth.errors import EngineError, ModelError
+from quoth.native import Model, NativeError, can_use_gpu, devices
+
+MIB = 1024 * 1024
+
+
+def check_memory(name: str, need: int, free: int) -> None:
+    """Refuse to load what cannot fit. Bytes; 0 free: not known. Both numbers are in the sentence."""
+    if free and need > free:
+        raise EngineError(
+            f"{name} does not fit into memory",
+            f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
+            "Close other programs, or choose a smaller model or quantization",
+        )
+
+
+def layers_that_fit(free: int, size: int, n_layer: int) -> int:
+    """Layers (of n_layer and the output) that fit on a GPU with `free` bytes, a tenth and 512 MiB left for the rest."""
+    layers = n_layer + 1
+    return max(0, min(layers, int((free * 0.9 - 512 * MIB) / (size / layers)))) if size else layers
+
+
+def load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | None, free: int) -> tuple[Model, int]:
+    """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails."""
+    layers, of = _first_gpu_layers(path, options)
+    size = path.stat().st_size
+    while True:
+        check_memory(path.name, size * (of - layers) // of, free)
+        try:
+            model = Model(path, gpu_layers=layers, progress=progress)
+        except NativeError as error:
+            if layers == 0:
+                raise ModelError(
+                    f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"
+                ) from None
+            layers = layers * 3 // 4
+        else:
+            return model, min(layers, model.n_layer + 1)
+
+
+def _first_gpu_layers(path: Path, options: LoadOptions) -> tuple[int, int]:
+    """Layers to put on the GPU, and of how many."""
+    if options.gpu_layers == 0 or not can_use_gpu():
+        return 0, 1
+    gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
+    if not gpus:
+        return 0, 1
+    try:
+        probe = Model(path, vocab_only=True)
+    except NativeError:
+        return 0, 1  # loading it says why
+    n_layer = probe.n_layer
+    probe.close()
+    fit = layers_that_fit(sum(d.free for d in gpus), path.stat().st_size, n_layer)
+    return fit if options.gpu_layers < 0 else min(options.gpu_layers, fit), n_layer + 1

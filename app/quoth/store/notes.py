@@ -1,0 +1,145 @@
+"""What was written about passages, kept so that a summary that was stopped goes on and an edited file costs its edits.
+
+A cache: a mapping from keys to texts, bounded in size, the least recently used go first. Whatever fails makes it
+forget, never its user fail; `problem` says why, once.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from quoth.errors import StorageError
+from quoth.store import place
+
+if TYPE_CHECKING:
+    import sqlite3
+
+T = TypeVar("T")
+
+MOST = 64 * 1024 * 1024  # bytes of texts
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, text TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS note_used ON note (used);
+"""
+
+
+class Notes:
+    """Texts by key in a file of their own; without a path in memory, for as long as the process lives."""
+
+    def __init__(self, path: Path | None, *, most: int = MOST, clock: Callable[[], float] = time.time) -> None:
+        self.path = path
+        self.problem = ""
+        self._most = most
+        self._clock = clock
+        self._connection: sqlite3.Connection | None = None
+        self._size = 0
+
+    def get(self, key: str) -> str | None:
+        return self._try(lambda connection: self._look_up(connection, key))
+
+    def put(self, key: str, text: str) -> None:
+        """Keep a text; it is on the disk when this returns."""
+        self._try(lambda connection: self._keep(connection, key, text))
+
+    def count(self) -> tuple[int, int]:
+        """How many notes there are, and their bytes. Raises StorageError."""
+        if self.path is not None and not self.path.exists():
+            return 0, 0
+        counted = self._try(_counted)
+        if counted is None or self.problem:
+            raise StorageError("the cache cannot be read", self.problem, "Clear it with quoth cache --clear")
+        return counted
+
+    def clear(self) -> tuple[int, int]:
+        """Forget everything; returns what there was. Raises StorageError."""
+        self.close()
+        if self.path is None:
+            return 0, 0
+        try:
+            there = self.count()
+        except StorageError:
+            there = 0, 0
+        self.close()
+        for name in (self.path, self.path.with_name(self.path.name + "-journal")):
+            try:
+                name.unlink(missing_ok=True)
+            except OSError as error:
+                why = error.strerror or str(error)
+                raise StorageError(f"{name} cannot be removed", why, "Check its permissions") from None
+        return there
+
+    def close(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
+
+    def _try(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
+        """What an action on the connection returns; None, and a problem, if it fails."""
+        import sqlite3
+
+        try:
+            if self._connection is None:
+                self._connection = self._open()
+            return action(self._connection)
+        except (sqlite3.Error, OSError, place.Unusable) as error:
+            self.problem = f"{self.path}: {error}"
+            self.close()
+            self.path = None  # in memory from here on
+            return None
+
+    def _look_up(self, connection: sqlite3.Connection, key: str) -> str | None:
+        row = connection.execute("SELECT text FROM note WHERE key = ?", (key,)).fetchone()
+        if row is None:
+            return None
+        connection.execute("UPDATE note SET used = ? WHERE key = ?", (self._clock(), key))
+        return str(row[0])
+
+    def _keep(self, connection: sqlite3.Connection, key: str, text: str) -> None:
+        connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (key, text, self._clock()))
+        self._size += _weight(key, text)
+        if self._size > self._most:
+            self._shrink(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        import sqlite3
+
+        if self.path is None:
+            name = ":memory:"
+        else:
+            place.prepare(self.path)
+            name = os.fspath(self.path)
+        connection = sqlite3.connect(name, timeout=2, isolation_level=None, check_same_thread=False)
+        try:
+            connection.executescript(_SCHEMA)
+            self._size = _stored(connection)
+        except BaseException:
+            connection.close()
+            raise
+        return connection
+
+    def _shrink(self, connection: sqlite3.Connection) -> None:
+        """Down to three quarters, the least recently used first."""
+        size = _stored(connection)
+        for key, text in connection.execute("SELECT key, text FROM note ORDER BY used").fetchall():
+            if size <= self._most * 3 // 4:
+                break
+            connection.execute("DELETE FROM note WHERE key = ?", (key,))
+            size -= _weight(key, text)
+        self._size = size
+
+
+def _weight(key: str, text: str) -> int:
+    return len(key) + len(text.encode("utf-8", "replace"))
+
+
+def _counted(connection: sqlite3.Connection) -> tuple[int, int]:
+    return int(connection.execute("SELECT count(*) FROM note").fetchone()[0]), _stored(connection)
+
+
+def _stored(connection: sqlite3.Connection) -> int:
+    query = "SELECT coalesce(sum(length(key) + length(CAST(text AS BLOB))), 0) FROM note"
+    return int(connection.execute(query).fetchone()[0])

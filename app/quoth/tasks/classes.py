@@ -1,0 +1,33 @@
+"""What is tuned to a model's size: a row for each class of models. Measured with tests/bench `answers`, `summaries`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class ModelClass:
+    """How documents are read with models of a size. Tokens, unless it says otherwise."""
+
+    name: str
+    params: float  # models with at most this many parameters
+    extracts: bool  # a summary is the most telling sentences, verbatim, unless something else is asked for
+    answers_by_quote: bool  # the answer to a question is the best supported sentences, verbatim
+    passage: int  # of a question
+    candidates: int  # passages that are looked at of those that rank best; a number
+    part: int  # of a summary
+    note: int  # written about a part
+    merge: int  # of notes, read at once
+    support: float  # share of a sentence's content words that its sources must have
+
+
+CLASSES: tuple[ModelClass, ...] = (
+    ModelClass("demonstration", 0.5e9, True, True, 300, 10, 700, 90, 1500, 0.6),
+    ModelClass("small", 4e9, False, False, 300, 12, 1200, 160, 4000, 0.5),
+    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45),
+)
+
+
+def model_class(n_params: int) -> ModelClass:
+    """The class of a model with this many parameters."""
+    return next(row for row in CLASSES if n_params <= row.params)

@@ -1,0 +1,93 @@
+"""A whole conversion: open, describe, check, write; and the record of it that a report is made of."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+
+from quoth_converters.errors import ConvertError, shown
+from quoth_converters.families import Options, family_of
+from quoth_converters.source import Source, open_source
+from quoth_converters.spec import ModelSpec, Scalar, check
+from quoth_converters.writer import OutType, Progress, write
+
+_BLOCK = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A source and what it will become, checked against each other; nothing is written yet."""
+
+    source: Source
+    spec: ModelSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Conversion:
+    """What was written: where, how large (bytes), of what, and the hash of the weights it was made from."""
+
+    path: Path
+    size: int
+    outtype: OutType
+    source: Source
+    spec: ModelSpec
+    sha256: str
+
+
+def describe(path: Path, options: Options) -> Described:
+    """Open a checkpoint and say what it will become."""
+    source = open_source(path)
+    spec = family_of(source).describe(source, options)
+    check(spec, source)
+    return Described(source, spec)
+
+
+def write_conversion(
+    described: Described,
+    target: Path,
+    *,
+    outtype: OutType = "f16",
+    name: str = "",
+    force: bool = False,
+    progress: Progress = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Conversion:
+    """Write what was described, with where it came from in its metadata."""
+    source, spec = described.source, described.spec
+    if any(_same_file(target, file) for file in source.weights):
+        raise ConvertError(f"{shown(target)} is the checkpoint itself", "", "Give another name")
+    digest = fingerprint(source)
+    about: dict[str, Scalar] = {
+        "general.name": _unicode(name or target.stem),
+        "quoth.source.name": _unicode(source.origin.absolute().name),
+        "quoth.source.format": source.format,
+        "quoth.source.family": spec.family,
+        "quoth.source.sha256": digest,
+        "quoth.version": metadata.version("quoth"),
+    }
+    size = write(
+        spec, source, target, outtype=outtype, metadata=about, force=force, progress=progress, cancelled=cancelled
+    )
+    return Conversion(target, size, outtype, source, spec, digest)
+
+
+def fingerprint(source: Source) -> str:
+    """SHA-256 over the files that the weights lie in, in their order."""
+    digest = hashlib.sha256()
+    for path in source.weights:
+        with path.open("rb") as file:
+            while block := file.read(_BLOCK):
+                digest.update(block)
+    return digest.hexdigest()
+
+
+def _unicode(name: str) -> str:
+    """A file's name as text, whatever its bytes are."""
+    return name.encode("utf-8", "replace").decode()
+
+
+def _same_file(one: Path, other: Path) -> bool:
+    return one.exists() and one.samefile(other)

@@ -1,0 +1,32 @@
+"""The families of checkpoints: the first that knows a source describes it, unless it is one that is refused."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from quoth_converters.errors import UnsupportedError, shown
+from quoth_converters.families.family import Family, Options
+from quoth_converters.families.gpt2 import GPT2
+from quoth_converters.families.mingpt import MINGPT
+from quoth_converters.families.nanogpt import NANOGPT
+from quoth_converters.families.refused import REFUSED
+from quoth_converters.source import Source
+
+__all__ = ["FAMILIES", "Family", "Options", "family_of"]
+
+FAMILIES: Final = (GPT2, NANOGPT, MINGPT)
+
+
+def family_of(source: Source) -> Family:
+    """The family of a source; UnsupportedError naming what is in the way if there is none."""
+    for refusal in REFUSED:
+        if refusal.match(source):
+            raise UnsupportedError(f"{refusal.name} cannot be converted", refusal.why, refusal.try_)
+    for family in FAMILIES:
+        if family.match(source):
+            return family
+    named = source.config.get("model_type") or next(iter(source.tensors))
+    known = ", ".join(family.name for family in FAMILIES)
+    raise UnsupportedError(
+        f"{shown(source.origin.name)} is of no family that is known", f"it says {shown(named)}", f"Known are {known}"
+    )

@@ -1,0 +1,172 @@
+"""Byte-level BPE from its files: tokenizer.json, vocab.json with merges.txt, encoder.json with vocab.bpe.
+
+Formats: the tokenizers library's serialization (tokenizer.json) and GPT-2's release (the other two).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from quoth_converters.errors import TokenizerError, UnsupportedError, shown
+from quoth_converters.source import read_json
+from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
+from quoth_converters.vocab.byte_level import missing_bytes
+from quoth_converters.vocab.regexes import GPT2, pre_tokenizer
+
+_AS_IS: Final = (
+    "continuing_subword_prefix",
+    "end_of_word_suffix",
+    "dropout",
+)  # a model with one of them is another one
+
+
+def read_tokenizer_json(path: Path) -> Vocabulary:
+    """The vocabulary of a tokenizer.json; UnsupportedError where llama.cpp splits text in no such way."""
+    content = read_json(path)
+    model = content.get("model") if isinstance(content, dict) else None
+    if not isinstance(model, dict):
+        raise _bad(path, "it has no model")
+    kind = model.get("type", "BPE" if "merges" in model else None)
+    if kind != "BPE" or model.get("byte_fallback"):
+        raise UnsupportedError(
+            f"the tokenizer is {shown(kind)}", "only byte-level BPE is read from a tokenizer.json yet"
+        )
+    if odd := [name for name in _AS_IS if model.get(name)]:
+        raise UnsupportedError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has no such thing")
+    pre, notes = _splitting(content)
+    bos, eos = _added_around(content.get("post_processor"))
+    tokens, types = _tokens(path, model.get("vocab"), content.get("added_tokens") or [])
+    return Vocabulary(
+        "gpt2",
+        pre,
+        tokens,
+        types,
+        _merges(path, model.get("merges")),
+        path.name,
+        special={role: tokens.index(text) for role, text in (("bos", bos), ("eos", eos)) if text in tokens},
+        add_bos=bos is not None,
+        add_eos=eos is not None,
+        notes=(*notes, *_lost(tokens)),
+    )
+
+
+def read_vocab_and_merges(vocab: Path, merges: Path, added: Path | None = None) -> Vocabulary:
+    """The vocabulary of GPT-2's own two files: a JSON of token to id, and a line for each merge."""
+    lines = merges.read_text("utf-8", "replace").split("\n")
+    pairs = [line.strip("\r") for line in lines if line.strip() and not line.startswith("#version")]
+    more = [{"content": text, "id": index} for text, index in read_json(added).items()] if added else []
+    tokens, types = _tokens(vocab, read_json(vocab), more)
+    return Vocabulary("gpt2", GPT2, tokens, types, _merges(merges, pairs), vocab.name, notes=_lost(tokens))
+
+
+def _tokens(path: Path, table: Any, added: Sequence[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+    """Tokens by id and their types; ids that nothing stands for get a name of their own."""
+    if not isinstance(table, dict) or not all(type(index) is int for index in table.values()):
+        raise _bad(path, "it has no table of tokens and ids")
+    by_id = {index: text for text, index in table.items()}
+    if len(by_id) != len(table):
+        raise _bad(path, "two tokens have one id")
+    kinds: dict[int, int] = {}
+    for token in added:
+        if not isinstance(token, dict) or type(token.get("id")) is not int or not isinstance(token.get("content"), str):
+            raise _bad(path, "an added token is not described as one")
+        index, text = token["id"], token["content"]
+        if by_id.get(index, text) != text or table.get(text, index) != index:
+            raise _bad(path, f"token {shown(text)} has two ids, or shares one")
+        by_id[index] = text
+        kinds[index] = Type.CONTROL if token.get("special", True) else Type.USER_DEFINED
+    if by_id and (min(by_id) < 0 or max(by_id) >= MAX_TOKENS):
+        raise _bad(path, "an id is out of range")
+    ids = range(max(by_id, default=-1) + 1)
+    names = tuple(by_id.get(index, f"[PAD{index}]") for index in ids)
+    return names, tuple(kinds.get(index, Type.NORMAL if index in by_id else Type.UNUSED) for index in ids)
+
+
+def _merges(path: Path, merges: Any) -> tuple[str, ...]:
+    """Merges as "left right": older files write them so, newer ones as pairs."""
+    if not isinstance(merges, list):
+        raise _bad(path, "it has no merges")
+    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
+    for pair in pairs:
+        if (
+            not isinstance(pair, list)
+            or len(pair) != 2
+            or not all(isinstance(x, str) and x and " " not in x for x in pair)
+        ):
+            raise _bad(path, f"a merge is no pair: {shown(pair)}")
+    return tuple(f"{left} {right}" for left, right in pairs)
+
+
+def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """llama.cpp's name for the pre-tokenizer, by its structure, and what it cannot do."""
+    notes = []
+    normalizer = content.get("normalizer")
+    if isinstance(normalizer, dict) and normalizer.get("type") == "NFC":
+        notes.append("text is not brought to NFC first, as the source's tokenizer does")
+    elif normalizer:
+        name = normalizer.get("type") if isinstance(normalizer, dict) else normalizer
+        raise UnsupportedError(f"the tokenizer rewrites text with {shown(name)}", "llama.cpp has no such step")
+    steps = _steps(content.get("pre_tokenizer"))
+    if not steps or steps[-1].get("type") != "ByteLevel":
+        raise UnsupportedError(
+            "the tokenizer is not byte-level", "only byte-level BPE is read from a tokenizer.json yet"
+        )
+    if steps[-1].get("add_prefix_space"):
+        raise UnsupportedError("the tokenizer puts a space before every text", "llama.cpp's byte-level BPE does not")
+    pre = _pre_of(steps)
+    if pre is None:
+        names = " and ".join(shown(step.get("type")) for step in steps)
+        raise UnsupportedError("the tokenizer splits text in a way that llama.cpp has not", names)
+    return pre, tuple(notes)
+
+
+def _steps(pre_tokenizer: Any) -> list[dict[str, Any]]:
+    if not isinstance(pre_tokenizer, dict):
+        return []
+    steps = pre_tokenizer.get("pretokenizers") if pre_tokenizer.get("type") == "Sequence" else [pre_tokenizer]
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+
+
+def _pre_of(steps: list[dict[str, Any]]) -> str | None:
+    *before, last = steps
+    uses_regex = last.get("use_regex", True)
+    if not before:
+        return GPT2 if uses_regex else None
+    if len(before) != 1:
+        return None
+    step = before[0]
+    if step.get("type") == "Digits" and uses_regex:
+        return "smollm" if step.get("individual_digits") else None
+    pattern = step.get("pattern")
+    expression = pattern.get("Regex") if isinstance(pattern, dict) else None
+    # Found pieces are kept as they are, or the gaps between them are: the same where the expression covers all text.
+    if step.get("type") != "Split" or uses_regex or not isinstance(expression, str):
+        return None
+    return pre_tokenizer(expression) if step.get("behavior") in ("Isolated", "Removed") else None
+
+
+def _added_around(processor: Any) -> tuple[str | None, str | None]:
+    """The special tokens that a tokenizer puts before and after every text."""
+    for step in _processors(processor):
+        if step.get("type") == "TemplateProcessing" and isinstance(step.get("single"), list):
+            names = [piece["SpecialToken"]["id"] if "SpecialToken" in piece else None for piece in step["single"]]
+            return (names[0], names[-1] if len(names) > 1 else None) if names else (None, None)
+    return None, None
+
+
+def _processors(processor: Any) -> list[dict[str, Any]]:
+    if not isinstance(processor, dict):
+        return []
+    steps = processor.get("processors") if processor.get("type") == "Sequence" else [processor]
+    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
+
+
+def _lost(tokens: tuple[str, ...]) -> tuple[str, ...]:
+    count = missing_bytes(tokens)
+    return (f"{count} of the 256 bytes have no token: text with one of them loses it",) if count else ()
+
+
+def _bad(path: Path, why: str) -> TokenizerError:
+    return TokenizerError(f"{shown(path.name)} is not a good tokenizer", why)

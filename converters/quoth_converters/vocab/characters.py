@@ -1,0 +1,51 @@
+"""Character tables: nanoGPT's meta.pkl, where each character of the training text is a token.
+
+Each character becomes a byte-level BPE token with the merges that join its own UTF-8 bytes from left to right. A merge
+always appends a continuation byte, so none can join two characters: encoding and decoding are exact.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from quoth_converters import pickles
+from quoth_converters.errors import TokenizerError, shown
+from quoth_converters.vocab import Type, Vocabulary, finished
+from quoth_converters.vocab.byte_level import spelled
+
+# Of the pre-tokenizers of llama.cpp it is one that leaves spaces before punctuation alone when it decodes.
+_PRE = "qwen2"
+
+
+def read_meta(path: Path) -> Vocabulary:
+    """The vocabulary of a meta.pkl: {"vocab_size", "itos": {id: character}, "stoi"}, plain values only."""
+    if path.stat().st_size > pickles.MAX_BYTES:
+        raise TokenizerError(f"{shown(path.name)} is too large")
+    meta: Any = pickles.load(path.read_bytes(), {})
+    table = meta.get("itos") if isinstance(meta, dict) else None
+    if isinstance(table, dict) and set(table) == set(range(len(table))):
+        characters = [table[index] for index in range(len(table))]
+    elif isinstance(table, (list, tuple)):
+        characters = list(table)
+    else:
+        raise TokenizerError(f"{shown(path.name)} is no character table", "it has no itos with ids from 0 on")
+    if not all(isinstance(character, str) for character in characters):
+        raise TokenizerError(f"{shown(path.name)} is no character table", "a token is no text")
+    return character_vocabulary(characters, path.name)
+
+
+def character_vocabulary(characters: list[str], origin: str) -> Vocabulary:
+    """A vocabulary in which each of these characters is one token, in this order."""
+    if wrong := [character for character in characters if len(character) != 1 or "\ud800" <= character <= "\udfff"]:
+        raise TokenizerError("the character table has an entry that is not one character", shown(wrong[0]))
+    if len(set(characters)) != len(characters):
+        raise TokenizerError("the character table has a character twice")
+    letters = [spelled(character.encode()) for character in characters]
+    merges: Mapping[str, None] = {
+        f"{word[:end]} {word[end]}": None for word in letters for end in range(1, len(word))
+    }  # as an ordered set: characters that begin alike share merges
+    return finished(
+        Vocabulary("gpt2", _PRE, tuple(letters), (Type.NORMAL,) * len(letters), tuple(merges), origin, exact=True)
+    )

@@ -1,0 +1,38 @@
+"""The tokenizer of another GGUF, taken over as it stands."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from quoth_converters.errors import UnsupportedError, shown
+from quoth_converters.gguf_file import read_gguf
+from quoth_converters.vocab import ROLE_KEYS, Type, Vocabulary
+
+_PREFIX: Final = "tokenizer.ggml."
+
+
+def read_gguf_vocabulary(path: Path) -> Vocabulary:
+    """The vocabulary of a GGUF with a byte-level BPE tokenizer."""
+    keys = {name.removeprefix(_PREFIX): value for name, value in read_gguf(path).keys.items() if "tokenizer" in name}
+    model, tokens = keys.get("model"), keys.get("tokens")
+    if model != "gpt2" or not isinstance(tokens, list):
+        why = "only byte-level BPE is taken yet"
+        raise UnsupportedError(f"the tokenizer of {shown(path.name)} is {shown(model)}", why)
+    types = keys.get("token_type") or [Type.NORMAL] * len(tokens)
+    special = {role: keys.get(name) for role, name in ROLE_KEYS.items()}
+    return Vocabulary(
+        "gpt2",
+        str(keys.get("pre", "gpt-2")),
+        tuple(tokens),
+        tuple(types),
+        tuple(keys.get("merges") or ()),
+        path.name,
+        # An end of text that is an ordinary token is llama.cpp's default, 11, and not meant.
+        special={
+            r: i for r, i in special.items() if isinstance(i, int) and i < len(types) and types[i] == Type.CONTROL
+        },
+        add_bos=bool(keys.get("add_bos_token", False)),
+        add_eos=bool(keys.get("add_eos_token", False)),
+        chat_template=str(keys.get("tokenizer.chat_template", "")),
+    )

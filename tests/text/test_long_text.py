@@ -1,0 +1,52 @@
+"""A long text is a string in pieces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from quoth.text import long_text
+from quoth.text.long_text import LongText
+from tests.rounds import rounds
+
+TEXTS = st.lists(st.text("ab\n😀", max_size=30), max_size=12)
+OFFSETS = st.none() | st.integers(-200, 200)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def small_pieces() -> object:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(long_text, "PIECE", 8)
+        yield
+
+
+@given(TEXTS, OFFSETS, OFFSETS)
+@settings(max_examples=rounds(500))
+def test_slices_are_those_of_the_string(texts: list[str], start: int | None, stop: int | None) -> None:
+    text, whole = LongText(texts), "".join(texts)
+    assert text[start:stop] == whole[start:stop]
+    assert str(text) == "".join(text) == whole
+    assert len(text) == len(whole)
+    assert all(0 < len(piece) <= 8 for piece in text)
+
+
+@given(TEXTS, st.text("ab\n", max_size=20), st.integers(0, 100), st.none() | st.integers(0, 200))
+@settings(max_examples=rounds(1000))
+def test_what_is_found_is_what_the_string_finds(texts: list[str], wanted: str, start: int, stop: int | None) -> None:
+    assert LongText(texts).find(wanted, start, stop) == "".join(texts).find(wanted, start, stop)
+
+
+def test_a_text_longer_than_a_piece_is_found_where_it_is() -> None:
+    whole = "x" * 100 + "a needle of many letters" + "x" * 100
+    assert LongText([whole]).find("a needle of many letters") == 100
+    assert LongText([whole]).find("a needle of many letters", 101) == -1
+
+
+def test_short_texts_share_a_piece() -> None:
+    assert list(LongText("abcdefghij")) == ["abcdefgh", "ij"]
+
+
+def test_a_slice_with_a_step_is_refused() -> None:
+    with pytest.raises(ValueError, match="step 1"):
+        LongText(["abc"])[::2]
