@@ -17,7 +17,27 @@ from tests.real_model import demonstration_model
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
     os.environ.setdefault(_name, _value)
 
+for _name in ("COLUMNS", "LINES"):  # of the terminal pytest runs on; a program believes them before its own terminal
+    os.environ.pop(_name, None)
+
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_cmdline_main(config: pytest.Config) -> None:
+    """Spread the quick tests over processes, one more than there are cores: many of them wait.
+
+    Not the long ones, which kill at random moments and measure; nor a file, a name or `-k`, `-s`, `--lf`, `--pdb`,
+    which start sooner in this process. `-n` says otherwise, and `-p no:xdist` takes the plugin away.
+    """
+    option = config.option
+    if hasattr(config, "workerinput") or getattr(option, "numprocesses", 0) is not None:
+        return
+    few = option.keyword or option.lf or any("::" in name or name.endswith(".py") for name in config.args)
+    looked_at = option.capture == "no" or option.usepdb or option.collectonly
+    if option.markexpr == "not long" and not few and not looked_at:
+        option.numprocesses = min(8, (os.cpu_count() or 1) + 1)
+        option.dist = "worksteal"
 
 
 @pytest.fixture(scope="session")
@@ -36,9 +56,13 @@ def home(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def environ(home: Path) -> dict[str, str]:
-    """The environment of a command: nothing of the person who runs the tests, no network."""
+    """The environment of a command: nothing of the person who runs the tests, no network, and one thread.
+
+    Threads that wait for each other crawl on a busy machine, and tests run side by side.
+    """
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("QUOTH_", "HF_", "OLLAMA_"))}
-    return {**kept, "QUOTH_HOME": str(home), "HOME": str(home), "QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+    offline = {"QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+    return {**kept, **offline, "QUOTH_HOME": str(home), "HOME": str(home), "QUOTH_THREADS": "1"}
 
 
 @pytest.fixture

@@ -44,16 +44,18 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
     loaded.close()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def open_vocabulary() -> Iterator[Open]:
-    opened: list[Model] = []
+    """Vocabularies by name, each loaded once."""
+    opened: dict[str, Model] = {}
 
     def open_(name: str) -> Vocabulary:
-        opened.append(Model(vocabulary_file(name), vocab_only=True))
-        return opened[-1].vocabulary
+        if name not in opened:
+            opened[name] = Model(vocabulary_file(name), vocab_only=True)
+        return opened[name].vocabulary
 
     yield open_
-    for each in opened:
+    for each in opened.values():
         each.close()
 
 

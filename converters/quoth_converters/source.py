@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters import safetensors, torch_files
+from quoth_converters import llama2c, llmc, safetensors, torch_files
 from quoth_converters.errors import ConvertError, UnsupportedError, shown
 from quoth_converters.tensors import LazyTensor
 from quoth_converters.torch_files import TorchFile, Unplaced
@@ -40,6 +40,8 @@ TOKENIZER_FILES: Final = (
     "encoder.json",
     "vocab.bpe",
     "tokenizer.model",
+    "tokenizer.bin",
+    "gpt2_tokenizer.bin",
     "meta.pkl",
 )
 # What a Trainer or a training script leaves beside the weights.
@@ -113,8 +115,9 @@ def _weights_of(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     others = [entry for entry in folder.iterdir() if entry.suffix in (".safetensors", ".pt", ".pth", ".bin")]
+    not_weights = {*IGNORED, *TOKENIZER_FILES}
     others = [
-        entry for entry in others if entry.is_file() and entry.name not in IGNORED and "rng_state" not in entry.name
+        entry for entry in others if entry.is_file() and entry.name not in not_weights and "rng_state" not in entry.name
     ]
     if len(others) == 1:
         return others[0]
@@ -228,4 +231,18 @@ def _is_torch(start: bytes) -> bool:
     return start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or not start
 
 
-READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Path], Source]], ...]] = ((_is_torch, _open_torch),)
+def _open_llmc(path: Path) -> Source:
+    config, tensors = llmc.read_llmc(path)
+    return Source(path, "llm.c", config, tensors, {})
+
+
+def _open_llama2c(path: Path) -> Source:
+    config, tensors = llama2c.read_llama2c(path)
+    return Source(path, "llama2.c", config, tensors, {})
+
+
+READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Path], Source]], ...]] = (
+    (llmc.is_llmc, _open_llmc),
+    (llama2c.is_llama2c, _open_llama2c),  # before torch: a width of 128 begins like a pickle
+    (_is_torch, _open_torch),
+)

@@ -78,7 +78,14 @@ class Scale:
     factor: float
 
 
-Value = Take | Fill | Transpose | Permute | Rows | Fuse | Scale
+@dataclass(frozen=True, slots=True)
+class Again:
+    """A value that another tensor of the GGUF has too: a tied head where the architecture needs one of its own."""
+
+    of: Value
+
+
+Value = Take | Fill | Transpose | Permute | Rows | Fuse | Scale | Again
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +121,7 @@ class ModelSpec:
 
 
 def taken(value: Value) -> Iterator[str]:
-    """The names of the source's tensors that an expression uses."""
+    """The names of the source's tensors that an expression uses; what is used again is counted where it is used."""
     match value:
         case Take(name):
             yield name
@@ -134,7 +141,7 @@ def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
             return shape
         case Transpose(of):
             return shape_of(of, tensors)[::-1]
-        case Scale(of):
+        case Scale(of) | Again(of):
             return shape_of(of, tensors)
         case Permute(of, view, axes):
             shape = shape_of(of, tensors)
@@ -162,6 +169,8 @@ def evaluate(value: Value, tensors: Mapping[str, LazyTensor]) -> Floats:
             return np.full(shape, number, np.float32)
         case Transpose(of):
             return evaluate(of, tensors).T
+        case Again(of):
+            return evaluate(of, tensors)
         case Permute(of, view, axes):
             array = evaluate(of, tensors)
             return array.reshape(view).transpose(axes).reshape(array.shape)

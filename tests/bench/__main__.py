@@ -17,12 +17,14 @@ BENCHES = {
     "memory": "peak memory of all processes against the model file",
     "tui": "the chat app in a terminal: first paint, echo, frames, tokens/s",
     "store": "the history with 100 conversations of 1,000 turns: list, search, a long path",
+    "answers": "questions over documents: retrieval, right answers, citations, invented answers",
+    "summaries": "summaries of documents: sections covered, sentences supported, inventions; the map step's speed",
     "cancel": "stop while a long prompt is being read",
 }
 
 
 def main() -> int:
-    lines = "\n".join(f"  {name:<8}{what}" for name, what in BENCHES.items())
+    lines = "\n".join(f"  {name:<11}{what}" for name, what in BENCHES.items())
     parser = argparse.ArgumentParser(
         prog="python -m tests.bench", epilog=lines, formatter_class=argparse.RawDescriptionHelpFormatter
     )

@@ -1,17 +1,17 @@
-"""Questions over real documents: retrieval, right answers, citations that hold, invented answers.
+"""Questions over real documents: retrieval, right answers, citations that hold, answers to what is not there.
 
-`python -m tests.bench answers [--held-out] [--write]`; QUOTH_BENCH_MODEL names another model. `--write` has the model
-write answers as larger ones do.
+QUOTH_BENCH_MODEL names another model than the demonstration one. QUOTH_BENCH_WAY=write has any model write its answers,
+as larger ones do; QUOTH_BENCH_VERBOSE=1 shows every answer.
 """
 
 from __future__ import annotations
 
-import sys
+import os
 import time
-from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 from quoth import documents
 from quoth.documents.ranking import Ranking
@@ -22,6 +22,7 @@ from quoth.tasks.collection import Collection
 from quoth.tasks.quotes import find
 from tests.bench import corpus, places, questions
 from tests.bench.questions import Question
+from tests.bench.report import Figure, Floor, Report
 
 
 @dataclass(slots=True)
@@ -103,35 +104,56 @@ def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequen
     return tally
 
 
-def main(arguments: Sequence[str] = ()) -> None:
-    """Print the table."""
-    verbose = "-v" in arguments
-    asked, absent = questions.load()
-    if "--write" in arguments:  # as a larger model is asked
+def run(report: Report, rounds: int) -> None:
+    """One round: nothing is timed against a peer."""
+    if os.environ.get("QUOTH_BENCH_WAY") == "write":
         classes.CLASSES = tuple(replace(row, answers_by_quote=False) for row in classes.CLASSES)
-    by_document: dict[str, list[Question]] = defaultdict(list)
-    for question in asked:
-        by_document[question.document].append(question)
     client = Client(places.bench_model())
-    total = Tally()
-    print(f"{'document':<28} asked  hit@1 hit@3 hit@5  right denied  cited hold  place  absent invented  s/question")
-    for name, rows in by_document.items():
-        wanted = [row.question for row in absent if row.document == name]
-        tally = measure(client, name, rows, wanted, verbose=verbose)
-        total.add(tally)
-        print(line(name, tally), flush=True)
-    print(line("all", total))
+    for held_out in (False, True):
+        tallies = {name: tally for name, tally in _each(client, held_out)}
+        total = Tally()
+        for tally in tallies.values():
+            total.add(tally)
+        suffix = ", held out" if held_out else ""
+        report.notes += [HEADINGS + suffix, *(line(name, tally) for name, tally in tallies.items()), line("all", total)]
+        report.figures += [
+            Figure(f"{name}{suffix}", unit, [value], floor=None if held_out else floor)
+            for name, unit, value, floor in figures(total)
+        ]
     client.close()
 
 
+def _each(client: Client, held_out: bool) -> Iterator[tuple[str, Tally]]:
+    asked, absent = questions.load(held_out=held_out)
+    for name in dict.fromkeys(question.document for question in asked):
+        rows = [question for question in asked if question.document == name]
+        wanted = [row.question for row in absent if row.document == name]
+        yield name, measure(client, name, rows, wanted, verbose=bool(os.environ.get("QUOTH_BENCH_VERBOSE")))
+
+
+def figures(t: Tally) -> Iterator[tuple[str, str, float, Floor | None]]:
+    """What the floors are about."""
+    asked, absent = max(t.asked, 1), max(t.absent, 1)
+    least, most = partial(Floor, least=True, absolute=True), partial(Floor, absolute=True)
+    for k, hits in t.hits.items():
+        yield f"hit@{k}", f"of {t.asked} questions", hits / asked, least(0.85) if k == 3 else None
+    yield "answers right", f"of {t.asked} questions", t.right / asked, least(0.50)
+    yield "answers at a place where it stands", f"of {t.asked} questions", t.at_place / asked, None
+    yield "false not in the documents", f"of {t.asked} questions", t.denied / asked, most(0.30)
+    yield "citations that hold", f"of {t.citations} citations", t.hold / max(t.citations, 1), least(1.0)
+    yield "invented answers", f"of {t.absent} questions", t.invented / absent, most(0.15)
+    yield "a question takes", "s", t.seconds / (asked + absent), None
+
+
+HEADINGS = f"{'document':<28} asked  hit@1 hit@3 hit@5  right denied  cited hold  place  absent invented  s/question"
+
+
 def line(name: str, t: Tally) -> str:
-    hits = " ".join(f"{t.hits[k] / t.asked:5.2f}" for k in t.hits)
+    """A document's row."""
+    asked = max(t.asked, 1)
+    hits = " ".join(f"{hits / asked:5.2f}" for hits in t.hits.values())
     return (
-        f"{name:<28} {t.asked:5}  {hits}  {t.right / t.asked:5.2f} {t.denied / t.asked:6.2f}  {t.citations:5} "
-        f"{t.hold / max(t.citations, 1):4.2f}  {t.at_place / t.asked:5.2f}  {t.absent:6} "
+        f"{name:<28} {t.asked:5}  {hits}  {t.right / asked:5.2f} {t.denied / asked:6.2f}  {t.citations:5} "
+        f"{t.hold / max(t.citations, 1):4.2f}  {t.at_place / asked:5.2f}  {t.absent:6} "
         f"{t.invented / max(t.absent, 1):8.2f}  {t.seconds / max(1, t.asked + t.absent):10.2f}"
     )
-
-
-if __name__ == "__main__":
-    main(sys.argv[1:])

@@ -14,6 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from quoth.store import History
 from tests.cli.grammars import ENDLESS, grammar_file, says
 from tests.cli.terminal import run_on_terminal
 
@@ -60,12 +61,13 @@ def workers_of(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def ended(process: subprocess.Popen[bytes], number: int) -> tuple[bytes, bytes, int, float]:
-    """Output, talk, exit code and seconds after a signal; its worker must be gone by then."""
+    """Output, talk, exit code and seconds after a signal; its worker must go with it."""
     workers = workers_of(process)
     began = time.perf_counter()
     process.send_signal(number)
     process.wait(timeout=20)
     seconds = time.perf_counter() - began
+    psutil.wait_procs(workers, timeout=5)  # on a busy machine it has the signal and not yet the time to go
     assert not [worker for worker in workers if worker.is_running() and worker.status() != psutil.STATUS_ZOMBIE]
     out, err = process.communicate()
     return out, err, process.returncode, seconds
@@ -106,9 +108,23 @@ def test_an_interrupt_while_the_model_loads_leaves_without_a_word(environ: dict[
     assert seconds < 1
 
 
-def test_an_interrupted_json_answer_is_an_object_that_says_so(endless: list[str], environ: dict[str, str]) -> None:
+def kept(home: Path) -> str:
+    """What the history has of the answer that is being written, once a second."""
+    if not (file := home / "data" / "history.db").exists():
+        return ""
+    history = History(file)
+    row = history.last()
+    turns = history.path(row.id) if row else []
+    history.close()
+    return turns[-1].text if turns and turns[-1].role == "assistant" else ""
+
+
+def test_an_interrupted_json_answer_is_an_object_that_says_so(
+    endless: list[str], environ: dict[str, str], home: Path
+) -> None:
     with running([*endless, "--json"], environ) as process:
-        time.sleep(2)
+        while not kept(home):
+            time.sleep(0.1)
         out, err, code, _ = ended(process, signal.SIGINT)
     answer = json.loads(out)
     assert (code, err, answer["reason"]) == (130, b"", "cancelled")

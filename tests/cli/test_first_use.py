@@ -57,12 +57,13 @@ def test_on_a_terminal_enter_takes_the_model_that_is_here_when_the_hub_is_out_of
         first.expect("1-2, Enter for 1: ")
         first.send("\n")
         first.expect("\r\n")
-        answer, code = first.end()
+        written, code = first.end()
+    answer = written.strip().rpartition("\r")[2]  # a slow machine shows its progress before it
     assert code == 0
-    assert answer.strip()
+    assert answer
     again = quoth("Say hello.", "-n", "3", "-t", "0")
     assert (again.returncode, again.stderr) == (0, b"")
-    assert again.stdout.decode().strip() == answer.strip()
+    assert again.stdout.decode().strip() == answer
     assert quoth("models", "default").stdout == b"smollm2-135m\n"
 
 

@@ -37,6 +37,8 @@ FAMILIES = [
     ("starcoder", "LFM2-8B-A1B"),  # begins with the model's own BOS
 ]
 
+LARGE = ("llama-bpe", "gemma-4")  # a second or more to load, and the same paths of the prompter
+
 
 @cache
 def model(name: str) -> Model:
@@ -74,7 +76,7 @@ def control_ids(name: str, ids: Sequence[int], scaffold: Sequence[int]) -> list[
     return [i for i in ids if i in known and (known[i] & L.LLAMA_TOKEN_ATTR_CONTROL or i in used)]
 
 
-@pytest.mark.parametrize("vocabulary", ["llama-bpe", "llama-spm", "gemma-4"])
+@pytest.mark.parametrize("vocabulary", ["llama-spm", *(pytest.param(n, marks=pytest.mark.long) for n in LARGE)])
 def test_harmless_text_gives_the_token_ids_of_the_plain_render_in_every_template(vocabulary: str) -> None:
     for name in sorted(set(templates()) - REFUSES):
         messages = CONVERSATION[1:] if name in NO_SYSTEM else CONVERSATION
@@ -157,7 +159,7 @@ def assert_none_is_forged(vocabulary: str, template: str, count: int, seed: int)
 
 @pytest.mark.parametrize(("vocabulary", "template"), FAMILIES)
 def test_no_special_token_string_in_a_message_becomes_a_control_token(vocabulary: str, template: str) -> None:
-    assert assert_none_is_forged(vocabulary, template, 80, seed=1) > 10  # 14 families: 1,120 placements
+    assert assert_none_is_forged(vocabulary, template, 40, seed=1) > 5  # 14 families: 560 placements
 
 
 @pytest.mark.long

@@ -16,6 +16,8 @@ from quoth.store import History
 from tests.rounds import rounds
 from tests.store.places import is_sound
 
+SOME = 600  # bytes of a log: a few turns
+
 
 def acknowledged(log: Path) -> dict[int, str]:
     """The last text of each turn; a last line that was cut by the kill was not acknowledged."""
@@ -32,7 +34,7 @@ def kill_writers(path: Path, logs: list[Path], choose: random.Random) -> None:
     writers = [subprocess.Popen([*command, str(log)], env=environment) for log in logs]
     until = time.monotonic() + 30
     if choose.random() < 0.8:
-        while not all(log.exists() and log.stat().st_size for log in logs) and time.monotonic() < until:
+        while not all(log.exists() and log.stat().st_size > SOME for log in logs) and time.monotonic() < until:
             time.sleep(0.005)
     for writer in choose.sample(writers, 2):
         time.sleep(choose.random() * 0.15)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import unicodedata
-from time import perf_counter
+from time import process_time
 
 import pytest
 from hypothesis import given, settings
@@ -141,17 +141,17 @@ def test_an_unclosed_string_is_held_back_only_up_to_its_bound() -> None:
     ids=["introducers", "digits", "unclosed", "just-unclosed", "intermediates", "aborted"],
 )
 def test_hostile_repetition_takes_linear_time(text: str) -> None:
-    began = perf_counter()
+    began = process_time()
     clean(text)
-    assert perf_counter() - began < 3
+    assert process_time() - began < 3
 
 
 def test_digits_that_come_one_by_one_take_no_quadratic_time() -> None:
     cleaner = Cleaner()
-    began = perf_counter()
+    began = process_time()
     shown = "".join(cleaner.feed(piece) for piece in ["\x1b[", *"1" * 20_000]) + cleaner.flush()
     assert shown == "1" * 20_000
-    assert perf_counter() - began < 5
+    assert process_time() - began < 5
 
 
 def test_a_name_becomes_one_short_clean_line() -> None:

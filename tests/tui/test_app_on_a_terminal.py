@@ -70,7 +70,7 @@ def test_from_an_empty_home_a_model_is_chosen_and_the_first_answer_is_found_agai
     cache = home / "llama-cache"
     cache.mkdir()
     shutil.copyfile(model_path, cache / "SmolLM2-135M-Instruct-Q8_0.gguf")
-    environ = {**environ, "LLAMA_CACHE": str(cache)}
+    environ = {**environ, "LLAMA_CACHE": str(cache), "QUOTH_MAX_TOKENS": "40"}
     with Terminal(QUOTH, environ) as terminal:
         terminal.wait_for("Which one?")
         terminal.wait_for("SmolLM2-135M")
@@ -256,13 +256,16 @@ TORTURE = {
     "stars": "*a " * 10_000,
     "one long line": "x" * 100_000,
 }
+MORE_TORTURE = ("brackets", "table", "stars", "one long line")
 
 
 def echoed(terminal: Terminal, before: int) -> bool:
     return terminal.raw.count(b"Z") > before
 
 
-@pytest.mark.parametrize("name", TORTURE)
+@pytest.mark.parametrize(
+    "name", ["addresses", "quotes", *(pytest.param(name, marks=pytest.mark.long) for name in MORE_TORTURE)]
+)
 def test_markdown_torture_leaves_the_keys_alive(home: Path, environ: dict[str, str], name: str) -> None:
     with scripted(home, [TORTURE[name]], {**environ, "PIECE_SECONDS": "0"}) as terminal:
         terminal.wait_for("a script")

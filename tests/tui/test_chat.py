@@ -25,6 +25,7 @@ from tests.tui.scripted_app import ScriptedModels, backend_at
 
 SLOW = Timing(piece=0.01)
 LONG = "word " * 400
+MORE_MARKUP = ("[link=http://x]y", "[red]", "a [/] b")
 
 
 @asynccontextmanager
@@ -130,10 +131,11 @@ async def test_escape_stops_within_300_ms_and_keeps_and_marks_what_was_said(home
             await say(app, pilot, "/retry" if waits else "Go", wait=False)
             await until(pilot, lambda: bool(app.chat.live and app.chat.live.turn.text))
             begin = loop.time()
-            await pilot.press("escape")
+            pressing = asyncio.create_task(pilot.press("escape"))  # it waits for more than the end of the answer
             while app.chat.busy:
                 await asyncio.sleep(0.005)
             waits.append(loop.time() - begin)
+            await pressing
         assert min(waits) < 0.3, waits
         said = texts(app)[1][1]
         assert 0 < len(said) < len(LONG)
@@ -410,7 +412,9 @@ async def test_a_conversation_is_there_again_after_a_restart(home: Path) -> None
         assert [m.text for m in models.requests[0].input.messages] == ["Question one", "Answer one.", "Question two"]
 
 
-@pytest.mark.parametrize("text", ["[/nope]", "[@click=app.quit]x[/]", "[link=http://x]y", "[red]", "a [/] b"])
+@pytest.mark.parametrize(
+    "text", ["[/nope]", "[@click=app.quit]x[/]", *(pytest.param(t, marks=pytest.mark.long) for t in MORE_MARKUP)]
+)
 async def test_markup_in_any_text_stays_text(home: Path, text: str) -> None:
     error = EngineError(text, text, text)
     async with chat(home, [text, Answer((text,), notice=text, error=error)], system=text) as (app, pilot):
@@ -454,7 +458,10 @@ async def test_the_token_at_the_cursor_is_in_sight_in_a_long_answer(home: Path) 
         await pilot.press("ctrl+up", "p")
         await until(pilot, lambda: "1 of 200: “token-0” 100.0%" in detail(app) and "token-0 " in in_sight(app))
         assert "token-199" not in in_sight(app)
-        await pilot.press("left", *["right"] * 120)
+        await pilot.press("left", *["right"] * 5)
+        await until(pilot, lambda: "6 of 200" in detail(app))
+        app.chat.query_one(Probabilities).cursor = 118
+        await pilot.press("right", "right")
         await until(pilot, lambda: "121 of 200" in detail(app) and "token-120 " in in_sight(app))
         app.chat.query_one(Probabilities).cursor = 199
         await until(pilot, lambda: "200 of 200" in detail(app) and "token-199 " in in_sight(app))

@@ -188,7 +188,7 @@ async def test_what_a_private_conversation_is_told_stays_in_it(home: Path) -> No
     assert b"Zacharias" not in b"".join(p.read_bytes() for p in home.rglob("*") if p.is_file())
 
 
-@pytest.mark.parametrize("begin", ["/new", "/clear", "ctrl+n"])
+@pytest.mark.parametrize("begin", ["/new", "ctrl+n", pytest.param("/clear", marks=pytest.mark.long)])
 async def test_a_new_conversation_is_told_what_the_setting_says(home: Path, begin: str) -> None:
     (home / "data").mkdir(mode=0o700)
     history = History(home / "data" / "history.db")
@@ -297,12 +297,14 @@ async def test_a_question_behind_a_change_of_model_is_the_new_models(home: Path)
 
 
 async def test_a_model_fetched_meanwhile_waits_for_the_answer(home: Path) -> None:
-    async with chat(home, [LONG], timing=SLOW) as (app, pilot):
+    answer = "word " * 100
+    async with chat(home, [answer], timing=SLOW) as (app, pilot):
         await say(app, pilot, "one", wait=False)
         await until(pilot, lambda: bool(app.chat.live and app.chat.live.turn.text))
         app.chat.fetch("other-3b")
+        assert app.chat.busy
         await until(pilot, lambda: not app.chat.busy)
-        assert texts(app)[1] == ("assistant", LONG)
+        assert texts(app)[1] == ("assistant", answer)
         await until(pilot, lambda: app.chat.model is not None and len(app.backend.models.engines) == 2)  # type: ignore[attr-defined]
 
 
@@ -356,33 +358,35 @@ class Several(ScriptedModels):
         return [*super().choices(), Choice("other-7b: installed", model=replace(OTHER, name="other-7b"))]
 
 
-@pytest.mark.parametrize(
-    ("typed", "then", "chosen"),
-    [
-        ("other", [], "other-3b"),
-        ("OTHER-7", [], "other-7b"),
-        ("other", ["down", "down", "shift+tab"], "other-7b"),
-        ("", [], "demo-1b"),
-        ("nothing like it", [], "nothing like it"),
-        ("hf:other/other-GGUF", [], "hf:other/other-GGUF"),
-        ("models/other.gguf", [], "models/other.gguf"),
-        ("~/other", [], "~/other"),
-        (".", [], "."),
-    ],
-)
-async def test_enter_takes_the_match_that_is_highlighted_or_the_first(
-    home: Path, typed: str, then: list[str], chosen: str
-) -> None:
+CHOSEN: list[tuple[str, list[str], str]] = [  # what is typed, the keys after it, what enter takes
+    ("other", [], "other-3b"),
+    ("OTHER-7", [], "other-7b"),
+    ("other", ["down", "down", "shift+tab"], "other-7b"),
+    ("", [], "demo-1b"),
+    ("nothing like it", [], "nothing like it"),
+    ("hf:other/other-GGUF", [], "hf:other/other-GGUF"),
+    ("models/other.gguf", [], "models/other.gguf"),
+    ("~/other", [], "~/other"),
+    (".", [], "."),
+]
+
+
+async def test_enter_takes_the_match_that_is_highlighted_or_the_first(home: Path) -> None:
     models = Several([])
-    async with chat(home, models=models) as (app, pilot):
-        dialog, taken = ChooseModel(models.choices, models.fit), list[Any]()
-        app.push_screen(dialog, taken.append)
+
+    async def taken(app: QuothApp, pilot: Pilot[None], typed: str, then: list[str]) -> str:
+        dialog, got = ChooseModel(models.choices, models.fit), list[Any]()
+        app.push_screen(dialog, got.append)
         await until(pilot, lambda: app.screen is dialog and dialog.query_one(OptionList).option_count == 3)
         dialog.query_one(Input).value = typed
         await pilot.pause()
         await pilot.press(*then, "enter")
-        await until(pilot, lambda: bool(taken))
-        assert (taken[0] if isinstance(taken[0], str) else taken[0].model.name) == chosen
+        await until(pilot, lambda: bool(got))
+        return got[0] if isinstance(got[0], str) else str(got[0].model.name)
+
+    async with chat(home, models=models) as (app, pilot):
+        for typed, then, chosen in CHOSEN:
+            assert await taken(app, pilot, typed, then) == chosen, (typed, then)
 
 
 async def test_a_model_that_cannot_be_taken_over_is_told(home: Path) -> None:
@@ -491,15 +495,22 @@ async def test_an_editor_that_cannot_be_started_is_told(home: Path, editor: str)
         assert app.chat.prompt.text == "hi"
 
 
-@pytest.mark.parametrize("title", ["[/nope] sea", "[@click=app.quit]sea[/]", "[red]sea"])
-async def test_titles_in_the_palette_are_text(home: Path, title: str) -> None:
+async def test_titles_in_the_palette_are_text(home: Path) -> None:
+    titles = ("[/nope] sea", "[@click=app.quit]sea[/]", "[red]sea")
+    (home / "data").mkdir(mode=0o700)
+    history = History(home / "data" / "history.db")
+    for title in titles:
+        history.add(history.new(title=title), None, "user", title)
+    history.close()
     async with chat(home, ["a"]) as (app, pilot):
-        await say(app, pilot, title)
         await pilot.press("ctrl+p")
         await until(pilot, lambda: isinstance(app.screen, CommandPalette))
         await pilot.press(*"sea")
         options = app.screen.query_one(OptionList)
-        await until(pilot, lambda: any(title in str(option.prompt) for option in options.options))
+        await until(
+            pilot,
+            lambda: all(any(title in str(option.prompt) for option in options.options) for title in titles),
+        )
 
 
 async def test_the_palette_shows_what_a_command_takes(home: Path) -> None:

@@ -22,7 +22,7 @@ CODES = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIG
 
 
 @pytest.mark.parametrize("number", CODES)
-@pytest.mark.parametrize("doing", ["nothing", "stream"])
+@pytest.mark.parametrize("doing", [pytest.param("nothing", marks=pytest.mark.long), "stream"])
 def test_a_signal_ends_the_app_and_puts_the_terminal_back(
     environ: dict[str, str], number: signal.Signals, doing: str
 ) -> None:
@@ -36,8 +36,9 @@ def test_a_signal_ends_the_app_and_puts_the_terminal_back(
         assert "Traceback" not in terminal.text
 
 
-def test_a_signal_at_any_moment_of_the_start_ends_the_app(environ: dict[str, str]) -> None:
-    for moment in range(8):
+@pytest.mark.parametrize("moments", [(0, 3, 6), pytest.param((1, 2, 4, 5, 7), marks=pytest.mark.long)])
+def test_a_signal_at_any_moment_of_the_start_ends_the_app(environ: dict[str, str], moments: tuple[int, ...]) -> None:
+    for moment in moments:
         with Terminal([*COMMAND, "stream"], environ) as terminal:
             terminal.wait_until(lambda: b"\x1b[?1049h" in terminal.raw, "the alternate screen")
             time.sleep(moment * 0.02)

@@ -7,6 +7,12 @@ from typing import Final
 from quoth_converters.errors import UnsupportedError, shown
 from quoth_converters.families.family import Family, Options
 from quoth_converters.families.gpt2 import GPT2
+from quoth_converters.families.gptj import GPTJ
+from quoth_converters.families.gptneo import GPTNEO
+from quoth_converters.families.gptneox import GPTNEOX
+from quoth_converters.families.llama import LLAMA, MISTRAL, QWEN2, QWEN3
+from quoth_converters.families.llama2c import LLAMA2C
+from quoth_converters.families.llmc import LLMC
 from quoth_converters.families.mingpt import MINGPT
 from quoth_converters.families.nanogpt import NANOGPT
 from quoth_converters.families.refused import REFUSED
@@ -14,7 +20,7 @@ from quoth_converters.source import Source
 
 __all__ = ["FAMILIES", "Family", "Options", "family_of"]
 
-FAMILIES: Final = (GPT2, NANOGPT, MINGPT)
+FAMILIES: Final = (GPT2, NANOGPT, MINGPT, LLMC, LLAMA2C, LLAMA, MISTRAL, QWEN2, QWEN3, GPTNEOX, GPTJ, GPTNEO)
 
 
 def family_of(source: Source) -> Family:

@@ -17,7 +17,7 @@ from quoth_converters.source import Source
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab.finding import find_vocabulary
 
-_GELU: Final = ("gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh", "gelu_python", "gelu_accurate")
+GELU: Final = ("gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh", "gelu_python", "gelu_accurate")
 _OTHER_HEADS: Final = ("ForSequenceClassification", "ForTokenClassification", "ForQuestionAnswering")
 
 
@@ -64,7 +64,7 @@ def _refuse(source: Source) -> None:
     """What llama.cpp's gpt2 has no operation for."""
     config = source.config
     activation = config.get("activation_function", "gelu_new")
-    if activation not in _GELU:
+    if activation not in GELU:
         raise UnsupportedError(
             f"this GPT-2 uses {shown(activation)}", "llama.cpp has GELU alone between the layers of a gpt2"
         )

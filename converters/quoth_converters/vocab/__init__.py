@@ -42,7 +42,7 @@ class Vocabulary:
     `appended` counts tokens at the end that the source does not have: their rows are zero, and they are suppressed.
     """
 
-    model: str  # "gpt2" for byte-level BPE
+    model: str  # "gpt2" for byte-level BPE, "llama" for SentencePiece
     pre: str
     tokens: tuple[str, ...]
     types: tuple[int, ...]
@@ -51,6 +51,7 @@ class Vocabulary:
     special: Mapping[str, int] = field(default_factory=dict)
     add_bos: bool = False
     add_eos: bool = False
+    add_space_prefix: bool | None = None  # SentencePiece alone: whether a text gets a space before it
     scores: tuple[float, ...] = ()
     suppressed: tuple[int, ...] = ()
     chat_template: str = ""

@@ -22,28 +22,33 @@ _AS_IS: Final = (
 )  # a model with one of them is another one
 
 
-def read_tokenizer_json(path: Path) -> Vocabulary:
-    """The vocabulary of a tokenizer.json; UnsupportedError where llama.cpp splits text in no such way."""
+def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> Vocabulary:
+    """The vocabulary of a tokenizer.json; UnsupportedError where llama.cpp splits text in no such way.
+
+    `files`: those beside it, which may add tokens to one that was made from SentencePiece.
+    """
     content = read_json(path)
     model = content.get("model") if isinstance(content, dict) else None
     if not isinstance(model, dict):
         raise _bad(path, "it has no model")
     kind = model.get("type", "BPE" if "merges" in model else None)
-    if kind != "BPE" or model.get("byte_fallback"):
-        raise UnsupportedError(
-            f"the tokenizer is {shown(kind)}", "only byte-level BPE is read from a tokenizer.json yet"
-        )
+    if kind == "BPE" and model.get("byte_fallback"):
+        from quoth_converters.vocab.fallback import read_fallback
+
+        return read_fallback(path, content, files or {})
+    if kind != "BPE":
+        raise UnsupportedError(f"the tokenizer is {shown(kind)}", "only BPE is read from a tokenizer.json yet")
     if odd := [name for name in _AS_IS if model.get(name)]:
         raise UnsupportedError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has no such thing")
     pre, notes = _splitting(content)
-    bos, eos = _added_around(content.get("post_processor"))
-    tokens, types = _tokens(path, model.get("vocab"), content.get("added_tokens") or [])
+    bos, eos = added_around(content.get("post_processor"))
+    tokens, types = tokens_of(path, model.get("vocab"), content.get("added_tokens") or [])
     return Vocabulary(
         "gpt2",
         pre,
         tokens,
         types,
-        _merges(path, model.get("merges")),
+        merges_of(path, model.get("merges")),
         path.name,
         special={role: tokens.index(text) for role, text in (("bos", bos), ("eos", eos)) if text in tokens},
         add_bos=bos is not None,
@@ -57,11 +62,11 @@ def read_vocab_and_merges(vocab: Path, merges: Path, added: Path | None = None) 
     lines = merges.read_text("utf-8", "replace").split("\n")
     pairs = [line.strip("\r") for line in lines if line.strip() and not line.startswith("#version")]
     more = [{"content": text, "id": index} for text, index in read_json(added).items()] if added else []
-    tokens, types = _tokens(vocab, read_json(vocab), more)
-    return Vocabulary("gpt2", GPT2, tokens, types, _merges(merges, pairs), vocab.name, notes=_lost(tokens))
+    tokens, types = tokens_of(vocab, read_json(vocab), more)
+    return Vocabulary("gpt2", GPT2, tokens, types, merges_of(merges, pairs), vocab.name, notes=_lost(tokens))
 
 
-def _tokens(path: Path, table: Any, added: Sequence[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def tokens_of(path: Path, table: Any, added: Sequence[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Tokens by id and their types; ids that nothing stands for get a name of their own."""
     if not isinstance(table, dict) or not all(type(index) is int for index in table.values()):
         raise _bad(path, "it has no table of tokens and ids")
@@ -84,7 +89,7 @@ def _tokens(path: Path, table: Any, added: Sequence[Any]) -> tuple[tuple[str, ..
     return names, tuple(kinds.get(index, Type.NORMAL if index in by_id else Type.UNUSED) for index in ids)
 
 
-def _merges(path: Path, merges: Any) -> tuple[str, ...]:
+def merges_of(path: Path, merges: Any) -> tuple[str, ...]:
     """Merges as "left right": older files write them so, newer ones as pairs."""
     if not isinstance(merges, list):
         raise _bad(path, "it has no merges")
@@ -110,9 +115,7 @@ def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         raise UnsupportedError(f"the tokenizer rewrites text with {shown(name)}", "llama.cpp has no such step")
     steps = _steps(content.get("pre_tokenizer"))
     if not steps or steps[-1].get("type") != "ByteLevel":
-        raise UnsupportedError(
-            "the tokenizer is not byte-level", "only byte-level BPE is read from a tokenizer.json yet"
-        )
+        raise UnsupportedError("the tokenizer is not byte-level", "only BPE is read from a tokenizer.json yet")
     if steps[-1].get("add_prefix_space"):
         raise UnsupportedError("the tokenizer puts a space before every text", "llama.cpp's byte-level BPE does not")
     pre = _pre_of(steps)
@@ -147,7 +150,7 @@ def _pre_of(steps: list[dict[str, Any]]) -> str | None:
     return pre_tokenizer(expression) if step.get("behavior") in ("Isolated", "Removed") else None
 
 
-def _added_around(processor: Any) -> tuple[str | None, str | None]:
+def added_around(processor: Any) -> tuple[str | None, str | None]:
     """The special tokens that a tokenizer puts before and after every text."""
     for step in _processors(processor):
         if step.get("type") == "TemplateProcessing" and isinstance(step.get("single"), list):

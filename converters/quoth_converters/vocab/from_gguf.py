@@ -13,17 +13,17 @@ _PREFIX: Final = "tokenizer.ggml."
 
 
 def read_gguf_vocabulary(path: Path) -> Vocabulary:
-    """The vocabulary of a GGUF with a byte-level BPE tokenizer."""
+    """The vocabulary of a GGUF with a byte-level BPE tokenizer or SentencePiece's."""
     keys = {name.removeprefix(_PREFIX): value for name, value in read_gguf(path).keys.items() if "tokenizer" in name}
     model, tokens = keys.get("model"), keys.get("tokens")
-    if model != "gpt2" or not isinstance(tokens, list):
-        why = "only byte-level BPE is taken yet"
+    if model not in ("gpt2", "llama") or not isinstance(tokens, list):
+        why = "only byte-level BPE and SentencePiece are taken"
         raise UnsupportedError(f"the tokenizer of {shown(path.name)} is {shown(model)}", why)
     types = keys.get("token_type") or [Type.NORMAL] * len(tokens)
     special = {role: keys.get(name) for role, name in ROLE_KEYS.items()}
     return Vocabulary(
-        "gpt2",
-        str(keys.get("pre", "gpt-2")),
+        model,
+        str(keys.get("pre", "gpt-2" if model == "gpt2" else "default")),
         tuple(tokens),
         tuple(types),
         tuple(keys.get("merges") or ()),
@@ -32,7 +32,9 @@ def read_gguf_vocabulary(path: Path) -> Vocabulary:
         special={
             r: i for r, i in special.items() if isinstance(i, int) and i < len(types) and types[i] == Type.CONTROL
         },
-        add_bos=bool(keys.get("add_bos_token", False)),
+        add_bos=bool(keys.get("add_bos_token", model == "llama")),
         add_eos=bool(keys.get("add_eos_token", False)),
+        add_space_prefix=bool(keys.get("add_space_prefix", True)) if model == "llama" else None,
+        scores=tuple(keys.get("scores") or ()),
         chat_template=str(keys.get("tokenizer.chat_template", "")),
     )

@@ -36,9 +36,13 @@ _KNOWN: Final[Mapping[int, tuple[str, Mapping[int, str]]]] = {
 
 def read_ranks(path: Path) -> Vocabulary:
     """The vocabulary of a .tiktoken file: GPT-2's or cl100k_base."""
-    ranks = _ranks(path)
+    return of_ranks(_ranks(path), path.name)
+
+
+def of_ranks(ranks: Mapping[bytes, int], origin: str) -> Vocabulary:
+    """The vocabulary of such ranks, which run from 0 on."""
     if len(ranks) not in _KNOWN:
-        raise UnsupportedError(f"{shown(path.name)} has {len(ranks):,} ranks", "only gpt2 and cl100k_base are known")
+        raise UnsupportedError(f"{shown(origin)} has {len(ranks):,} ranks", "only gpt2 and cl100k_base are known")
     pre, special = _KNOWN[len(ranks)]
     names = {**{rank: spelled(token) for token, rank in ranks.items()}, **special}
     ids = range(max(names) + 1)
@@ -49,7 +53,7 @@ def read_ranks(path: Path) -> Vocabulary:
         tuple(names.get(index, f"[PAD{index}]") for index in ids),
         tuple(types),
         tuple(f"{spelled(left)} {spelled(right)}" for left, right in _merges(ranks)),
-        path.name,
+        origin,
         special={"eos": next(iter(special))},
     )
 

@@ -1,0 +1,130 @@
+"""Rotary positions: what the settings of transformers say, as llama.cpp's keys and its table of frequencies.
+
+Kinds: transformers' modeling_rope_utils.py; llama.cpp's llama-context.cpp (yarn) and ggml_rope_ext (linear, factors).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth_converters.families.family import integer, real
+from quoth_converters.families.gpt2_blocks import MAX_CONTEXT
+from quoth_converters.spec import Fill, Fuse, Scalar, TensorSpec
+
+_YARN_BETAS: Final = (("beta_fast", 32), ("beta_slow", 1))  # llama.cpp reads others for few architectures
+_REASONS: Final = {
+    "longrope": "llama.cpp chooses between its two tables by the size of the context, transformers by the text's length"
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rope:
+    """Keys under the architecture, and by what each pair's frequency is divided (llama.cpp's rope_freqs.weight)."""
+
+    keys: Mapping[str, Scalar]
+    factors: tuple[float, ...] = ()
+    notes: tuple[str, ...] = field(default=())
+
+    def tensors(self) -> tuple[TensorSpec, ...]:
+        """The table of divisors, where there is one."""
+        if not self.factors:
+            return ()
+        parts = tuple(Fill((1,), factor) for factor in self.factors)
+        return (TensorSpec("rope_freqs.weight", (len(self.factors),), Fuse(parts)),)
+
+
+def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool = False) -> Rope:
+    """What rotates `rotated` dimensions of a head; `table`: whether the architecture has rope_freqs.weight."""
+    settings = settings_of(config)
+    if rotated < 2 or rotated % 2:
+        raise ConvertError(f"the settings say that {rotated} dimensions of a head are rotated", "they come in pairs")
+    keys: dict[str, Scalar] = {
+        "rope.dimension_count": rotated,
+        "rope.freq_base": real({"rope_theta": 10000.0, **settings}, "rope_theta", 10000.0),
+    }
+    kind = settings.get("rope_type") or settings.get("type") or "default"
+    match kind:
+        case "default":
+            return Rope(keys)
+        case "linear":
+            factor = real(settings, "factor", math.nan)
+            return Rope({**keys, "rope.scaling.type": "linear", "rope.scaling.factor": factor})
+        case "yarn":
+            return Rope({**keys, **_yarn(config, settings, n_ctx)})
+        case "dynamic":  # stretches what is longer than the context alone
+            return Rope(keys, notes=(f"its positions are stretched beyond {n_ctx:,} tokens; the context ends there",))
+        case "llama3" if table:
+            return Rope(keys, _llama3(config, settings, rotated, n_ctx))
+    why = _REASONS.get(str(kind), "this architecture of llama.cpp has no such scaling")
+    raise UnsupportedError(f"its positions are scaled by {shown(kind)}", why)
+
+
+def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`rope_parameters` as transformers 5 writes them, or `rope_theta` and `rope_scaling` as older ones do."""
+    found: dict[str, Any] = {}
+    for old, new in (("rope_theta", "rope_theta"), ("rotary_emb_base", "rope_theta")):
+        if config.get(old) is not None:
+            found[new] = config[old]
+    for name in ("rope_scaling", "rope_parameters"):
+        value = config.get(name)
+        if value is not None and not isinstance(value, dict):
+            raise ConvertError(f"the settings say {name} is {shown(value)}", "it must be an object")
+        found.update({key: inner for key, inner in (value or {}).items() if inner is not None})
+    return found
+
+
+def _original(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int) -> int:
+    """The context before it was stretched."""
+    name = "original_max_position_embeddings"
+    found = settings.get(name, config.get(name))
+    return integer({name: n_ctx if found is None else found}, name, most=MAX_CONTEXT)
+
+
+def _yarn(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int) -> dict[str, Scalar]:
+    for name, usual in _YARN_BETAS:
+        if settings.get(name, usual) not in (usual, 0):
+            why = f"{name} is {shown(settings[name])}, and llama.cpp has {usual}"
+            raise UnsupportedError("its positions are scaled by yarn with settings of its own", why)
+    if settings.get("truncate") is False:
+        raise UnsupportedError("its positions are scaled by yarn without rounding", "llama.cpp rounds")
+    factor = real(settings, "factor", math.nan)
+    keys: dict[str, Scalar] = {
+        "rope.scaling.type": "yarn",
+        "rope.scaling.factor": factor,
+        "rope.scaling.original_context_length": _original(config, settings, n_ctx),
+    }
+    wanted = _magnitude(settings, factor) / _mscale(factor)
+    return keys if math.isclose(wanted, 1) else {**keys, "rope.scaling.attn_factor": wanted}
+
+
+def _magnitude(settings: Mapping[str, Any], factor: float) -> float:
+    """By what the rotated values are multiplied."""
+    if settings.get("attention_factor") is not None:
+        return real(settings, "attention_factor", 1.0)
+    if settings.get("mscale") and settings.get("mscale_all_dim"):
+        above, below = real(settings, "mscale", 1.0), real(settings, "mscale_all_dim", 1.0)
+        return _mscale(factor, above) / _mscale(factor, below)
+    return _mscale(factor)
+
+
+def _mscale(factor: float, mscale: float = 1.0) -> float:
+    return 1.0 if factor <= 1 else 0.1 * mscale * math.log(factor) + 1.0
+
+
+def _llama3(config: Mapping[str, Any], settings: Mapping[str, Any], rotated: int, n_ctx: int) -> tuple[float, ...]:
+    """Llama 3.1's: slow waves are stretched by `factor`, quick ones are left, those between get something between."""
+    factor = real(settings, "factor", math.nan)
+    low, high = (real(settings, name, math.nan) for name in ("low_freq_factor", "high_freq_factor"))
+    if high <= low:
+        raise ConvertError(f"the settings say high_freq_factor is {high:g}", f"it must be above {low:g}")
+    original, base = _original(config, settings, n_ctx), real(settings, "rope_theta", 10000.0)
+    divisors = []
+    for pair in range(rotated // 2):
+        wave = 2 * math.pi * base ** (2 * pair / rotated)
+        smooth = (original / wave - low) / (high - low)
+        divisors.append(1 / ((1 - min(1.0, max(0.0, smooth))) / factor + min(1.0, max(0.0, smooth))))
+    return tuple(divisors)
