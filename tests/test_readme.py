@@ -173,6 +173,7 @@ def test_every_flag_named_exists() -> None:
 def test_an_example_prints_what_is_shown(quoth: Run, installed: Path, tmp_path: Path, line: str, printed: str) -> None:
     (schema,) = blocks("json")
     (tmp_path / "person.json").write_text(schema, "utf-8")
+    (tmp_path / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
     *before, last = line.split(" | ")
     said = "".join(shlex.join(shlex.split(part)[1:]) for part in before).strip("'") + "\n" if before else ""
     run = quoth(*shlex.split(last)[1:], input=said.encode(), cwd=tmp_path)

@@ -11,7 +11,9 @@ from types import FrameType
 from quoth.errors import Ended
 
 # These never use the engine, or decide for themselves.
-WITHOUT_ENGINE = frozenset({"models", "pull", "history", "cache", "doctor", "completions"})
+WITHOUT_ENGINE = frozenset(
+    {"models", "pull", "history", "cache", "doctor", "completions", "convert", "quantize", "inspect"}
+)
 HELP = frozenset({"-h", "--help", "--version"})
 
 

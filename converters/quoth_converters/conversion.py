@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
 from quoth_converters.errors import ConvertError, shown
 from quoth_converters.families import Options, family_of
+from quoth_converters.record import EMPTY
 from quoth_converters.source import Source, open_source
 from quoth_converters.spec import ModelSpec, Scalar, check
 from quoth_converters.writer import OutType, Progress, write
@@ -23,6 +24,7 @@ class Described:
 
     source: Source
     spec: ModelSpec
+    options: Options = field(default_factory=Options)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +44,7 @@ def describe(path: Path, options: Options) -> Described:
     source = open_source(path)
     spec = family_of(source).describe(source, options)
     check(spec, source)
-    return Described(source, spec)
+    return Described(source, spec, options)
 
 
 def write_conversion(
@@ -67,6 +69,7 @@ def write_conversion(
         "quoth.source.family": spec.family,
         "quoth.source.sha256": digest,
         "quoth.version": metadata.version("quoth"),
+        **EMPTY,
     }
     size = write(
         spec, source, target, outtype=outtype, metadata=about, force=force, progress=progress, cancelled=cancelled

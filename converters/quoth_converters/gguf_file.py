@@ -34,11 +34,12 @@ class TensorEntry:
 
 @dataclass(frozen=True, slots=True)
 class GGUFFile:
-    """Keys and tensors of a file of `size` bytes."""
+    """Keys and tensors of a file of `size` bytes; `places` is where each key's value stands in it."""
 
     keys: Mapping[str, Any]
     tensors: Mapping[str, TensorEntry]
     size: int
+    places: Mapping[str, int]
 
 
 def read_gguf(path: Path) -> GGUFFile:
@@ -56,12 +57,13 @@ class _Header:
     def __init__(self, data: mmap.mmap) -> None:
         self.data = data
         self.at = 0
+        self.places: dict[str, int] = {}
 
     def read(self) -> GGUFFile:
         magic, version, n_tensors, n_keys = self._unpack("4sIQQ")
         if magic != b"GGUF" or version not in _VERSIONS or max(n_tensors, n_keys) > _MOST:
             raise ValueError("its first bytes are no GGUF's of version 2 or 3")
-        keys = {self._text(): self._value(self._unpack("I")[0]) for _ in range(n_keys)}
+        keys = dict(self._key() for _ in range(n_keys))
         entries = {self._text(): self._tensor() for _ in range(n_tensors)}
         if (len(keys), len(entries)) != (n_keys, n_tensors):
             raise ValueError("a name stands in it twice")
@@ -72,7 +74,12 @@ class _Header:
         tensors = {name: TensorEntry(kind, shape, start + offset) for name, (kind, shape, offset) in entries.items()}
         if any(tensor.offset >= len(self.data) for tensor in tensors.values()):
             raise ValueError("it is cut short")
-        return GGUFFile(keys, tensors, len(self.data))
+        return GGUFFile(keys, tensors, len(self.data), self.places)
+
+    def _key(self) -> tuple[str, Any]:
+        name, (kind,) = self._text(), self._unpack("I")
+        self.places[name] = self.at
+        return name, self._value(kind)
 
     def _unpack(self, form: str) -> tuple[Any, ...]:
         values = struct.unpack_from(f"<{form}", self.data, self.at)

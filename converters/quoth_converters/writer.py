@@ -41,7 +41,7 @@ def write(
     cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
     """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before."""
-    _refuse(target, force, sum(stored_size(tensor, outtype) for tensor in spec.tensors))
+    refuse(target, force, sum(stored_size(tensor, outtype) for tensor in spec.tensors))
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
         writer = _writer(spec, part, outtype, metadata or {})
@@ -54,14 +54,14 @@ def write(
         finally:
             writer.close()
         _check(spec, part, outtype, metadata or {})
-        _refuse(target, force)
+        refuse(target, force)
         os.replace(part, target)
     except OSError as error:
         raise OutputError(f"{shown(target)} could not be written", shown(error.strerror or error)) from None
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
-    _sync_folder(target.parent)
+    sync_folder(target.parent)
     return size
 
 
@@ -75,7 +75,8 @@ def stored_size(tensor: TensorSpec, outtype: OutType) -> int:
     return int(np.prod(tensor.shape, dtype=np.int64)) * _SIZES[type_of(tensor, outtype)]
 
 
-def _refuse(target: Path, force: bool, needed: int = 0) -> None:
+def refuse(target: Path, force: bool, needed: int = 0) -> None:
+    """OutputError where something stands already, or the disk has not that many bytes left."""
     import shutil
 
     if target.is_dir() or (target.exists() and not force):
@@ -118,7 +119,7 @@ def keys(spec: ModelSpec, outtype: OutType) -> dict[str, Scalar | list[Any]]:
 
 
 def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
-    found: dict[str, Scalar | list[Any]] = {
+    found: dict[str, Scalar | list[Any] | None] = {
         "model": vocabulary.model,
         "pre": vocabulary.pre,
         "tokens": list(vocabulary.tokens),
@@ -128,12 +129,13 @@ def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
         **{ROLE_KEYS[role]: token for role, token in vocabulary.special.items()},
         "add_bos_token": vocabulary.add_bos,
         "add_eos_token": vocabulary.add_eos,
+        "add_space_prefix": vocabulary.add_space_prefix,
         "suppress_tokens": list(vocabulary.suppressed),
     }
     templates = {f"chat_template.{name}": text for name, text in vocabulary.named_templates.items()}
     if vocabulary.chat_template:
         templates["chat_template"] = vocabulary.chat_template
-    present = {f"tokenizer.ggml.{name}": value for name, value in found.items() if value not in ("", [])}
+    present = {f"tokenizer.ggml.{name}": value for name, value in found.items() if value not in (None, "", [])}
     return {**present, **{f"tokenizer.{name}": text for name, text in templates.items()}}
 
 
@@ -164,9 +166,9 @@ class _Stored:
     def tofile(self, file: BinaryIO) -> None:
         for slab in slabs(self._values):
             self._check(slab)
-            cast = _cast(slab, self._type)
-            file.write(cast.data)
-            self._wrote(cast.nbytes)
+            stored = cast(slab, self._type)
+            file.write(stored.data)
+            self._wrote(stored.nbytes)
 
     def byteswap(self, inplace: bool = False) -> _Stored:
         raise OutputError("a GGUF cannot be written on a big-endian machine")
@@ -185,7 +187,7 @@ class _Stored:
             raise ConvertError(f"tensor {shown(name)} does not fit F16", why, "Give --outtype bf16 or f32")
 
 
-def _cast(slab: Floats, outtype: OutType) -> Array:
+def cast(slab: Floats, outtype: OutType) -> Array:
     if outtype == "f32":
         return np.ascontiguousarray(slab)
     if outtype == "f16":
@@ -224,7 +226,8 @@ def _synced(file: BinaryIO) -> int:
     return file.tell()
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
+    """Make a new name in a folder outlast a loss of power, where there is such a call."""
     if os.name == "posix":
         descriptor = os.open(folder, os.O_RDONLY)
         try:

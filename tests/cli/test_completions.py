@@ -53,7 +53,7 @@ def completed(line: str, file: Path) -> list[str]:
 def test_bash_completes_commands_flags_and_files(tmp_path: Path, environ: dict[str, str]) -> None:
     file = script("bash", tmp_path, environ)
     assert completed("quoth mod", file) == ["models"]
-    assert completed("quoth co", file) == ["complete", "completions"]
+    assert completed("quoth co", file) == ["complete", "convert", "completions"]
     assert completed("quoth complete --max-l", file) == ["--max-length"]
     assert completed("quoth hello --temper", file) == ["--temperature"]
     assert completed("quoth tokens quoth.b", file) == ["quoth.bash"]

@@ -147,7 +147,7 @@ def splitters(*steps: Any) -> dict[str, Any]:
 BYTES = {"type": "ByteLevel", "add_prefix_space": False, "use_regex": False}
 CHANGES: dict[str, tuple[dict[str, Any], str]] = {
     "WordPiece": ({"model": {"type": "WordPiece", "vocab": {}}}, "WordPiece"),
-    "bytes as fallback": ({"model": {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True}}, "byte-level"),
+    "bytes as fallback": ({"model": {"type": "BPE", "vocab": {}, "merges": [], "byte_fallback": True}}, "ByteLevel"),
     "dropout": ({"model": {"type": "BPE", "vocab": {}, "merges": [], "dropout": 0.1}}, "dropout"),
     "a suffix of words": (
         {"model": {"type": "BPE", "vocab": {}, "merges": [], "end_of_word_suffix": "</w>"}},
@@ -255,12 +255,12 @@ def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
             find_vocabulary({}, {}, named)
 
 
-def test_sentencepiece_is_refused_by_name(tmp_path: Path) -> None:
+def test_a_tokenizer_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").write_bytes(b"x")
-    with pytest.raises(UnsupportedError, match="SentencePiece"):
+    with pytest.raises(TokenizerError, match=r"tokenizer\.model is no rank file"):
         find_vocabulary({}, {}, tmp_path)
-    with pytest.raises(UnsupportedError, match="llama"):
-        find_vocabulary({}, {}, upstream() / "ggml-vocab-llama-spm.gguf")
+    with pytest.raises(UnsupportedError, match="bert"):
+        find_vocabulary({}, {}, upstream() / "ggml-vocab-bert-bge.gguf")
 
 
 def test_a_gguf_reads_back_what_was_written(tmp_path: Path) -> None:

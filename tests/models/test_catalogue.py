@@ -18,7 +18,10 @@ def test_names_are_store_names_and_stand_once() -> None:
 def test_every_source_can_be_pulled() -> None:
     for row in catalogue.ROWS:
         scheme, _, rest = row.source.partition(":")
-        if scheme == "hf":
+        if row.is_original:
+            assert row.source == f"hf:{row.repository}"
+            assert row.file in ("model.safetensors", "pytorch_model.bin")
+        elif scheme == "hf":
             assert row.repository.count("/") == 1
             assert rest.endswith(("Q4_K_M", "Q8_0"))
             assert row.file.lower().endswith(f"{rest.rpartition(':')[2]}.gguf".lower())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -73,6 +73,7 @@ class _Desk:
         documents: Sequence[Document],
         options: dict[str, Any],
     ) -> None:
+        from quoth.cli.documents import with_progress
         from quoth.documents.ranking import Ranking
         from quoth.tasks.ask import Asking
         from quoth.tasks.classes import model_class
@@ -84,14 +85,20 @@ class _Desk:
         info = client.ready()
         if not environment.store.is_trusted(model.path):
             environment.store.trust(model.path)
-        class_ = model_class(info.n_params)
+        class_ = model_class(info.n_params, info.n_ctx)
         private = environment.settings["private"]
-        self._collection = Collection(documents, client.offsets, class_.passage, class_.passage // 6)
+        ends = with_progress(self._streams, documents, client.offsets)
+        self._collection = Collection(documents, ends, class_.passage, class_.passage // 6)
         self._ranking = Ranking(private=private)
-        self._ranking.add(self._collection.titled_texts())
+        self._ranking.add(self._titled_texts())
         self._asking = Asking(
             client, self._collection, self._ranking, everything=options["everything"], keep=not private
         )
+
+    def _titled_texts(self) -> Iterator[str]:
+        for number, text in enumerate(self._collection.titled_texts()):
+            self._streams.progress.update("indexing", number, len(self._collection), "passages")
+            yield text
 
     def __enter__(self) -> _Desk:
         return self

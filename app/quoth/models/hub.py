@@ -72,6 +72,15 @@ def find(repository: str, wanted: str = "", *, endpoint: str, token: str | None 
         raise _no_hub(endpoint, error) from error
 
 
+def files(repository: str, *, endpoint: str, token: str | None = None) -> list[HubFile]:
+    """Every file of a repository at its newest commit. Raises NetworkError if it cannot be listed."""
+    listing = _listing(repository, endpoint, token)
+    try:
+        return [_file(repository, listing, entry, endpoint) for entry in listing.siblings or ()]
+    except (TypeError, AttributeError) as error:
+        raise _no_hub(endpoint, error) from error
+
+
 def reachable(endpoint: str, timeout: float = 5.0) -> bool:
     """Whether the hub answers within `timeout` seconds, the look-up of its name included."""
     if network.offline_by_environment():

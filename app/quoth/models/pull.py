@@ -23,7 +23,7 @@ from quoth.models.transfer import Patience
 if TYPE_CHECKING:
     from quoth.gguf import Header
 
-Stage = Literal["looking", "downloading", "verifying", "quantizing", "trying", "installing"]
+Stage = Literal["looking", "downloading", "converting", "verifying", "quantizing", "trying", "installing"]
 # What is shipped in a wheel reads at half the speed of this, which is as good (perplexity 11.44 and 11.45).
 SHIPPED_AS = "Q8_0"
 _USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
@@ -60,6 +60,15 @@ class _Pull:
 
     def counting(self, stage: Stage) -> Callable[[int, int | None], None]:
         return lambda done, total: self.progress(Progress(stage, done, total))
+
+    def converting(self, what: str, done: int, total: int) -> None:
+        """The steps of a conversion; only the writing of the file is counted in bytes."""
+        if what == "converting":
+            self.progress(Progress("converting", done, total))
+        elif what.startswith("quantizing "):
+            self.say("quantizing", what.removeprefix("quantizing "))
+        else:
+            self.say("verifying", "against the original")
 
     def say(self, stage: Stage, detail: str = "") -> None:
         self.progress(Progress(stage, detail=detail))
@@ -98,6 +107,8 @@ def pull(
     job.say("looking")
     if row and row.source.startswith("index:"):
         return _pull_from_index(row, job)
+    if row and row.is_original:
+        return _pull_original(row, job)
     return _pull_from_hub(row.source if row else spec, row, job)
 
 
@@ -173,6 +184,26 @@ def _pull_from_index(row: Row, job: _Pull) -> Model:
         finally:
             made.unlink(missing_ok=True)
         shipped.unlink(missing_ok=True)
+        return model
+
+
+def _pull_original(row: Row, job: _Pull) -> Model:
+    """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
+    from quoth.models import conversion
+    from quoth.models.originals import fetch_original, forget
+
+    with _alone(row.name, row.size, job):
+        if (model := _installed(row.name, row.source, None, job.store)) is not None:
+            return model
+        folder = fetch_original(row.repository, job.store.parts, progress=job.progress, patience=job.patience)
+        order = conversion.Order(folder, row.name, types=(conversion.RECOMMENDED,))
+        with conversion.workplace(job.store.parts / row.name) as place:
+            made = conversion.make(conversion.look(order), order, place, job.converting)
+            for line in made.report.lines() if made.report else ():
+                job.say("verifying", line)
+            job.say("installing")
+            (model,) = conversion.install(made, job.store, dict.fromkeys(made.files, row.name), row.source)
+        forget(folder)
         return model
 
 

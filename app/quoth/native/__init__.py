@@ -4,9 +4,10 @@ A leaf: the only package that imports llama_cpp. Every function of the C library
 and tests/test_native.py holds each of them against the pinned version.
 """
 
-from quoth.native.devices import Device, devices, quantize
+from quoth.native.devices import Device, devices
 from quoth.native.library import L, NativeError, can_use_gpu, system_info, version
 from quoth.native.model import Abort, Context, Model
+from quoth.native.quantizing import QuantizedTensor, quantize
 from quoth.native.sampling import Chain, grammar_of_schema
 from quoth.native.vocabulary import Vocabulary
 
@@ -18,6 +19,7 @@ __all__ = [
     "L",
     "Model",
     "NativeError",
+    "QuantizedTensor",
     "Vocabulary",
     "can_use_gpu",
     "devices",

@@ -1,4 +1,4 @@
-"""Devices of this build, and quantizing."""
+"""Devices of this build."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import ctypes
 import importlib
 from pathlib import Path
 
-from quoth.native.library import L, NativeError, last_reason, log_lines, start_backends
+from quoth.native.library import L, start_backends
 
 
 class Device:
@@ -55,15 +55,3 @@ def devices() -> list[Device]:
             )
         )
     return found
-
-
-def quantize(source: Path, target: Path, quantization: str, *, threads: int = 0) -> None:
-    """Write a file at another quantization ("Q8_0"). Raises NativeError with llama.cpp's reason."""
-    start_backends()
-    params = L.llama_model_quantize_default_params()
-    params.ftype = getattr(L, f"LLAMA_FTYPE_MOSTLY_{quantization}")
-    params.allow_requantize = True
-    params.nthread = threads
-    log_lines.clear()
-    if L.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params)) != 0:
-        raise NativeError(last_reason("llama.cpp did not say why"))

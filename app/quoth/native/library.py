@@ -8,6 +8,7 @@ import re
 import sys
 import types
 from collections import deque
+from collections.abc import Callable
 from typing import Any, Final
 
 
@@ -36,6 +37,8 @@ L: Final[Any] = _bindings()
 
 log_lines: deque[str] = deque(maxlen=40)
 """The last lines of llama.cpp's own log; errors quote them."""
+log_listeners: list[Callable[[bytes], None]] = []
+"""Who else hears the log, as it comes: a line may come in pieces."""
 
 
 @L.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes makes the type at run time
@@ -43,6 +46,8 @@ def _log(level: int, text: bytes | None, user_data: object) -> None:
     line = (text or b"").decode("utf-8", "replace").rstrip()
     if line and line != ".":
         log_lines.append(line)
+    for listener in log_listeners:
+        listener(text or b"")
 
 
 L.llama_log_set(_log, None)

@@ -144,9 +144,17 @@ class Context:
     """The KV state of one sequence, and the calls that read tokens into it."""
 
     def __init__(
-        self, model: Model, *, n_ctx: int, n_batch: int, threads: int, abort: Abort, on_gpu: bool = False
+        self,
+        model: Model,
+        *,
+        n_ctx: int,
+        n_batch: int,
+        threads: int,
+        abort: Abort,
+        on_gpu: bool = False,
+        exact: bool = False,
     ) -> None:
-        """`n_ctx` and `n_batch` in tokens. Raises NativeError when there is no memory for it.
+        """`n_ctx` and `n_batch` in tokens; `exact` keeps keys and values in F32. Raises NativeError without memory.
 
         Flash attention is for GPUs: on two CPU cores a 1.7B model wrote 9.3 tokens/s without and 5.5 with it after
         1,500 tokens, a 135M model 42 and 28 after 3,000. Without it all scores of a batch exist at once, 4 bytes x
@@ -159,6 +167,8 @@ class Context:
             params.flash_attn_type = L.LLAMA_FLASH_ATTN_TYPE_DISABLED
             scores = 4 * max(1, model.n_head) * max(1, n_ctx)
             params.n_ubatch = max(1, min(n_batch, MOST_SCORES // scores))
+        if exact:
+            params.type_k = params.type_v = L.GGML_TYPE_F32
         params.n_threads = params.n_threads_batch = threads
         params.no_perf = True
         params.abort_callback = abort.callback

@@ -57,14 +57,16 @@ class Notes:
     def clear(self) -> tuple[int, int]:
         """Forget everything; returns what there was. Raises StorageError."""
         self.close()
-        if self.path is None:
+        path = self.path
+        if path is None:
             return 0, 0
         try:
             there = self.count()
         except StorageError:
             there = 0, 0
         self.close()
-        for name in (self.path, self.path.with_name(self.path.name + "-journal")):
+        self.path, self.problem = path, ""
+        for name in (path, path.with_name(path.name + "-journal")):
             try:
                 name.unlink(missing_ok=True)
             except OSError as error:

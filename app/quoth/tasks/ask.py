@@ -16,14 +16,18 @@ from typing import Protocol
 from quoth.chat import Document as Attached
 from quoth.chat import Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
+from quoth.errors import InputError
 from quoth.tasks.classes import ModelClass, model_class
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.quotes import find
 from quoth.tasks.quoting import quotes
 from quoth.tasks.support import Source, support
+from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
 
 ANSWER = 500  # tokens
+PROMPT = 300  # tokens of the instruction, and of what the template adds
+SHORTEST = 3  # words of a quote that proves anything
 
 SYSTEM = (
     "You answer questions about documents, from the given passages alone. First copy the sentences that answer the "
@@ -121,7 +125,7 @@ class Asking:
         self._everything = everything
         self._keep = keep
         self._cancelled = cancelled
-        self._class: ModelClass = model_class(engine.info.n_params)
+        self._class: ModelClass = model_class(engine.info.n_params, engine.info.n_ctx)
 
     def events(self, question: str) -> Generator[Event, None, None]:
         """Everything, ending with Answered."""
@@ -142,10 +146,11 @@ class Asking:
 
     def _by_quote(self, question: str) -> Generator[Event, None, None]:
         """The sentences that have most of the question's words are the answer."""
-        limit = len(self._collection) if self._everything else self._class.candidates
+        everything = self._everything or self._collection.tokens + ANSWER + PROMPT <= self._engine.info.n_ctx
+        limit = len(self._collection) if everything else self._class.candidates
         ranked = [(one.number, one.score) for one in self._ranks.rank(question, limit)]
         found = quotes(self._collection, question, ranked, self._ranks.weight)
-        read = tuple(range(len(self._collection))) if self._everything else tuple(number for number, _ in ranked)
+        read = tuple(range(len(self._collection))) if everything else tuple(number for number, _ in ranked)
         yield Step(len(read), len(read))
         if not found or not found[0].answers:
             yield Answered("", (), read, Usage())
@@ -180,7 +185,10 @@ class Asking:
 
     def _groups(self, question: str) -> list[list[int]]:
         """The parts of each prompt, in the order of the documents: one prompt, unless everything is to be read."""
-        room = self._engine.info.n_ctx - ANSWER - self._engine.count([question])[0] - 300
+        room = self._engine.info.n_ctx - ANSWER - PROMPT - self._engine.count([question])[0]
+        if room < min(map(self._cost, range(len(self._collection))), default=0):
+            what = f"no passage fits beside the question in {self._engine.info.n_ctx:,} tokens"
+            raise InputError(what, "", "Raise --ctx, or ask a shorter question")
         total = sum(self._cost(number) for number in range(len(self._collection)))
         if total <= room:
             return [[*range(len(self._collection))]]
@@ -198,7 +206,8 @@ class Asking:
 
     def _best(self, question: str, room: int) -> list[int]:
         """The parts that rank best, then their neighbours, as many as fit."""
-        ranked = self._candidates(question, self._class.candidates)
+        # Words of another language rank nothing: then the beginning is read.
+        ranked = self._candidates(question, self._class.candidates) or [*range(len(self._collection))]
         wanted = [*ranked, *(near for number in ranked for near in self._collection.neighbours(number))]
         chosen: set[int] = set()
         for number in dict.fromkeys(wanted):
@@ -228,6 +237,8 @@ class Asking:
             return Answered("", (), tuple(parts), usage, reason)
         citations: list[Citation] = []
         for said in value.get("quotes", ()):
+            if count_words(said["quote"]) < SHORTEST:
+                continue
             named = said["passage"] - 1
             order = [parts[named], *parts] if 0 <= named < len(parts) else [*parts]
             found = next((c for part in order if (c := self._citation(said["quote"], part)) is not None), None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +27,16 @@ CLASSES: tuple[ModelClass, ...] = (
     ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45),
 )
 
+SMALLEST = 32  # tokens of a part, in however small a context
+PROMPT = 192  # tokens of what is asked about a part, and of the template
 
-def model_class(n_params: int) -> ModelClass:
-    """The class of a model with this many parameters."""
-    return next(row for row in CLASSES if n_params <= row.params)
+
+def model_class(n_params: int, n_ctx: int = 0) -> ModelClass:
+    """The class of a model with this many parameters; its sizes made to fit a context of `n_ctx` tokens, if given."""
+    row = next(row for row in CLASSES if n_params <= row.params)
+    if not n_ctx:
+        return row
+    note = min(row.note, max(SMALLEST, n_ctx // 6))
+    part = min(row.part, max(SMALLEST, n_ctx - note - PROMPT))
+    passage = min(row.passage, max(SMALLEST, (n_ctx - PROMPT) // 3))
+    return replace(row, note=note, part=part, passage=passage, merge=min(row.merge, max(SMALLEST, n_ctx // 2)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from array import array
 from bisect import bisect_left
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 from quoth.documents import Document, Place
 from quoth.passages import Passage, split
@@ -27,6 +29,31 @@ class Span:
     end: int
 
 
+class Parts(Sequence[Part]):
+    """The parts of documents in a few bytes each: a text of 100 MB has a hundred thousand."""
+
+    def __init__(self) -> None:
+        self._numbers = array("Q")  # five of each part
+
+    def add(self, document: int, passages: Sequence[Passage]) -> None:
+        for passage in passages:
+            self._numbers.extend((document, passage.start, passage.body, passage.end, passage.tokens))
+
+    def __len__(self) -> int:
+        return len(self._numbers) // 5
+
+    @overload
+    def __getitem__(self, at: int) -> Part: ...
+    @overload
+    def __getitem__(self, at: slice) -> Sequence[Part]: ...
+    def __getitem__(self, at: int | slice) -> Part | Sequence[Part]:
+        if isinstance(at, slice):
+            return [self[number] for number in range(*at.indices(len(self)))]
+        number = range(len(self))[at]
+        document, *passage = self._numbers[5 * number : 5 * number + 5]
+        return Part(document, Passage(*passage))
+
+
 class Collection:
     """Documents and their parts. `ends` is Engine.offsets; `size` and `overlap` are in tokens."""
 
@@ -38,17 +65,10 @@ class Collection:
         overlap: int = 0,
     ) -> None:
         self.documents = tuple(documents)
-        self.parts = tuple(
-            Part(number, passage)
-            for number, document in enumerate(self.documents)
-            for passage in split(
-                document.text,
-                ends,
-                size,
-                overlap=overlap,
-                headings=[heading.start for heading in document.headings],
-            )
-        )
+        self.parts = Parts()
+        for number, document in enumerate(self.documents):
+            headings = [heading.start for heading in document.headings]
+            self.parts.add(number, split(document.text, ends, size, overlap=overlap, headings=headings))
 
     def __len__(self) -> int:
         return len(self.parts)

@@ -20,6 +20,7 @@ TOGETHER = 4  # sentences of a quote
 HEADING = 0.5  # what a word of the question counts that only the headings of the passage have
 RANK = 2.0  # what the best rank of a passage counts, against all words of the question
 KIND = 0.2  # what a number counts where one is asked for, or a name, or a time
+EVEN = 1e-9  # scores that differ less are the same
 SECOND = 0.8  # of the best quote's score, what another passage needs to be quoted too
 # What must be found to be an answer: this share of the question by weight, or so many words and a smaller share.
 SHARE = 0.45
@@ -44,6 +45,11 @@ _KINDS = (
     (r"\bwho(?:m|se)?\b|谁|誰", _NAMES),
     (r"\bwhen\b|\b(?:what|which) (?:year|month|date|day|century)\b|什么时候|何时|哪一?年", _TIMES),
 )
+_BEGINS = re.compile(
+    r"(?:([-=~^\"'`*+#_:.])\1{2,}\s+|(?:[-*+•◦‣▪·–>|#]|//)+\s+|\[\d{1,3}\]\s*|\(?(?:\d{1,3}|[a-z]|[ivx]{2,4})\)\s+"
+    r"|[,;:.)\]]+\s+)+"
+)
+_ENDS = re.compile(r"(?:\s*\[\d{1,3}\]|\s+([-=~^*+#_])\1{2,}|\s+[\[(\"“|*>#-])+$")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,17 +106,29 @@ def _best(
     over = _terms(" ".join(collection.place(span).headings))
     words = len(weights.keys() & (_terms(text) | over))
     best: Quote | None = None
-    for stretch in _stretches(text, collection.headings(part), over):
+    before = collection.documents[span.document].text[max(0, span.start - 2) : span.start]
+    spans = _whole(text, sentences(text), begins=not before or before.isspace())
+    for stretch in _stretches(text, spans, collection.headings(part), over):
         said = weights.keys() & stretch.terms
         above = weights.keys() & stretch.above
         share = sum(weights[term] for term in said) + HEADING * sum(weights[term] for term in above - said)
         score = share + rank
         if kind is not None and kind.search(text, stretch.start, stretch.end):
             score += KIND
-        if best is None or score > best.score:
-            where = Span(span.document, span.start + stretch.start, span.start + stretch.end)
-            best = Quote(part, where, " ".join(text[stretch.start : stretch.end].split()), share, words, score)
+        # Of those that fit equally well, the last one: nothing before it that adds nothing, but what follows it;
+        # answers stand behind the words of their questions more often than before them.
+        if best is None or score >= best.score - EVEN:
+            start, end = trimmed(text, stretch.start, stretch.end)
+            where = Span(span.document, span.start + start, span.start + end)
+            best = Quote(part, where, " ".join(text[start:end].split()), share, words, score)
     return best
+
+
+def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
+    """A stretch without what is no sentence at its ends: underlines, marks of a list or a comment, footnotes."""
+    begins, ends = _BEGINS.match(text, start, end), _ENDS.search(text, start, end)
+    inner = begins.end() if begins else start, ends.start() if ends else end
+    return inner if inner[0] < inner[1] else (start, end)
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,10 +141,11 @@ class _Stretch:
     above: frozenset[str]
 
 
-def _stretches(text: str, headings: Container[int], above: frozenset[str]) -> Iterator[_Stretch]:
+def _stretches(
+    text: str, spans: Sequence[tuple[int, int]], headings: Container[int], above: frozenset[str]
+) -> Iterator[_Stretch]:
     """Runs of neighbouring sentences, short enough to be quoted; a heading is quoted only where nothing follows it."""
     run: list[tuple[int, int, frozenset[str], int]] = []
-    spans = sentences(text)
     for number, (start, end) in enumerate(spans):
         terms = _terms(text[start:end])
         if start in headings and number + 1 < len(spans):
@@ -135,6 +154,12 @@ def _stretches(text: str, headings: Container[int], above: frozenset[str]) -> It
         else:
             run.append((start, end, terms, count_words(text[start:end])))
     yield from _runs(run, above)
+
+
+def _whole(text: str, spans: list[tuple[int, int]], *, begins: bool) -> list[tuple[int, int]]:
+    """Sentences without a first one whose beginning is in the passage before, unless a paragraph begins here."""
+    cut = not begins and len(spans) > 2 and text[spans[0][0]].islower()
+    return spans[1:] if cut else spans
 
 
 def _runs(said: Sequence[tuple[int, int, frozenset[str], int]], above: frozenset[str]) -> Iterator[_Stretch]:

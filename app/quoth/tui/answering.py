@@ -11,12 +11,12 @@ from typing import Any
 from textual.message import Message as TextualMessage
 
 from quoth.chat import Message
-from quoth.engine import Done, Engine, Notice, Piece, Reading, Sampling, Thought, TokenLogprob, Usage
-from quoth.errors import QuothError
+from quoth.engine import Done, Engine, Notice, Piece, Reading, Sampling, Thought
 from quoth.store import Turn, messages_of
 from quoth.tasks.reply import left_out, reply, with_system
 from quoth.text import Cleaner
-from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.keeper import Keeper
+from quoth.tui.work import Work, finished
 
 # Pieces are posted together: to lay out and draw a screen takes 10 to 20 ms, and where all cores compute, the model
 # waits for it.
@@ -67,36 +67,18 @@ class Noticed(TextualMessage):
     text: str
 
 
-@dataclass
-class Ended(TextualMessage):
-    """The answer is over; `error` says why if the engine or the input failed."""
-
-    job: Job
-    reason: str
-    error: QuothError | None
-
-
-@dataclass(slots=True, eq=False)
-class Job:
+@dataclass(slots=True, eq=False, kw_only=True)
+class Job(Work):
     """What to answer. `turns` is the path so far; with `goes_on` its last turn is the answer to continue."""
 
     turns: list[Turn]
     system: str
-    turn: Ref
-    begin: Callable[[], None]  # writes the turns of this job to the history
     sampling_of: Callable[[Engine], Sampling]
     max_tokens: int | None
     think: bool
-    private: bool
     left_out: int = 0
     goes_on: bool = False
     extra: Message | None = None  # asked for in place of a turn, as /compact does
-    stop: threading.Event = field(default_factory=threading.Event)
-    kept: threading.Event = field(default_factory=threading.Event)  # set once the history has it
-    said: str = ""
-    thought: str = ""
-    usage: Usage = field(default_factory=Usage)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
 
     @property
     def messages(self) -> list[Message]:
@@ -121,38 +103,15 @@ class Answering:
 
     def run(self, job: Job) -> None:
         """Never raises: whatever happens ends in one Ended, after what was said is in the history."""
-        reason, error, notices = "died", None, list[str]()
         if job.goes_on:
             job.said, job.thought = job.turns[-1].text, job.turns[-1].thought
-        try:
+
+        def answer(notices: list[str]) -> str:
             job.begin()
             engine = self._wait_for_engine(job.stop.is_set)
-            reason = "cancelled" if engine is None else self._answer(engine, job, notices)
-        except QuothError as caught:
-            error = caught
-        except Exception as caught:  # a bug must not end the app; the banner names it
-            error = QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
-        try:
-            self._keep(job, reason, notices)
-        except Exception as caught:  # a bug too, and the screen waits for the end
-            error = error or QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
-        job.kept.set()
-        self._post(Ended(job, reason, error))
+            return "cancelled" if engine is None else self._answer(engine, job, notices)
 
-    def _keep(self, job: Job, reason: str, notices: list[str]) -> None:
-        usage = job.usage
-        self._keeper.finish(
-            job.turn,
-            job.said,
-            job.thought,
-            reason,
-            notice="; ".join(notices),
-            prompt_tokens=usage.prompt,
-            reused_tokens=usage.reused,
-            generated_tokens=usage.generated,
-            read_seconds=usage.read_seconds,
-            write_seconds=usage.write_seconds,
-        )
+        self._post(finished(job, self._keeper, answer))
 
     def _answer(self, engine: Engine, job: Job, notices: list[str]) -> str:
         messages = self._fitting(engine, job)

@@ -92,6 +92,9 @@ class QuothApp(App[None]):
 
     @on(HelpAsked)
     def action_show_help(self) -> None:
+        from quoth.tui.screens.document import DocumentScreen
+        from quoth.tui.widgets.said import Said
+
         groups = [
             ("Everywhere", type(self).BINDINGS),
             ("Chat", ChatScreen.BINDINGS),
@@ -99,6 +102,7 @@ class QuothApp(App[None]):
             ("A turn (Ctrl+Up goes there)", TurnView.BINDINGS),
             ("Probabilities (p on a turn)", Probabilities.BINDINGS),
             ("Conversations", Sidebar.BINDINGS),
+            ("Documents (/ask, /summarize)", [*DocumentScreen.BINDINGS, *Said.BINDINGS]),
         ]
         self.push_screen(Help((title, [b for b in bindings if isinstance(b, Binding)]) for title, bindings in groups))
 

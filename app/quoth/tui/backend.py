@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from quoth.models.choices import Choice
     from quoth.models.pull import Progress
     from quoth.store import History
+    from quoth.tasks.notes import Kept
 
 
 class Models(Protocol):
@@ -52,6 +53,10 @@ class Models(Protocol):
         ...
 
 
+def _key(model: Model) -> str:
+    return model.sha256 or str(model.path)
+
+
 @dataclass(frozen=True, slots=True)
 class Backend:
     """The effects of the app."""
@@ -64,6 +69,9 @@ class Backend:
     environ: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)  # binding id: keys, from the config file
     private: bool = False
+    notes: Kept | None = None  # what was written about passages before
+    model_key: Callable[[Model], str] = _key  # what tells a model from any other, in the keys of the notes
+    document_limit: Callable[[], int] = lambda: 1024**3  # bytes of one
 
     def setting(self, name: str) -> Any:
         return self.settings[name]

@@ -13,13 +13,16 @@ class Command:
     name: str
     help: str
     argument: str = ""
+    names_files: bool = False  # Tab completes them
 
 
 COMMANDS = (
     Command("new", "begin a new conversation"),
     Command("model", "choose another model", "[NAME]"),
     Command("system", "what the model is told before everything else", "[TEXT]"),
-    Command("attach", "add a file to the next question", "FILE"),
+    Command("attach", "add a file to the next question", "FILE", True),
+    Command("ask", "a question about documents, answered with the lines that say so", "[FILE ...] QUESTION", True),
+    Command("summarize", "a summary of documents of any length", "[FILE ...] [FOCUS]", True),
     Command("retry", "answer the last question again"),
     Command("edit", "change the last question and ask again"),
     Command("continue", "go on with the last answer"),

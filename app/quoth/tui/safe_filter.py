@@ -18,7 +18,7 @@ REPLACEMENT = "\ufffd"
 
 # The characters that quoth.text.cleaning removes (a test holds the two equal), and here newline and tab too: a line
 # is where they would move the cursor. Widgets have split and expanded theirs before.
-_UNSAFE = re.compile(
+UNSAFE = re.compile(
     r"[\x00-\x1f\x7f-\x9f"  # C0, DEL, C1
     r"\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069"  # line separators, bidirectional controls
     r"\u2060-\u2064\u206a-\u206f\ufeff\ufff9-\ufffb"  # invisible format characters, byte order mark
@@ -40,14 +40,14 @@ class SafeFilter(LineFilter):
 
 
 def _is_safe(text: str) -> bool:
-    return _UNSAFE.search(text) is None
+    return UNSAFE.search(text) is None
 
 
 def _safe(segments: list[Segment]) -> list[Segment]:
     """The line without what is unsafe, as many cells wide as it was."""
     width = Segment.get_line_length(segments)
     safe = [
-        Segment(_UNSAFE.sub(REPLACEMENT, text), _without_link(style))
+        Segment(UNSAFE.sub(REPLACEMENT, text), _without_link(style))
         for text, style, control in segments
         if not control  # its text would be written too: Strip.render knows no difference
     ]

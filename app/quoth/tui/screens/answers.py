@@ -13,6 +13,7 @@ from quoth.tui.keeper import Ref, stored
 from quoth.tui.screens.conversations import WithConversations
 from quoth.tui.widgets.status import duration
 from quoth.tui.widgets.turn import TurnView
+from quoth.tui.work import Ended
 
 
 class WithAnswers(WithConversations):
@@ -55,8 +56,8 @@ class WithAnswers(WithConversations):
     def _noticed(self, event: answering.Noticed) -> None:
         self.notify(event.text, markup=False)
 
-    @on(answering.Ended)
-    async def _ended(self, event: answering.Ended) -> None:
+    @on(Ended)
+    async def _ended(self, event: Ended) -> None:
         job = event.job
         if job is not self.job:
             return
@@ -70,6 +71,7 @@ class WithAnswers(WithConversations):
         if view is not None:
             entry = next((e for e in self.talk.path if e.ref is view.ref), None)
             turn = replace(view.turn, text=job.said, thought=job.thought, reason=event.reason)
+            turn = replace(turn, model=job.model or turn.model)
             if entry is not None:
                 entry.turn = turn
             await view.finish(turn, tuple(job.logprobs))

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from textual.widgets import Markdown
 
 WIDE = 110  # columns from which the list of conversations is shown by itself
+BESIDE = ("fetch", "documents")  # groups of workers that Escape stops
 RETRY_SECONDS = 5.0  # a history that refused is tried again
 
 
@@ -118,9 +119,10 @@ class ChatScreen(WithCommands):
             self.status.doing = "stopping"
         elif self.take_back():
             self.prompt.focus()
-        elif fetching := [worker for worker in self.workers if worker.group == "fetch" and worker.is_running]:
+        elif fetching := [worker for worker in self.workers if worker.group in BESIDE and worker.is_running]:
             for worker in fetching:
                 worker.cancel()
+            self.status.doing = ""
         else:
             self.banner("")
             self.prompt.focus()

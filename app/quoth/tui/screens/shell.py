@@ -12,7 +12,6 @@ from textual.worker import Worker, WorkerState
 
 from quoth.chat import Document
 from quoth.errors import QuothError
-from quoth.tui.answering import Job
 from quoth.tui.backend import Backend
 from quoth.tui.keeper import Keeper
 from quoth.tui.loading import EngineHolder
@@ -23,6 +22,7 @@ from quoth.tui.widgets.status import Status
 from quoth.tui.widgets.transcript import Transcript
 from quoth.tui.widgets.turn import TurnView, attachments_line
 from quoth.tui.widgets.welcome import Welcome
+from quoth.tui.work import Work
 
 if TYPE_CHECKING:
     from quoth.models import Model
@@ -49,11 +49,11 @@ class Shell(Screen[None]):
         self.attachments: list[Document] = []
         self.live: TurnView | None = None  # the answer that is being written
         self.private = backend.private
-        self.job: Job | None = None
+        self.job: Work | None = None
         self._rated = 0.0  # seconds into the answer when its speed was shown last
         self._pending: tuple[str, list[Document]] | None = None  # asked before there was a model
         self._next_model: Model | None = None  # chosen while an answer was being written
-        self._left: Job | None = None  # the answer that was let go last
+        self._left: Work | None = None  # the answer that was let go last
         self._first = conversation  # the one to open
         self._lasting = self.keeper
 

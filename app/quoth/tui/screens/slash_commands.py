@@ -12,15 +12,15 @@ from quoth.errors import QuothError
 from quoth.store import pages
 from quoth.tui.commands import BY_NAME, nearest
 from quoth.tui.keeper import stored
-from quoth.tui.screens.attachments import WithAttachments
 from quoth.tui.screens.dialogs import ChooseModel, EditText
+from quoth.tui.screens.reading import WithReading
 from quoth.tui.widgets.prompt import path_of
 
 if TYPE_CHECKING:
     from quoth.models.choices import Choice
 
 
-class WithCommands(WithAttachments):
+class WithCommands(WithReading):
     """`command_*` is for slash commands and the palette."""
 
     async def carry_out(self, name: str, argument: str) -> None:
@@ -73,6 +73,12 @@ class WithCommands(WithAttachments):
             self.attach(path_of(argument))
         else:
             self.notify("Which file? /attach FILE; or paste a path, or type @ and Tab", markup=False)
+
+    def command_ask(self, argument: str) -> None:
+        self.read("ask", argument)
+
+    def command_summarize(self, argument: str) -> None:
+        self.read("summarize", argument)
 
     async def command_retry(self, argument: str) -> None:
         if self.busy or not self.talk.path:

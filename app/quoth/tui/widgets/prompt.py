@@ -1,8 +1,9 @@
-"""Where questions are written: Enter sends, Ctrl+J breaks the line, Up recalls, Tab completes a file name after @."""
+"""Where questions are written: Enter sends, Ctrl+J breaks the line, Up recalls, Tab completes the names of files."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
@@ -11,6 +12,8 @@ from textual import events
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.widgets import TextArea
+
+from quoth.tui.commands import BY_NAME, parse
 
 LONG_PASTE = 4096  # characters; a longer paste becomes an attachment
 MANY_LINES = 60
@@ -138,11 +141,13 @@ class Prompt(TextArea):
     # File names
 
     def action_complete(self) -> None:
-        """Complete the word after @; a second Tab takes the next candidate. Elsewhere Tab moves on."""
-        word = self._word()
-        if word is None:
+        """Complete the word after @, or of a command; a second Tab takes the next candidate. Elsewhere Tab moves on."""
+        in_command = self._is_in_command()
+        written = self._operand() if in_command else self._word()
+        if written is None:
             self.screen.focus_next()
             return
+        word = written.replace("\\ ", " ") if in_command else written
         if word not in self._candidates:
             self._candidates, self._candidate = [*candidates(word)], -1
         if not self._candidates:
@@ -152,8 +157,23 @@ class Prompt(TextArea):
         self._candidate = (self._candidate + 1) % len(self._candidates)
         name = self._candidates[self._candidate]
         row, column = self.cursor_location
+        if in_command:
+            self.replace(name.replace(" ", "\\ "), (row, column - len(written)), (row, column))
+            return
         self.replace(name, (row, column - len(word)), (row, column))
         self.post_message(self.FileNamed("" if name.endswith(os.sep) else name, before if before != name else ""))
+
+    def _is_in_command(self) -> bool:
+        """Whether the cursor is behind a command that takes files."""
+        command = parse(self.document.get_line(0)[: self.cursor_location[1]])
+        named = BY_NAME.get(command[0]) if command is not None else None
+        return self.cursor_location[0] == 0 and named is not None and named.names_files
+
+    def _operand(self) -> str | None:
+        """The word before the cursor, without an @, spaces in it behind backslashes; None on the command itself."""
+        before = self.document.get_line(0)[: self.cursor_location[1]]
+        match = re.search(r"\s@?((?:\\ |\S)*)\Z", before)
+        return match[1] if match is not None else None
 
     def _word(self) -> str | None:
         """The word before the cursor, without the @ that it begins with; None if it begins with none."""

@@ -1,0 +1,272 @@
+"""Summaries as `quoth summarize` writes them: text or JSON on standard output, talk on standard error."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from quoth import __version__
+from quoth.cli.documents import minutes, model_key, span_fields, with_progress
+from quoth.cli.environment import Environment
+from quoth.cli.output import usage_fields
+from quoth.cli.streams import Streams
+from quoth.documents import Document
+from quoth.engine import Notice
+from quoth.errors import Ended, InputError, QuothError, StorageError
+from quoth.tasks import summarize as task
+from quoth.tasks.classes import model_class
+from quoth.tasks.collection import Collection
+
+if TYPE_CHECKING:
+    from quoth.engine.client import Client
+    from quoth.models import Model
+
+LONG = 60  # seconds of work that are announced before
+
+
+@dataclass(slots=True)
+class Output:
+    """Where summaries go: standard output at once, or the file of -o, whole or not at all."""
+
+    streams: Streams
+    path: Path | None
+    text: str = ""
+
+    @classmethod
+    def of(cls, streams: Streams, name: str | None) -> Output:
+        """Raises StorageError before any work for a file that cannot be written."""
+        if not name or name == "-":
+            return cls(streams, None)
+        path = Path(name)
+        why = "it is a folder" if path.is_dir() else "" if path.parent.is_dir() else "its folder does not exist"
+        if not why and not os.access(path.parent, os.W_OK):
+            why = "its folder cannot be written"
+        if why:
+            raise StorageError(f"cannot write {name}", why, "Name another file")
+        return cls(streams, path)
+
+    def put(self, text: str) -> None:
+        if self.path:
+            self.text += text
+        else:
+            self.streams.answer(text)
+
+    def end(self) -> None:
+        """A summary is whole."""
+        if self.path:
+            self.text = self.text.rstrip("\n") + "\n"
+        else:
+            self.streams.finish()
+
+    def finish(self) -> None:
+        """Write the file."""
+        if self.path:
+            from quoth.models import disk
+
+            with disk.attempt(f"write {self.path}"):
+                disk.write(self.path, self.text.encode("utf-8", "replace"))
+
+
+@dataclass(slots=True)
+class _Result:
+    """One summary as it was written."""
+
+    text: str
+    sentences: list[task.Sentence]
+    end: task.Summarized
+    collection: Collection
+    seconds: float
+
+
+class Work:
+    """Summaries with one model and one wish."""
+
+    def __init__(
+        self,
+        environment: Environment,
+        client: Client,
+        model: Model,
+        wish: task.Wish,
+        options: dict[str, Any],
+        output: Output,
+    ) -> None:
+        self._environment = environment
+        self._streams = environment.streams
+        self._client = client
+        self._model = model
+        self._wish = wish
+        self._output = output
+        info = client.ready()
+        if not environment.store.is_trusted(model.path):
+            environment.store.trust(model.path)
+        self._class = model_class(info.n_params, info.n_ctx)
+        self._by_itself = self._class.extracts and options["extracts"] is None
+        self._extracts = self._by_itself or bool(options["extracts"])
+        self._cites = self._extracts if options["cite"] is None else bool(options["cite"])
+        self._as_json = bool(options["as_json"] or options["each"])
+        self._verbose = bool(options["verbose"])
+        self._private = bool(environment.settings["private"])
+        self._noted = 0  # parts of the document at hand
+
+    def together(self, documents: Sequence[Document]) -> int:
+        """One summary of all documents."""
+        self._summarize(documents)
+        self._say_problem()
+        return 0
+
+    def each(self, documents: Sequence[Document]) -> int:
+        """One summary a document; one that cannot be summarized is told and the others are done."""
+        code = 0
+        for document in documents:
+            try:
+                self._summarize([document])
+            except InputError as error:
+                code = int(error.exit_code)
+                about = {"files": [document.name], "error": {"code": code, "message": str(error)}}
+                self._put_json({**about, "version": __version__, "model": self._model.name})
+                self._streams.say(f"{document.name}: {error}")
+        self._say_problem()
+        return code
+
+    def _summarize(self, documents: Sequence[Document]) -> None:
+        began = time.monotonic()
+        ends = with_progress(self._streams, documents, self._client.offsets)
+        collection = Collection(documents, ends, self._class.part)
+        self._noted = 0
+        try:
+            result = self._run(collection, began)
+        except (Ended, QuothError):
+            self._streams.interrupt()
+            self._say_what_is_kept(collection)
+            raise
+        if self._as_json:
+            self._put_json(self._fields(result))
+        self._say_coverage(result)
+
+    def _events(self, collection: Collection) -> Iterator[task.Event]:
+        task.room_for(collection, self._wish)  # before anything is said
+        if self._by_itself:
+            self._by_itself = False
+            self._streams.say(
+                f"{self._model.name} is too small to be trusted with a summary in words of its own: "
+                "these are the text's most telling sentences (--write has it write)"
+            )
+        if self._extracts:
+            return task.by_extract(collection, self._wish)
+        summary = task.Summary(
+            self._client,
+            collection,
+            self._wish,
+            kept=self._environment.notes,
+            model=model_key(self._model),
+            keep=not self._private,
+        )
+        return summary.events()
+
+    def _run(self, collection: Collection, began: float) -> _Result:
+        text = ""
+        sentences: list[task.Sentence] = []
+        for event in self._events(collection):
+            match event:
+                case task.Step(verb, done, total, unit, what):
+                    self._streams.progress.update(verb, done, total, unit, what)
+                case task.Planned():
+                    self._say_plan(event)
+                case task.Noted(part, notes):
+                    self._noted += 1
+                    self._say_notes(collection, part, notes)
+                case Notice(_, notice):
+                    self._streams.say(notice)
+                case task.Sentence():
+                    piece = event.before + event.text + self._citation(collection, event)
+                    text += piece
+                    sentences.append(event)
+                    if not self._as_json:
+                        self._output.put(piece)
+                case task.Summarized():
+                    self._streams.progress.clear()
+                    if not self._as_json:
+                        self._output.end()
+                    return _Result(text, sentences, event, collection, time.monotonic() - began)
+        raise QuothError("the summary has no end", "this is a bug", "Please report it")
+
+    def _citation(self, collection: Collection, sentence: task.Sentence) -> str:
+        if not self._cites or not sentence.spans:
+            return ""
+        return f" [{'; '.join(dict.fromkeys(map(collection.cite, sentence.spans)))}]"
+
+    def _put_json(self, fields: dict[str, Any]) -> None:
+        import json
+
+        self._output.put(json.dumps(fields, ensure_ascii=False) + "\n")
+        self._output.end()
+
+    # Talk
+
+    def _say_plan(self, plan: task.Planned) -> None:
+        if plan.seconds > LONG:
+            known = f", {plan.known} of them known from before" if plan.known else ""
+            self._streams.say(
+                f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {minutes(plan.seconds)} with "
+                f"{self._model.name}; --extract takes seconds, a smaller model (-m) less time"
+            )
+
+    def _say_notes(self, collection: Collection, part: int, notes: str) -> None:
+        if self._verbose:
+            self._streams.say(f"[{collection.cite(collection.span(part))}]")
+            for line in notes.splitlines():
+                self._streams.say(f"  {line}")
+
+    def _say_what_is_kept(self, collection: Collection) -> None:
+        if self._noted and not self._private and not self._environment.notes.problem:
+            self._streams.say(
+                f"the notes on {self._noted} of {len(collection)} parts are kept: the same command goes on from there"
+            )
+
+    def _say_problem(self) -> None:
+        if not self._extracts and self._environment.notes.problem:
+            self._streams.say(f"notes are not kept: {self._environment.notes.problem}")
+
+    def _say_coverage(self, result: _Result) -> None:
+        end = result.end
+        rate = f", {end.tokens_read / result.seconds:,.0f} tokens/s" if result.seconds > 0.1 else ""
+        known = f" ({end.known} from before)" if end.known else ""
+        left = f"; {end.unsupported} unsupported sentence{'s' if end.unsupported > 1 else ''} left out"
+        self._streams.say(
+            f"read {end.parts_read:,} of {end.parts:,} parts{known}, {end.tokens_read:,} of {end.tokens:,} tokens, "
+            f"{end.dropped:,} dropped, in {minutes(result.seconds)}{rate}{left if end.unsupported else ''}"
+        )
+        if end.dropped:
+            raise QuothError(f"{end.dropped:,} tokens were not read", "this is a bug", "Please report it")
+
+    def _fields(self, result: _Result) -> dict[str, Any]:
+        end, collection = result.end, result.collection
+        return {
+            "summary": result.text,
+            "sources": [
+                {"sentence": s.text, "places": [span_fields(collection, span) for span in s.spans]}
+                for s in result.sentences
+            ],
+            "coverage": {
+                "parts": end.parts,
+                "parts_read": end.parts_read,
+                "parts_known": end.known,
+                "tokens": end.tokens,
+                "tokens_read": end.tokens_read,
+                "dropped": end.dropped,
+            },
+            "files": [document.name for document in collection.documents],
+            "extracted": self._extracts,
+            "unsupported": end.unsupported,
+            "seconds": round(result.seconds, 3),
+            "tokens_per_second": round(end.tokens_read / max(result.seconds, 0.001), 1),
+            "reason": end.reason,
+            "version": __version__,
+            "model": self._model.name,
+            "seed": 0,
+            "usage": usage_fields(end.usage),
+        }

@@ -1,0 +1,192 @@
+"""From a checkpoint to files that may be used: converted, quantized and checked, all in one folder."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+from quoth.errors import Ended, ModelError, QuothError, StorageError, UsageError
+from quoth.models import Model, describe, disk
+from quoth.models.store import Store, name_from
+
+if TYPE_CHECKING:
+    from quoth.gguf import Header
+    from quoth_converters.conversion import Conversion, Described
+    from quoth_converters.report import Report
+    from quoth_converters.writer import OutType
+
+Level = Literal["none", "quick", "full"]
+Count = Callable[[str, int, int], None]  # what is done ("converting"), how much of it, of how much
+
+RECOMMENDED: Final = "auto"  # in place of a type: the one that the model's size and widths call for
+_PARTS: Final = ".part"
+_SIGINT: Final = 2
+_ERRORS: Final[dict[str, type[QuothError]]] = {"output": StorageError}  # of the rest each is a ModelError
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is to be made of a checkpoint. `types` are quantizations; without any the file stays as it was converted."""
+
+    source: Path
+    name: str
+    outtype: OutType = "f16"
+    types: tuple[str, ...] = ()
+    level: Level = "quick"
+    tokenizer: Path | None = None
+    meta: Path | None = None
+    n_head: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What was made: the files that were asked for, by their type, and what the checks measured."""
+
+    conversion: Conversion
+    files: dict[str, Path]
+    report: Report | None
+
+
+@contextmanager
+def sentences() -> Iterator[None]:
+    """Turn what the converters raise into this program's errors."""
+    from quoth_converters import ConvertError
+
+    try:
+        yield
+    except ConvertError as error:
+        if error.kind == "cancelled":
+            raise Ended(_SIGINT) from None
+        raise _ERRORS.get(error.kind, ModelError)(error.what, error.why, error.try_) from None
+
+
+@contextmanager
+def workplace(beside: Path) -> Iterator[Path]:
+    """A folder of our own on the disk where `beside` will stand; it goes with everything in it."""
+    import shutil
+
+    folder = beside.with_name(f".{beside.name}.{os.getpid()}{_PARTS}")
+    with disk.attempt(f"write to {beside.parent}"):
+        disk.make_folder(folder)
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def known_types(types: Iterable[str]) -> None:
+    """Raise UsageError for a quantization that there is not."""
+    from quoth_converters.quantize import TYPES
+
+    if unknown := [name for name in types if name not in (*TYPES, RECOMMENDED)]:
+        raise UsageError(f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(TYPES)}")
+
+
+def parameters(header: Header) -> int:
+    """Elements of all tensors of a GGUF."""
+    return sum(math.prod(tensor.shape) for tensor in header.tensors)
+
+
+def look(order: Order) -> Described:
+    """Open the checkpoint and say what it would become. Raises ModelError."""
+    with sentences():
+        from quoth_converters.conversion import describe
+        from quoth_converters.families import Options
+
+        return describe(order.source, Options(order.tokenizer, order.meta, order.n_head))
+
+
+def make(described: Described, order: Order, folder: Path, progress: Count) -> Made:
+    """Convert, quantize and check. Raises ModelError with the smallest failing case if a check fails."""
+    with sentences():
+        from quoth_converters.conversion import write_conversion
+
+        conversion = write_conversion(
+            described,
+            folder / f"{name_from(order.name)}.{order.outtype.upper()}.gguf",
+            outtype=order.outtype,
+            name=order.name,
+            progress=lambda done, total: progress("converting", done, total),
+        )
+        quantized = _quantized(conversion, order, progress)
+        report = _checked(described, conversion, order, quantized, progress)
+        files = quantized or {order.outtype.upper(): conversion.path}
+        return Made(conversion, files, report)
+
+
+def _quantized(conversion: Conversion, order: Order, progress: Count) -> dict[str, Path]:
+    types = dict.fromkeys(_chosen(conversion, name) if name == RECOMMENDED else name for name in order.types)
+    return {
+        name: _quantize(conversion.path, name, progress) if name != order.outtype.upper() else conversion.path
+        for name in types
+    }
+
+
+def _chosen(conversion: Conversion, name: str) -> str:
+    from quoth_converters import quantize
+
+    found = quantize.recommended(quantize.plan(conversion.path), conversion.spec.parameters)
+    return found.type if found else conversion.outtype.upper()
+
+
+def _quantize(whole: Path, name: str, progress: Count) -> Path:
+    from quoth_converters import quantize
+
+    target = whole.with_name(f"{whole.name.removesuffix('.gguf').rpartition('.')[0]}.{name}.gguf")
+    quantize.quantize(whole, target, name, progress=lambda done, total: progress(f"quantizing to {name}", done, total))
+    return target
+
+
+def _checked(
+    described: Described, conversion: Conversion, order: Order, quantized: dict[str, Path], progress: Count
+) -> Report | None:
+    if order.level == "none":
+        return None
+    from quoth_converters.verify import verify
+
+    report = verify(
+        described,
+        conversion.path,
+        level=order.level,
+        quantized=tuple(path for path in quantized.values() if path != conversion.path),
+        progress=lambda done, total: progress("checking", done, total),
+    )
+    if report.failure:
+        try_ = "Nothing was kept; please report it"
+        raise ModelError("what was written is not the model of the checkpoint", report.failure, try_)
+    return report
+
+
+def install(made: Made, store: Store, names: dict[str, str], origin: str) -> list[Model]:
+    """Move the files that were made into the store, each under the name of its type."""
+    models = []
+    for kind, path in made.files.items():
+        name = names[kind]
+        with disk.attempt(f"read {path}"):
+            digest = disk.digest(path, lambda done, total: None)
+            os.chmod(path, 0o600)
+        model = store.install(path, describe(path, name, origin, sha256=digest), file=f"{name_from(name)}.{kind}.gguf")
+        store.trust(model.path)
+        models.append(model)
+    return models
+
+
+def to_json(made: Made) -> dict[str, Any]:
+    """What a script wants to know of a conversion."""
+    spec = made.conversion.spec
+    return {
+        "family": spec.family,
+        "architecture": spec.architecture,
+        "kind": spec.kind,
+        "parameters": spec.parameters,
+        "source_sha256": made.conversion.sha256,
+        "outtype": made.conversion.outtype,
+        "notes": [*spec.vocabulary.notes, *spec.notes],
+        "dropped": dict(spec.dropped),
+        "verify": made.report.to_json() if made.report else None,
+    }

@@ -1,0 +1,82 @@
+"""What kind of summary is asked for, and what is told while it is made. Data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from quoth.engine import Notice, Usage
+from quoth.tasks.collection import Span
+
+Style = Literal["prose", "bullets", "outline"]
+
+LENGTHS = {"short": 60, "medium": 150, "long": 400}  # words
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What kind of summary is asked for. `words` is how long; `focus` what matters; `language` what it is in."""
+
+    words: int = LENGTHS["medium"]
+    style: Style = "prose"
+    focus: str = ""
+    language: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Planned:
+    """What lies ahead: parts and tokens, parts that are known from before, and seconds by the rates so far."""
+
+    parts: int
+    tokens: int
+    known: int
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """`done` of `total` units of a step are done: "reading", 3, 42, "parts"; and what is being read now."""
+
+    verb: str
+    done: int
+    total: int
+    unit: str = "parts"
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """The notes on a part."""
+
+    part: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """A sentence of the summary, what stands before it ("", " ", "\\n- "), and where it is from."""
+
+    text: str
+    before: str
+    spans: tuple[Span, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Summarized:
+    """The end: what was read of what there is, and how many sentences were left out for want of support."""
+
+    parts: int
+    parts_read: int
+    tokens: int
+    tokens_read: int
+    unsupported: int
+    reason: str
+    usage: Usage
+    known: int = 0  # parts whose notes were there before
+
+    @property
+    def dropped(self) -> int:
+        return self.tokens - self.tokens_read
+
+
+Event = Planned | Step | Noted | Sentence | Notice | Summarized

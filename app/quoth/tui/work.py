@@ -1,0 +1,71 @@
+"""What ends in a turn of the conversation, whoever does it: it is kept whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from textual.message import Message
+
+from quoth.engine import TokenLogprob, Usage
+from quoth.errors import QuothError
+from quoth.tui.keeper import Keeper, Ref
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Work:
+    """What ends in a turn of the conversation."""
+
+    turn: Ref
+    begin: Callable[[], None]  # writes the turns of this work to the history
+    private: bool
+    model: str = ""  # which one does it, where that is not known before it begins
+    stop: threading.Event = field(default_factory=threading.Event)
+    kept: threading.Event = field(default_factory=threading.Event)  # set once the history has it
+    said: str = ""
+    thought: str = ""
+    usage: Usage = field(default_factory=Usage)
+    logprobs: list[TokenLogprob] = field(default_factory=list)
+
+
+@dataclass
+class Ended(Message):
+    """The answer is over; `error` says why if the engine or the input failed."""
+
+    job: Work
+    reason: str
+    error: QuothError | None
+
+
+def finished(work: Work, keeper: Keeper, do: Callable[[list[str]], str]) -> Ended:
+    """Do work, and keep what was said whatever happens. `do` collects notices and returns the reason of the end."""
+    reason, error, notices = "died", None, list[str]()
+    try:
+        reason = do(notices)
+    except QuothError as caught:
+        error = caught
+    except Exception as caught:  # a bug must not end the app; the banner names it
+        error = QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
+    try:
+        _keep(work, keeper, reason, notices)
+    except Exception as caught:  # a bug too, and the screen waits for the end
+        error = error or QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
+    work.kept.set()
+    return Ended(work, reason, error)
+
+
+def _keep(work: Work, keeper: Keeper, reason: str, notices: list[str]) -> None:
+    usage = work.usage
+    keeper.finish(
+        work.turn,
+        work.said,
+        work.thought,
+        reason,
+        notice="; ".join(notices),
+        prompt_tokens=usage.prompt,
+        reused_tokens=usage.reused,
+        generated_tokens=usage.generated,
+        read_seconds=usage.read_seconds,
+        write_seconds=usage.write_seconds,
+    )

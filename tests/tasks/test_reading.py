@@ -1,0 +1,29 @@
+"""What the map step of a summary costs with the real model, by its own counts."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from quoth.engine.client import Client
+from quoth.tasks import notes
+from quoth.tasks.classes import model_class
+from quoth.tasks.collection import Collection
+from quoth.tasks.notes import Forgetful, Written
+from tests.tasks.texts import document, harbours
+
+
+def test_every_token_is_read_and_hardly_more(model_path: Path) -> None:
+    client = Client(model_path)
+    try:
+        part = model_class(client.ready().n_params, client.info.n_ctx).part
+        parts = Collection([document(harbours(44))], client.offsets, part)
+        asked = [notes.about_part(text, "text", "", 1) for text in parts.texts()]
+        read = [
+            event.usage.prompt - event.usage.reused
+            for event in notes.write(client, asked, kept=Forgetful(), model="m")
+            if isinstance(event, Written) and event.usage is not None
+        ]
+    finally:
+        client.close()
+    assert len(read) == len(parts) >= 3
+    assert parts.tokens < sum(read) <= 1.15 * parts.tokens

@@ -1,0 +1,49 @@
+"""Texts of any length whose truth is known, as documents and collections."""
+
+from __future__ import annotations
+
+import io
+from dataclasses import replace
+
+from quoth.documents import Document, read_stream
+from quoth.engine import Chat, ModelInfo, Request
+from quoth.engine.scripted import Scripted
+from quoth.tasks.collection import Collection
+
+LARGE = 8_000_000_000  # parameters of a model that is trusted to write
+TINY = 100_000_000
+HARBOURS = ("Aldmouth", "Brackness", "Corley", "Dunmere", "Eskport", "Farholm", "Glenwick", "Hartsea")
+
+
+def document(text: str, name: str = "text.txt") -> Document:
+    return read_stream(io.BytesIO(text.encode()), name=name, limit=10**9)
+
+
+def collection(*texts: str, size: int = 60, overlap: int = 0) -> Collection:
+    """Documents a.txt, b.md, ... cut by the scripted engine's tokens; what begins with a heading is Markdown."""
+    documents = [
+        document(text, f"{chr(97 + number)}.{'md' if text.startswith('# ') else 'txt'}")
+        for number, text in enumerate(texts)
+    ]
+    return Collection(documents, Scripted().offsets, size, overlap)
+
+
+def harbours(count: int = 8) -> str:
+    """A paragraph for each of `count` harbours, each with facts of its own."""
+    paragraphs = (
+        f"The harbour of {HARBOURS[n % 8]} was opened in {1800 + n} by the council of the county. "
+        f"It has {n + 11} berths for ships, and a lighthouse that stands {n + 40} metres high. "
+        "Fishing boats leave it before dawn and return with herring in the afternoon."
+        for n in range(count)
+    )
+    return "\n\n".join(paragraphs) + "\n"
+
+
+def engine_info(n_params: int = LARGE, n_ctx: int = 4096) -> ModelInfo:
+    return replace(Scripted().info, n_params=n_params, n_ctx=n_ctx)
+
+
+def asked_text(request: Request) -> str:
+    """All that a request puts before the model."""
+    assert isinstance(request.input, Chat)
+    return "\n".join(message.text for message in request.input.messages)
