@@ -152,14 +152,14 @@ def test_deaths_are_forgotten_after_a_while(open_client: Open) -> None:
 
 @posix
 def test_a_worker_that_hangs_is_noticed_and_ended(open_client: Open) -> None:
-    client = open_client(limits=Limits(hung=0.5))
+    client = open_client(limits=Limits(hung=2.0))
     pid, events = pid_of(client), client.generate([LONG])
     next(events)
     os.kill(pid, signal.SIGSTOP)
     begun = time.monotonic()
     with pytest.raises(EngineError, match=r"the engine hangs \(nothing came from it for \d+ s\)"):
         list(events)
-    assert time.monotonic() - begun < 5.0
+    assert time.monotonic() - begun < 10.0
     assert gone(pid)
     assert say(client, text("a", 3)).text
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -50,3 +52,17 @@ def test_short_texts_share_a_piece() -> None:
 def test_a_slice_with_a_step_is_refused() -> None:
     with pytest.raises(ValueError, match="step 1"):
         LongText(["abc"])[::2]
+
+
+@pytest.mark.parametrize("word", ["“quoted” ", "smile 😀 and on and on ", "汉字", "plain "])
+def test_a_text_takes_little_more_memory_than_its_utf8(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(long_text, "PIECE", 64 * 1024)
+    piece = word * (64 * 1024 // len(word))
+    tracemalloc.start()
+    try:
+        text = LongText("".join(list(piece)) for _ in range(40))
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert str(text) == piece * 40
+    assert taken < 1.1 * 40 * len(piece.encode()) + 1_000_000

@@ -40,8 +40,8 @@ _POINTS_BACK = re.compile(
     re.I,
 )
 _CREDITS = re.compile(
-    r"\b(?:copyrights?|trademarks?|all rights reserved|permission is granted|verbatim copies|isbn|terms of use|printed in"
-    r"|warrant(?:y|ies)|disclaim\w*|project gutenberg|redistribut\w+|may be copied)\b|版权|许可证|分发|©",
+    r"\b(?:copyrights?|trademarks?|all rights reserved|permission is granted|verbatim copies|isbn|terms of use"
+    r"|printed in|warrant(?:y|ies)|disclaim\w*|project gutenberg|redistribut\w+|may be copied)\b|版权|许可证|分发|©",
     re.I,
 )
 _ELSEWHERE = re.compile(

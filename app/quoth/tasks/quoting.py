@@ -106,6 +106,7 @@ def _best(
     over = _terms(" ".join(collection.place(span).headings))
     words = len(weights.keys() & (_terms(text) | over))
     best: Quote | None = None
+    last: _Stretch | None = None
     before = collection.documents[span.document].text[max(0, span.start - 2) : span.start]
     spans = _whole(text, sentences(text), begins=not before or before.isspace())
     for stretch in _stretches(text, spans, collection.headings(part), over):
@@ -115,13 +116,23 @@ def _best(
         score = share + rank
         if kind is not None and kind.search(text, stretch.start, stretch.end):
             score += KIND
-        # Of those that fit equally well, the last one: nothing before it that adds nothing, but what follows it;
-        # answers stand behind the words of their questions more often than before them.
-        if best is None or score >= best.score - EVEN:
+        # Of those that fit equally well, the last one in its paragraph: nothing before it that adds nothing, but what
+        # follows it; answers stand behind the words of their questions more often than before them.
+        if (
+            best is None
+            or score > best.score + EVEN
+            or (score > best.score - EVEN and not _runs_on(text, last, stretch))
+        ):
+            last = stretch
             start, end = trimmed(text, stretch.start, stretch.end)
             where = Span(span.document, span.start + start, span.start + end)
             best = Quote(part, where, " ".join(text[start:end].split()), share, words, score)
     return best
+
+
+def _runs_on(text: str, last: _Stretch | None, stretch: _Stretch) -> bool:
+    """Whether a stretch is the last one with more of another paragraph."""
+    return last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
