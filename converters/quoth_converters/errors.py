@@ -5,10 +5,13 @@
 
 from __future__ import annotations
 
-from typing import ClassVar, Literal
+import reprlib
+from typing import ClassVar, Final, Literal
 
 Kind = Literal["checkpoint", "unsupported", "tokenizer", "output", "cancelled"]
 _LONGEST = 120  # characters of a name out of a file
+_REPR: Final = reprlib.Repr()  # a list of a pickle may hold itself a billion times over, or be nested without end
+_REPR.maxtuple = _REPR.maxlist = 12
 
 
 class ConvertError(Exception):
@@ -53,5 +56,13 @@ class Cancelled(ConvertError):
 
 def shown(text: object) -> str:
     """Text out of a file as a message may carry it: printable, on one line, at most 120 characters."""
-    line = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in str(text)[:1000])
+    line = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in _written(text)[:1000])
     return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 3]}..."
+
+
+def _written(value: object) -> str:
+    """A value in letters, in bounded time whatever it holds."""
+    try:
+        return _REPR.repr(value) if isinstance(value, (list, tuple, dict, set, frozenset)) else str(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return f"a very large {type(value).__name__}"

@@ -11,7 +11,7 @@ import numpy as np
 
 from quoth_converters.conversion import Described
 from quoth_converters.errors import ConvertError, shown
-from quoth_converters.gguf_file import GGUFFile, TensorEntry, read_gguf
+from quoth_converters.gguf_file import GGUFFile, TensorEntry, read_gguf, type_name
 from quoth_converters.report import Check, Level
 from quoth_converters.spec import ModelSpec, Scalar, TensorSpec, check, evaluate
 from quoth_converters.tensors import slabs
@@ -22,8 +22,6 @@ _WHOLE: Final = {number: name for name, number in GGML_TYPES.items()}
 
 def stored_as(path: Path) -> str:
     """How a file's matrices are stored: F32, F16, BF16, or the commonest quantized type."""
-    import gguf
-
     file = read_gguf(path)
     sizes: Counter[int] = Counter()
     for entry in file.tensors.values():
@@ -31,8 +29,7 @@ def stored_as(path: Path) -> str:
             sizes[entry.type] += math.prod(entry.shape)
     if not sizes:
         return "F32"
-    number = sizes.most_common(1)[0][0]
-    return str(gguf.GGMLQuantizationType(number).name).upper()
+    return type_name(sizes.most_common(1)[0][0])
 
 
 def check_tensors(described: Described) -> Check:
@@ -99,6 +96,8 @@ def _wrong_tensors(spec: ModelSpec, file: GGUFFile) -> str:
 def _wrong_values(described: Described, tensor: TensorSpec, entry: TensorEntry, path: Path) -> str:
     outtype: OutType = _WHOLE[entry.type]
     dtype = np.dtype({"f32": "<f4", "f16": "<f2", "bf16": "<u2"}[outtype])
+    if entry.offset + math.prod(entry.shape) * dtype.itemsize > path.stat().st_size:
+        return f"{tensor.name} reaches past the end of the file"
     stored = np.memmap(path, dtype, "r", entry.offset, entry.shape)
     values, at = evaluate(tensor.value, described.source.tensors), 0
     for slab in slabs(values):

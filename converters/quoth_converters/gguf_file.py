@@ -128,6 +128,16 @@ class _Header:
         return kind, shape[::-1], offset
 
 
+def type_name(number: int) -> str:
+    """The name of a ggml type; ConvertError if there is none."""
+    import gguf
+
+    try:
+        return str(gguf.GGMLQuantizationType(number).name).upper()
+    except ValueError:
+        raise ConvertError(f"a tensor is of type {number}", "there is no such type in ggml") from None
+
+
 def _scalar(kind: int) -> str:
     if kind not in _SCALARS:
         raise ValueError(f"a value is of type {kind}")

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 import sys
 import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from importlib import import_module
 from importlib.util import find_spec
 from itertools import groupby, pairwise
@@ -18,6 +19,21 @@ from quoth_converters.source import tokenizer_files
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.byte_level import raw
 from quoth_converters.vocab.ranks import read_ranks
+
+
+class OracleError(Exception):
+    """The library refuses a tokenizer or a text."""
+
+
+@contextmanager
+def answering() -> Iterator[None]:
+    """Turn whatever a library raises into an OracleError; what is a panic in Rust is no Exception."""
+    try:
+        yield
+    except BaseException as error:
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            raise OracleError(shown(error)) from None
+        raise
 
 
 class Oracle(Protocol):
@@ -41,20 +57,16 @@ def find_oracle(described: Described) -> Oracle | str:
     path = files.get(vocabulary.origin)
     if path is not None and path.suffix == ".tiktoken":
         return Ranks(path)
-    if path is not None and path.suffix == ".model" and find_spec("sentencepiece") is not None:
-        return SentencePiece(path)
-    if path is None or path.suffix != ".json":
+    library = {".model": "sentencepiece", ".json": "tokenizers"}.get(path.suffix) if path is not None else None
+    if path is None or library is None or (library == "sentencepiece" and find_spec(library) is None):
         return f"nothing else reads {shown(vocabulary.origin)}"
-    if find_spec("tokenizers") is None:
-        return "the library tokenizers is not installed"
-    from tokenizers import Tokenizer
-
+    if find_spec(library) is None:
+        return f"the library {library} is not installed"
     try:
-        if vocabulary.origin == "tokenizer.json":
-            return Library(Tokenizer.from_file(str(path)))
-        return Library(_two_files(path, files, vocabulary))
-    except Exception as error:  # the library raises no class of its own
-        return f"the library tokenizers does not read {shown(path.name)}: {shown(error)}"
+        with answering():
+            return SentencePiece(path) if library == "sentencepiece" else _library(path, files, vocabulary)
+    except OracleError as error:
+        return f"the library {library} does not read {shown(path.name)}: {error}"
 
 
 def _files(described: Described) -> Mapping[str, Path]:
@@ -63,6 +75,14 @@ def _files(described: Described) -> Mapping[str, Path]:
     if named is None:
         return described.source.files
     return tokenizer_files(named) if named.is_dir() else {**tokenizer_files(named.parent), named.name: named}
+
+
+def _library(path: Path, files: Mapping[str, Path], vocabulary: Vocabulary) -> Library:
+    from tokenizers import Tokenizer
+
+    if vocabulary.origin == "tokenizer.json":
+        return Library(Tokenizer.from_file(str(path)))
+    return Library(_two_files(path, files, vocabulary))
 
 
 def _two_files(path: Path, files: Mapping[str, Path], vocabulary: Vocabulary) -> Any:
@@ -94,11 +114,13 @@ class Library:
         self.special: Sequence[str] = [token.content for token in added]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
+        with answering():
+            found = self._tokenizer.encode_batch_fast(list(texts), add_special_tokens=False)
         return [encoding.ids for encoding in found]
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[bytes]:
-        texts = self._tokenizer.decode_batch([list(line) for line in ids], skip_special_tokens=False)
+        with answering():
+            texts = self._tokenizer.decode_batch([list(line) for line in ids], skip_special_tokens=False)
         return [text.encode() for text in texts]
 
 
@@ -139,7 +161,8 @@ class SentencePiece:
         ]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
-        return [self._model.encode(text) for text in texts]
+        with answering():
+            return [self._model.encode(text) for text in texts]
 
     def decode(self, ids: Sequence[Sequence[int]]) -> list[bytes]:
         return [b"".join(self._bytes[index] for index in line) for line in ids]

@@ -26,6 +26,9 @@ codecs.lookup("raw-unicode-escape")  # texts of protocol 0: its module is loaded
 MAX_BYTES: Final = 64 << 20
 MAX_OPCODES: Final = 1 << 20
 MAX_DEPTH: Final = 200  # marks open at a time
+MAX_BITS: Final = 4096  # of a number; torch's own have 80 at the most
+MAX_KEY: Final = 64  # items of a tuple that is a key
+MAX_WORK: Final = 128 << 20  # bytes that calls are given: the same list may be given again and again
 
 Build = Callable[..., object]
 Globals = Mapping[str, "Build | object"]
@@ -84,6 +87,7 @@ class _Machine:
         self.persistent = persistent
         self.stack: list[Any] = []
         self.marks = 0
+        self.work = 0
         self.memo: dict[int, Any] = {}
 
     def result(self) -> object:
@@ -120,8 +124,10 @@ class _Machine:
         return items
 
     def look_up(self, module: object, name: object) -> None:
+        if not isinstance(module, str) or not isinstance(name, str):
+            raise ValueError("a global has no name")
         full = f"{module}.{name}"
-        if not isinstance(module, str) or not isinstance(name, str) or full not in self.known:
+        if full not in self.known:
             raise PickleError(
                 f"the pickle asks for {shown(full)}",
                 "only tensors and plain values are read from a checkpoint, and nothing in it is run",
@@ -132,7 +138,16 @@ class _Machine:
     def call(self, function: Any, arguments: Any) -> None:
         if not isinstance(function, Global) or not callable(function.meaning) or not isinstance(arguments, tuple):
             raise ValueError(f"it calls a {type(function).__name__}")
+        for argument in arguments:
+            self.spend(argument)
         self.push(function.meaning(*arguments))
+
+    def spend(self, value: object) -> None:
+        """Count what a step goes over."""
+        item = 8 if isinstance(value, (list, tuple, dict)) else 1
+        self.work += item * len(value) if isinstance(value, (list, tuple, dict, str, bytes)) else item
+        if self.work > MAX_WORK:
+            raise ValueError("it goes over the same values too often")
 
 
 _SCALARS: Final = (str, bytes, int, float, bool, type(None))
@@ -140,7 +155,9 @@ _SCALARS: Final = (str, bytes, int, float, bool, type(None))
 
 def hashable(value: object) -> Any:
     """A value that may be hashed: a scalar, or a tuple of scalars."""
-    if isinstance(value, _SCALARS) or (isinstance(value, tuple) and all(isinstance(v, _SCALARS) for v in value)):
+    if isinstance(value, _SCALARS):
+        return value
+    if isinstance(value, tuple) and len(value) <= MAX_KEY and all(isinstance(v, _SCALARS) for v in value):
         return value
     raise ValueError(f"a {type(value).__name__} is used as a key")
 
@@ -202,9 +219,11 @@ def _build(machine: _Machine, _: object) -> None:
     state = machine.pop()
     target = machine.top((dict, Record))
     if isinstance(target, Record):
+        machine.spend(state)
         parts = [state] if not isinstance(state, tuple) else list(state)
         for part in parts:
             if isinstance(part, dict):
+                machine.spend(part)
                 target.fields.update({str(key): value for key, value in part.items() if isinstance(key, str)})
 
 
@@ -251,6 +270,8 @@ def _constant(make: Callable[[], object]) -> Callable[[_Machine, object], None]:
 
 
 def _argument(machine: _Machine, argument: object) -> None:
+    if isinstance(argument, int) and argument.bit_length() > MAX_BITS:
+        raise ValueError(f"a number has more than {MAX_BITS} bits")
     machine.push(argument)
 
 

@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from quoth_converters import record
 from quoth_converters.errors import ConvertError, OutputError, UnsupportedError, shown
-from quoth_converters.gguf_file import GGUFFile, read_gguf
+from quoth_converters.gguf_file import GGUFFile, read_gguf, type_name
 from quoth_converters.process import Child, ChildError
 from quoth_converters.writer import refuse, sync_folder
 
@@ -122,6 +123,7 @@ def quantize(
             refuse(target, force, expected.size)
             request = {"do": "quantize", "source": str(source), "target": str(part), "quantization": name}
             tensors = _asked(child, source, {**request, "overrides": list(overrides), "threads": threads}, progress)
+        record.fill(part, record.NOTHING)  # what was measured was measured of the source
         _sync(part)
         _check(part, file, tensors)
         refuse(target, force)
@@ -143,7 +145,7 @@ def described(path: Path) -> Plan:
     number = file.keys.get("general.file_type")
     known = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
     type = known.get(number, "unknown") if isinstance(number, int) else "unknown"
-    kinds = {name: _type_name(entry.type) for name, entry in file.tensors.items()}
+    kinds = {name: type_name(entry.type) for name, entry in file.tensors.items()}
     return _counted(file, type, kinds, file.size)
 
 
@@ -203,14 +205,8 @@ def _type(kind: str) -> Any:
     return named[kind.upper()]
 
 
-def _type_name(number: int) -> str:
-    import gguf
-
-    return str(gguf.GGMLQuantizationType(number).name).upper()
-
-
 def _type_names(numbers: Iterable[int]) -> set[str]:
-    return {_type_name(number) for number in set(numbers)}
+    return {type_name(number) for number in set(numbers)}
 
 
 def _sync(part: Path) -> None:
@@ -223,7 +219,7 @@ def _check(part: Path, before: GGUFFile, tensors: Sequence[tuple[str, str, str]]
     file, kinds = read_gguf(part), {name: after for name, _, after in tensors}
     for name, entry in before.tensors.items():
         found = file.tensors.get(name)
-        whole = found is not None and found.shape == entry.shape and _type_name(found.type) == kinds[name].upper()
+        whole = found is not None and found.shape == entry.shape and type_name(found.type) == kinds[name].upper()
         if found is None or not whole or found.offset + _bytes(kinds[name], entry.shape) > file.size:
             raise OutputError(f"{shown(part.name)} did not come out as it was written", f"tensor {shown(name)}")
     if len(file.tensors) != len(before.tensors):

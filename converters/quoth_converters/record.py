@@ -26,6 +26,7 @@ _FIGURES: Final[Mapping[str, int | float | bool]] = {
     "same_top": 0.0,
 }
 EMPTY: Final = {f"{_PREFIX}{name}": value for name, value in _FIGURES.items()}
+NOTHING: Final = _FIGURES  # what is filled in for a file that was not measured
 _FORMS: Final = {bool: "<?", int: "<I", float: "<f"}
 
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from quoth_converters import llama2c, llmc, safetensors, torch_files
 from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth_converters.plain import plain
 from quoth_converters.tensors import LazyTensor
 from quoth_converters.torch_files import TorchFile, Unplaced
 
@@ -188,8 +189,8 @@ def _state(file: TorchFile) -> tuple[dict[str, Unplaced], dict[str, Any]]:
     for name in _STATE:
         inner = root.get(name)
         if isinstance(inner, dict) and (state := _tensors_of(inner)):
-            return state, {str(key): value for key, value in root.items() if key != name and key not in _left(file)}
-    return _tensors_of(root), {str(key): value for key, value in root.items() if not isinstance(value, Unplaced)}
+            return state, plain({key: value for key, value in root.items() if key != name and key not in _left(file)})
+    return _tensors_of(root), plain({key: value for key, value in root.items() if not isinstance(value, Unplaced)})
 
 
 def _tensors_of(table: dict[Any, Any]) -> dict[str, Unplaced]:

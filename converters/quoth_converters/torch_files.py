@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
@@ -119,9 +120,9 @@ def _read_zip(path: Path) -> TorchFile:
             data = archive.read(pickle[0])
             top = pickle[0].filename.removesuffix("data.pkl")
             order = members.get(f"{top}byteorder")
-            if order and archive.read(order)[:6] != b"little":
+            if order and _order(archive, order) != b"little":
                 raise UnsupportedError(f"{shown(path.name)} was saved on a big-endian machine")
-    except (zipfile.BadZipFile, EOFError, NotImplementedError, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError, ValueError) as error:
         raise _bad(path, shown(error)) from None
 
     def storage(stored: StoredAs) -> Storage:
@@ -149,6 +150,12 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
     return members
 
 
+def _order(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
+    """What the member `byteorder` says; no more of it is unpacked than that."""
+    with archive.open(info) as file:
+        return file.read(6)
+
+
 def _is_program(members: dict[str, zipfile.ZipInfo]) -> bool:
     return any(name.endswith(("/constants.pkl", ".py", "serialized_exported_program.json")) for name in members)
 
@@ -157,6 +164,8 @@ def _place(path: Path, info: zipfile.ZipInfo) -> Storage:
     """Where a member's bytes lie: they are stored as they are, and inside of the file."""
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
         raise _bad(path, f"member {shown(info.filename)} is compressed")
+    if not 0 <= info.header_offset < path.stat().st_size:
+        raise _bad(path, f"member {shown(info.filename)} reaches past its end")
     with path.open("rb") as file:
         file.seek(info.header_offset)
         local = file.read(_LOCAL_HEADER)
@@ -313,7 +322,7 @@ TORCH: Final[pickles.Globals] = {
     "torch._utils._rebuild_sparse_tensor": partial(_refuse, "sparse"),
     "torch._utils._rebuild_meta_tensor_no_storage": partial(_refuse, "without values (on device meta)"),
     "torch.Size": lambda values=(), *_: tuple(values) if isinstance(values, (list, tuple)) else (),
-    "torch.device": lambda *names: str(names[0]) if names else "",
+    "torch.device": lambda name="", *_: name if isinstance(name, str) else "",
     "torch.serialization._get_layout": _same,
     "numpy.dtype": _numpy_dtype,
     "numpy.core.multiarray.scalar": _number,

@@ -19,7 +19,7 @@ from quoth_converters.errors import ConvertError, UnsupportedError, shown
 from quoth_converters.families import Options
 from quoth_converters.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.logits_check import Texts, check_logits
-from quoth_converters.oracles import find_oracle
+from quoth_converters.oracles import OracleError, find_oracle
 from quoth_converters.process import Child, ChildError
 from quoth_converters.quantize import described as sizes_of
 from quoth_converters.reference import Reference
@@ -107,7 +107,10 @@ class _Run:
 
     def _computed(self, child: Child) -> Iterator[Check]:
         spec = self.described.spec
-        yield check_tokenizer(child, spec, find_oracle(self.described), self.level)
+        try:
+            yield check_tokenizer(child, spec, find_oracle(self.described), self.level)
+        except OracleError as error:
+            yield check_tokenizer(child, spec, f"the source's tokenizer fails: {error}", self.level)
         self.advance(0.2)
         try:
             reference = Reference(spec, self.described.source)

@@ -325,3 +325,10 @@ def test_the_catalogue_s_original_models_are_pulled_in_one_command(
     model = Store(home / "data" / "models").get("gpt2")
     assert model is not None
     assert (model.origin, model.kind, model.architecture) == ("hf:openai-community/gpt2", "base", "gpt2")
+
+
+def test_a_name_that_cannot_be_one_is_refused_before_anything_is_made(environ: dict[str, str], home: Path) -> None:
+    outcome = convert(environ, str(DATA / "nanogpt"), "--name", "../../x", "--force")
+    assert outcome.code == 2
+    assert "cannot be a model's name" in outcome.err
+    assert "becomes" not in outcome.err

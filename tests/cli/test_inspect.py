@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,11 @@ def test_what_is_not_there_is_a_sentence(environ: dict[str, str]) -> None:
     outcome = run_here("inspect", "nothing-7b", environ=environ)
     assert (outcome.code, outcome.out) == (3, "")
     assert "no model is called 'nothing-7b'" in outcome.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes with names")
+def test_a_pipe_is_not_waited_for(environ: dict[str, str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    outcome = run_here("inspect", str(tmp_path / "pipe"), environ=environ)
+    assert (outcome.code, outcome.out) == (3, "")
+    assert "is neither a file nor a folder" in outcome.err

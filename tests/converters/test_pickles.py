@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 
+from quoth_converters.errors import shown
 from quoth_converters.pickles import PickleError, Record, load
+from quoth_converters.plain import plain
 from quoth_converters.torch_files import TORCH
 from tests.converters.hostile_pickles import BROKEN, RUNNING
 
@@ -136,3 +138,40 @@ def test_a_refused_global_is_named_without_its_control_codes() -> None:
 def test_a_table_without_names_knows_none() -> None:
     with pytest.raises(PickleError, match=r"collections\.OrderedDict"):
         load(pickle.dumps(OrderedDict()), {})
+
+
+def laughs(depth: int) -> bytes:
+    """Lists of two lists each, down to two values: 2 to the power of `depth` in what is printed of it."""
+    return b"(](NNeq\x01" + b"](h\x01h\x01eq\x01" * depth + b"t"
+
+
+DEEP = b"]" * 50_000 + b"a" * 49_999
+MUCH = {
+    "a global named by a billion lists": laughs(60) + b"\x8c\x01a\x93.",
+    "a list copied over and over": b"]("
+    + b"N" * 300_000
+    + b"eq\x02(c__builtin__\nset\nq\x03"
+    + b"h\x03h\x02\x85R" * 99_999
+    + b"t.",
+    "a text of 8 MiB copied over and over": b"X\0\0\x80\0"
+    + b"a" * (8 << 20)
+    + b"q\x02(c_codecs\nencode\nq\x03"
+    + b"h\x03h\x02\x85R" * 99_999
+    + b"t.",
+    "a tuple of 300,000 as a key": b"}(" + b"N" * 300_000 + b"tq\x02Ns" + b"h\x02Ns" * 99_999 + b".",
+    "a number of 50,000 bits": b"\x8b" + (6250).to_bytes(4, "little") + b"\x7f" * 6250 + b".",
+}
+
+
+@pytest.mark.parametrize("name", MUCH)
+def test_a_short_pickle_cannot_ask_for_much_work_or_memory(name: str) -> None:
+    with pytest.raises(PickleError):
+        load(MUCH[name], TORCH)
+
+
+@pytest.mark.parametrize("nested", [laughs(60), DEEP], ids=["a billion lists", "50,000 deep"])
+def test_settings_without_end_are_none(nested: bytes) -> None:
+    value = load(b"}(\x8c\x01dctorch\ndevice\n" + nested + b"\x85R\x8c\x01c" + nested + b"\x8c\x01nK\x05u.", TORCH)
+    assert value["d"] == ""
+    assert plain(value) == {"d": "", "c": None, "n": 5}
+    assert len(shown(value["c"])) <= 120

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ import pytest
 from quoth_converters import Cancelled, ConvertError, OutputError, UnsupportedError, convert
 from quoth_converters.gguf_file import read_gguf
 from quoth_converters.quantize import PLANNED, Plan, described, plan, quantize, recommended
+from quoth_converters.record import fill, recorded
 from tests.converters.checkpoints import write_gpt2
 
 
@@ -151,3 +153,11 @@ def test_a_bad_file_is_refused_with_a_sentence_and_nothing_is_left(damage: str, 
 def test_an_unknown_quantization_names_those_there_are(model: Path, out: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"Q9_9.*Q8_0, Q6_K"):
         quantize(model, out / "m.gguf", "Q9_9")
+
+
+def test_what_was_measured_of_the_source_is_not_said_of_the_result(model: Path, out: Path) -> None:
+    measured = Path(shutil.copy(model, out / "measured.gguf"))
+    assert fill(measured, {"passed": True, "full": True, "nmse": 1e-7})
+    made = quantize(measured, out / "q8.gguf", "Q8_0").path
+    assert not any(recorded(made).values())
+    assert recorded(measured)["passed"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import time
 from pathlib import Path
 from typing import Any
 
@@ -103,3 +104,13 @@ def test_a_missing_shard_and_a_tensor_in_the_wrong_one_are_named(tmp_path: Path)
         read_index(index(tmp_path, a="1.safetensors", b="2.safetensors"))
     with pytest.raises(ConvertError, match="tensor b is not in the shard"):
         read_index(index(tmp_path, a="1.safetensors", b="1.safetensors"))
+
+
+def test_a_name_twice_among_very_many_is_found_at_once(tmp_path: Path) -> None:
+    names = [*range(200_000), 199_999]
+    path = tmp_path / "m.safetensors"
+    path.write_bytes(safetensors_bytes(b"{" + b",".join(b'"%d":1' % name for name in names) + b"}"))
+    begun = time.process_time()
+    with pytest.raises(ConvertError, match="'199999' stands in it twice"):
+        read_safetensors(path)
+    assert time.process_time() - begun < 10

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tracemalloc
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -145,3 +146,24 @@ def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
         archive.writestr("archive/data/0", DATA)
     with pytest.raises(ConvertError, match="one name"):
         tensors_of(tmp_path / "m.pt", file.getvalue())
+
+
+def test_the_byte_order_is_read_without_unpacking_more_of_it(tmp_path: Path) -> None:
+    state, storages = state_of(ARRAYS)
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr(zipfile.ZipInfo("a/data.pkl"), pickled(state))
+        for key, data in storages.items():
+            archive.writestr(zipfile.ZipInfo(f"a/data/{key}"), data)
+        archive.writestr("a/byteorder", b"little" + bytes(64 << 20))
+    tracemalloc.start()
+    try:
+        assert set(tensors_of(tmp_path / "m.pt", file.getvalue())) == set(ARRAYS)
+        assert tracemalloc.get_traced_memory()[1] < 8 << 20
+    finally:
+        tracemalloc.stop()
+    packed = bytearray(file.getvalue())
+    start = packed.rfind(b"a/byteorder", 0, packed.rfind(b"PK\x01\x02")) + len(b"a/byteorder")
+    packed[start : start + 2] = b"\xff\xff"
+    with pytest.raises(ConvertError, match="not a good torch file"):
+        tensors_of(tmp_path / "damaged.pt", bytes(packed))

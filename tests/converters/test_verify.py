@@ -19,7 +19,7 @@ from quoth_converters.errors import Cancelled, ConvertError
 from quoth_converters.families import Options
 from quoth_converters.gguf_file import read_gguf
 from quoth_converters.hard_texts import FIXED, around, random_texts
-from quoth_converters.oracles import Ranks, find_oracle
+from quoth_converters.oracles import OracleError, Ranks, answering, find_oracle
 from quoth_converters.process import Child, ChildError
 from quoth_converters.quantize import quantize
 from quoth_converters.record import fill, recorded
@@ -298,3 +298,46 @@ def test_a_sentencepiece_tokenizer_is_compared_in_either_form(form: str, tmp_pat
     report = verify(made, tmp_path / "m.gguf")
     assert report.passed, report.failure
     assert report.figures()["tokenizer_texts"] > 1000  # type: ignore[operator]
+
+
+def test_a_file_cut_by_a_few_bytes_is_not_compared_past_its_end(tmp_path: Path) -> None:
+    made, path = converted("nanogpt", tmp_path / "m.gguf")
+    last = max(read_gguf(path).tensors.values(), key=lambda entry: entry.offset)
+    with path.open("r+b") as file:
+        file.truncate(last.offset + 4)
+    assert "reaches past the end of the file" in failed(check(path, DATA / "nanogpt"))["structure"]
+    assert made.spec.tensors
+
+
+def test_a_tensor_of_an_unknown_type_is_a_sentence(tmp_path: Path) -> None:
+    _, path = converted("nanogpt", tmp_path / "m.gguf")
+    data = path.read_bytes()
+    for name in read_gguf(path).tensors:
+        at = data.rindex(len(name).to_bytes(8, "little") + name.encode()) + 8 + len(name)
+        at += 4 + 8 * int.from_bytes(data[at : at + 4], "little")
+        data = data[:at] + (999).to_bytes(4, "little") + data[at + 4 :]
+    path.write_bytes(data)
+    with pytest.raises(ConvertError, match="type 999"):
+        check(path, DATA / "nanogpt")
+
+
+def test_a_library_that_refuses_is_no_crash() -> None:
+    class PanicException(BaseException):  # what Rust's panics are
+        pass
+
+    for raised in (ValueError("no such token"), PanicException("index out of bounds")):
+        with pytest.raises(OracleError, match=str(raised)), answering():
+            raise raised
+    with pytest.raises(KeyboardInterrupt), answering():
+        raise KeyboardInterrupt
+
+
+def test_a_tokenizer_that_makes_its_library_panic_is_not_compared(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(DATA / "gpt2", tmp_path / "gpt2"))
+    content = json.loads((folder / "tokenizer.json").read_text("utf-8"))
+    content["decoder"] = {"type": "Strip", "content": "a", "start": 5, "stop": 10**12}
+    (folder / "tokenizer.json").write_text(json.dumps(content), "utf-8")
+    _, path = converted("gpt2", tmp_path / "m.gguf")
+    tokenizer = next(each for each in check(path, folder, level="quick").checks if each.name == "tokenizer")
+    assert tokenizer.passed
+    assert "not compared: the source's tokenizer fails" in tokenizer.said

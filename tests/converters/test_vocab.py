@@ -270,3 +270,16 @@ def test_a_gguf_reads_back_what_was_written(tmp_path: Path) -> None:
     assert keys["tokenizer.ggml.pre"] == "qwen2"
     assert keys["tokenizer.ggml.tokens"][-1] == "<|endoftext|>"
     assert keys["quoth.kind"] == "base"
+
+
+@pytest.mark.parametrize("added", [5, {"a": 1}, [5], [{"id": [], "content": "a"}]], ids=str)
+def test_added_tokens_that_are_none_are_refused(added: Any, tmp_path: Path) -> None:
+    content = {**tokenizer_json(), "added_tokens": added}
+    with pytest.raises(TokenizerError):
+        read_tokenizer_json(write(tmp_path / "tokenizer.json", content))
+
+
+@pytest.mark.parametrize("single", [[5], [{"SpecialToken": 5}], [{"SpecialToken": {"id": ["a"]}}]], ids=str)
+def test_a_template_of_other_things_adds_no_token(single: Any, tmp_path: Path) -> None:
+    content = {**tokenizer_json(), "post_processor": {"type": "TemplateProcessing", "single": single}}
+    assert not read_tokenizer_json(write(tmp_path / "tokenizer.json", content)).add_bos

@@ -51,13 +51,14 @@ class Targets:
         return self._output or self._environment.store.parts / self._order.name
 
     def refuse_taken(self, types: tuple[str, ...]) -> None:
-        """Raise if a result would replace something, unless that was asked for."""
+        """Raise if a result would replace something, unless that was asked for, or its name cannot be one."""
+        names = {} if self._output else self.names(types)
         if self._force:
             return
         for file in [] if self._output is None else self.files(types).values():
             if os.path.lexists(file):
                 raise StorageError(f"{file} exists", "", "Give another name, or --force to replace it")
-        for name in [] if self._output else self.names(types).values():
+        for name in names.values():
             if os.path.lexists(self._environment.store.folder / name):
                 raise UsageError(f"there is a model called {name} already", "", "Give another --name, or --force")
 

@@ -55,7 +55,7 @@ def command(environment: Environment, /, file: str, tensors: bool, as_json: bool
 
 def _is_gguf(path: Path) -> bool:
     """Whether the file begins as one; a damaged one of that name is told so by the reader."""
-    if path.is_dir():
+    if not path.is_file():  # to open a pipe would be to wait for it
         return False
     if path.suffix.lower() == ".gguf":
         return True
@@ -151,7 +151,7 @@ def _verified(header: Header) -> Iterator[Row]:
     prefix = "quoth.verify."
     found = {key.removeprefix(prefix): value for key, value in header.metadata.items() if key.startswith(prefix)}
     if found:
-        yield "verified", ("yes, full" if found.get("full") else "yes, quick") if found.get("passed") else "no"
+        yield "verified", ("full, the file says" if found.get("full") else "quick, the file says") if found.get("passed") else "no"
     for name, value in found.items():
         if value and not isinstance(value, bool):
             yield name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else f"{value:,}"

@@ -56,6 +56,7 @@ class Made:
 def sentences() -> Iterator[None]:
     """Turn what the converters raise into this program's errors."""
     from quoth_converters import ConvertError
+    from quoth_converters.errors import shown
 
     try:
         yield
@@ -63,6 +64,9 @@ def sentences() -> Iterator[None]:
         if error.kind == "cancelled":
             raise Ended(_SIGINT) from None
         raise _ERRORS.get(error.kind, ModelError)(error.what, error.why, error.try_) from None
+    except OSError as error:
+        name = f" {shown(error.filename)}" if error.filename else ""
+        raise StorageError(f"cannot read{name}", (error.strerror or str(error)).lower()) from None
 
 
 @contextmanager

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -48,7 +48,7 @@ def integer(config: Mapping[str, Any], *names: str, most: int) -> int:
 def real(config: Mapping[str, Any], name: str, default: float) -> float:
     """A setting that is a finite number above zero."""
     value = config.get(name, default)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < math.inf:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
         raise ConvertError(f"the settings say {name} is {shown(value)}", "it must be a number above 0")
     return float(value)
 

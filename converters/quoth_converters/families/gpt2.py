@@ -70,7 +70,8 @@ def _refuse(source: Source) -> None:
         )
     if config.get("add_cross_attention"):
         raise UnsupportedError("this GPT-2 has cross-attention", "llama.cpp's gpt2 attends to nothing but itself")
-    names = [name for name in config.get("architectures") or () if isinstance(name, str)]
+    given = config.get("architectures")
+    names = [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
     if heads := [name for name in names if name.endswith(_OTHER_HEADS)]:
         raise UnsupportedError(f"{shown(heads[0])} is no language model", "its head gives classes, not next tokens")
     if "score.weight" in source.tensors:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
@@ -81,7 +82,7 @@ def finished(vocabulary: Vocabulary) -> Vocabulary:
     if "" in tokens:
         raise TokenizerError("a token has no name", f"number {tokens.index('')}")
     if len(set(tokens)) != len(tokens):
-        twice = next(token for token in tokens if tokens.count(token) > 1)
+        twice = next(token for token, times in Counter(tokens).items() if times > 1)
         raise TokenizerError("two tokens of the tokenizer are the same", shown(twice))
     special = {role: token for role, token in vocabulary.special.items() if 0 <= token < len(tokens)}
     vocabulary = replace(vocabulary, special=special)

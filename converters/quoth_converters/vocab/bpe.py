@@ -5,7 +5,7 @@ Formats: the tokenizers library's serialization (tokenizer.json) and GPT-2's rel
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -61,18 +61,23 @@ def read_vocab_and_merges(vocab: Path, merges: Path, added: Path | None = None) 
     """The vocabulary of GPT-2's own two files: a JSON of token to id, and a line for each merge."""
     lines = merges.read_text("utf-8", "replace").split("\n")
     pairs = [line.strip("\r") for line in lines if line.strip() and not line.startswith("#version")]
-    more = [{"content": text, "id": index} for text, index in read_json(added).items()] if added else []
+    table = read_json(added) if added else {}
+    if added and not isinstance(table, dict):
+        raise _bad(added, "it has no table of tokens and ids")
+    more = [{"content": text, "id": index} for text, index in table.items()]
     tokens, types = tokens_of(vocab, read_json(vocab), more)
     return Vocabulary("gpt2", GPT2, tokens, types, merges_of(merges, pairs), vocab.name, notes=_lost(tokens))
 
 
-def tokens_of(path: Path, table: Any, added: Sequence[Any]) -> tuple[tuple[str, ...], tuple[int, ...]]:
+def tokens_of(path: Path, table: Any, added: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
     """Tokens by id and their types; ids that nothing stands for get a name of their own."""
     if not isinstance(table, dict) or not all(type(index) is int for index in table.values()):
         raise _bad(path, "it has no table of tokens and ids")
     by_id = {index: text for text, index in table.items()}
     if len(by_id) != len(table):
         raise _bad(path, "two tokens have one id")
+    if not isinstance(added, list):
+        raise _bad(path, "its added tokens are no list")
     kinds: dict[int, int] = {}
     for token in added:
         if not isinstance(token, dict) or type(token.get("id")) is not int or not isinstance(token.get("content"), str):
@@ -154,9 +159,16 @@ def added_around(processor: Any) -> tuple[str | None, str | None]:
     """The special tokens that a tokenizer puts before and after every text."""
     for step in _processors(processor):
         if step.get("type") == "TemplateProcessing" and isinstance(step.get("single"), list):
-            names = [piece["SpecialToken"]["id"] if "SpecialToken" in piece else None for piece in step["single"]]
+            names = [_special_name(piece) for piece in step["single"]]
             return (names[0], names[-1] if len(names) > 1 else None) if names else (None, None)
     return None, None
+
+
+def _special_name(piece: Any) -> str | None:
+    """The special token that a piece of a template is, if it is one."""
+    token = piece.get("SpecialToken") if isinstance(piece, dict) else None
+    name = token.get("id") if isinstance(token, dict) else None
+    return name if isinstance(name, str) else None
 
 
 def _processors(processor: Any) -> list[dict[str, Any]]:

@@ -127,10 +127,11 @@ def _added(files: Mapping[str, Path]) -> dict[int, tuple[str, bool]]:
         found[index] = (name, False)
     for token in _list(content, "added_tokens"):
         if isinstance(token, dict):
-            found[token.get("id", -1)] = (str(token.get("content", "")), token.get("special") is True)
+            index = token.get("id")
+            found[index if type(index) is int else -1] = (str(token.get("content", "")), token.get("special") is True)
     decoder = settings.get("added_tokens_decoder") if isinstance(settings, dict) else None
     for number, token in decoder.items() if isinstance(decoder, dict) else ():
-        if isinstance(token, dict) and str(number).isdecimal():
+        if isinstance(token, dict) and str(number).isdecimal() and len(number) < 10:
             found[int(number)] = (str(token.get("content", "")), token.get("special") is True)
     if wrong := [name for index, (name, _) in found.items() if type(index) is not int or not name]:
         raise TokenizerError("an added token is not described as one", shown(wrong[0]))
