@@ -151,7 +151,8 @@ def _verified(header: Header) -> Iterator[Row]:
     prefix = "quoth.verify."
     found = {key.removeprefix(prefix): value for key, value in header.metadata.items() if key.startswith(prefix)}
     if found:
-        yield "verified", ("full, the file says" if found.get("full") else "quick, the file says") if found.get("passed") else "no"
+        level = "full" if found.get("full") else "quick"
+        yield "verified", f"{level}, the file says" if found.get("passed") else "no"
     for name, value in found.items():
         if value and not isinstance(value, bool):
             yield name.replace("_", " "), f"{value:.4g}" if isinstance(value, float) else f"{value:,}"
