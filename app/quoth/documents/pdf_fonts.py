@@ -16,7 +16,7 @@ GAP = 330.0
 _SECTION = re.compile(rb"beginbf(char|range)(.*?)endbf", re.DOTALL)
 _VALUE = re.compile(rb"<\s*([0-9A-Fa-f\s]*)>|(\[)")
 _NO_WIDTH = [32, 32, 0]  # code 32 to code 32: width 0
-_SPACES = {"0020", "00A0"}
+_SPACE = "0020"  # a no-break space does not count: XeTeX sets it, and gaps for all others
 
 
 def mend_spaces(page: PageObject) -> None:
@@ -43,7 +43,7 @@ def _has_space(font: DictionaryObject) -> bool:
     stream = font.get("/ToUnicode")
     if stream is None or not hasattr(stream.get_object(), "get_data"):
         return True
-    return any(target in _SPACES for target in _targets(stream.get_object().get_data()))
+    return any(target == _SPACE for target in _targets(stream.get_object().get_data()))
 
 
 def _targets(cmap: bytes) -> Iterator[str]:
