@@ -146,4 +146,4 @@ def test_a_font_without_a_space_is_known_by_its_map_to_unicode() -> None:
     assert _has_space(font(b"1 beginbfchar <0003> <0020> endbfchar"))
     assert _has_space(font(b"1 beginbfrange <0003> <0005> <0020> endbfrange"))
     assert not _has_space(font(b"1 beginbfchar <0020> <005B> endbfchar 1 beginbfrange <0003> <0005> <0041> endbfrange"))
-    assert not _has_space(font(b"2 beginbfchar <0003> <00A0> <0004> <0041> endbfchar")), "a no-break space is no gap between words"
+    assert not _has_space(font(b"2 beginbfchar <0003> <00A0> <0004> <0041> endbfchar"))  # a no-break space alone
