@@ -82,7 +82,7 @@ class Desk:
         from quoth.tasks.collection import Collection
 
         if self._parts is None or self._parts[0] is not engine:
-            size = model_class(engine.info.n_params).part
+            size = model_class(engine.info.n_params, engine.info.n_ctx).part
             self._parts = engine, Collection(self.documents, engine.offsets, size)
         return self._parts[1]
 
@@ -94,7 +94,7 @@ class Desk:
 
         if self._passages is None or self._passages[:2] != (engine, private):
             self._forget()
-            size = model_class(engine.info.n_params).passage
+            size = model_class(engine.info.n_params, engine.info.n_ctx).passage
             collection = Collection(self.documents, engine.offsets, size, size // 6)
             ranking = Ranking(private=private)
             ranking.add(collection.titled_texts())
