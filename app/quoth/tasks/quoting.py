@@ -1,7 +1,6 @@
 """The sentences of passages that answer a question, verbatim: found by its words alone, so nothing can be invented.
 
-Measured on the question set of tests/bench with the demonstration model (135M parameters): right answers more than
-twice as often as what the model writes from the same passages, and none of them made up.
+How often they are right: `python -m tests.bench answers`.
 """
 
 from __future__ import annotations
