@@ -6,7 +6,6 @@ import math
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
@@ -15,7 +14,7 @@ from quoth_converters import record
 from quoth_converters.errors import ConvertError, OutputError, UnsupportedError, shown
 from quoth_converters.gguf_file import GGUFFile, read_gguf, type_name
 from quoth_converters.process import Child, ChildError
-from quoth_converters.writer import refuse, sync_folder
+from quoth_converters.writer import refuse, replacing
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
 TYPES: Final = (
@@ -116,8 +115,7 @@ def quantize(
         raise UnsupportedError(f"{shown(source.name)} is quantized already", why, "Give the F16 file, or --requantize")
     if target.exists() and target.samefile(source):
         raise ConvertError(f"{shown(target)} is the file to quantize itself", "", "Give another name")
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
+    with replacing(target, force) as part:
         with Child(cancelled) as child:
             expected = _planned(child, source, file, name, overrides)
             refuse(target, force, expected.size)
@@ -126,14 +124,6 @@ def quantize(
         record.fill(part, record.NOTHING)  # what was measured was measured of the source
         _sync(part)
         _check(part, file, tensors)
-        refuse(target, force)
-        os.replace(part, target)
-    except OSError as error:
-        raise OutputError(f"{shown(target)} could not be written", shown(error.strerror or error)) from None
-    finally:
-        with suppress(FileNotFoundError):
-            part.unlink()
-    sync_folder(target.parent)
     return Quantized(target, described(target), bool(quantized))
 
 

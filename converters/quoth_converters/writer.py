@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Callable, Mapping
-from contextlib import suppress
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
@@ -42,8 +42,7 @@ def write(
 ) -> int:
     """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before."""
     refuse(target, force, sum(stored_size(tensor, outtype) for tensor in spec.tensors))
-    part = target.with_name(f"{target.name}.{os.getpid()}.part")
-    try:
+    with replacing(target, force) as part:
         writer = _writer(spec, part, outtype, metadata or {})
         try:
             writer.write_header_to_file()
@@ -54,6 +53,18 @@ def write(
         finally:
             writer.close()
         _check(spec, part, outtype, metadata or {})
+    return size
+
+
+@contextmanager
+def replacing(target: Path, force: bool) -> Iterator[Path]:
+    """A part beside a target, which takes its place when the block ends well; else nothing is left of it.
+
+    Raises OutputError for what the disk says, or for a target that has appeared meanwhile.
+    """
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        yield part
         refuse(target, force)
         os.replace(part, target)
     except OSError as error:
@@ -62,7 +73,6 @@ def write(
         with suppress(FileNotFoundError):
             part.unlink()
     sync_folder(target.parent)
-    return size
 
 
 def type_of(tensor: TensorSpec, outtype: OutType) -> OutType:

@@ -122,13 +122,6 @@ def model_key(model: Model) -> str:
     return f"{model.path.absolute()}:{found.st_size}:{found.st_mtime_ns}"
 
 
-def minutes(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
-
-
 def existing_or_glob(exists: Callable[[str], bool], word: str) -> bool:
     """Whether an operand names documents: "-", something on the disk, or a pattern."""
     return word == "-" or exists(word) or any(mark in word for mark in "*?[")

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from quoth import __version__
-from quoth.cli.documents import minutes, model_key, span_fields, with_progress
+from quoth.cli.documents import model_key, span_fields, with_progress
 from quoth.cli.environment import Environment
 from quoth.cli.output import usage_fields
 from quoth.cli.streams import Streams
@@ -20,12 +20,11 @@ from quoth.errors import Ended, InputError, QuothError, StorageError
 from quoth.tasks import summarize as task
 from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection
+from quoth.tasks.wording import LONG, covered, planned, too_small
 
 if TYPE_CHECKING:
     from quoth.engine.client import Client
     from quoth.models import Model
-
-LONG = 60  # seconds of work that are announced before
 
 
 @dataclass(slots=True)
@@ -151,10 +150,7 @@ class Work:
         task.room_for(collection, self._wish)  # before anything is said
         if self._by_itself:
             self._by_itself = False
-            self._streams.say(
-                f"{self._model.name} is too small to be trusted with a summary in words of its own: "
-                "these are the text's most telling sentences (--write has it write)"
-            )
+            self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
         if self._extracts:
             return task.by_extract(collection, self._wish)
         summary = task.Summary(
@@ -209,11 +205,8 @@ class Work:
 
     def _say_plan(self, plan: task.Planned) -> None:
         if plan.seconds > LONG:
-            known = f", {plan.known} of them known from before" if plan.known else ""
-            self._streams.say(
-                f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {minutes(plan.seconds)} with "
-                f"{self._model.name}; --extract takes seconds, a smaller model (-m) less time"
-            )
+            quicker = "--extract takes seconds, a smaller model (-m) less time"
+            self._streams.say(f"{planned(plan, self._model.name)}; {quicker}")
 
     def _say_notes(self, collection: Collection, part: int, notes: str) -> None:
         if self._verbose:
@@ -233,13 +226,7 @@ class Work:
 
     def _say_coverage(self, result: _Result) -> None:
         end = result.end
-        rate = f", {end.tokens_read / result.seconds:,.0f} tokens/s" if result.seconds > 0.1 else ""
-        known = f" ({end.known} from before)" if end.known else ""
-        left = f"; {end.unsupported} unsupported sentence{'s' if end.unsupported > 1 else ''} left out"
-        self._streams.say(
-            f"read {end.parts_read:,} of {end.parts:,} parts{known}, {end.tokens_read:,} of {end.tokens:,} tokens, "
-            f"{end.dropped:,} dropped, in {minutes(result.seconds)}{rate}{left if end.unsupported else ''}"
-        )
+        self._streams.say(covered(end, result.seconds))
         if end.dropped:
             raise QuothError(f"{end.dropped:,} tokens were not read", "this is a bug", "Please report it")
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from textual.message import Message as TextualMessage
 
 from quoth.engine import Engine, Notice
+from quoth.tasks.wording import LONG, covered, minutes, planned, too_small
 from quoth.text import clean
 from quoth.tui.keeper import Keeper
-from quoth.tui.telling import Line, Pace, in_history, lines_of, minutes
+from quoth.tui.telling import Line, Pace, in_history, lines_of
 from quoth.tui.work import Ended, Work, finished
 
 if TYPE_CHECKING:
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from quoth.tui.desk import Desk
 
 Kind = Literal["ask", "summarize"]
-LONG = 60  # seconds of work that are announced before
 REASONS = {"cancelled": "stopped", "length": "ended by the limit of tokens", "context": "the context is full"}
 
 
@@ -195,12 +195,7 @@ class Reader:
             return "cancelled"
         wish = task.Wish(focus=job.text)
         if model_class(engine.info.n_params).extracts:
-            name = engine.info.name
-            self._notice(
-                job,
-                f"{name} is too small to be trusted with a summary in words of its own: "
-                "these are the text's most telling sentences",
-            )
+            self._notice(job, too_small(engine.info.name))
             events = _until(job.stop.is_set, task.by_extract(collection, wish))
         else:
             events = task.Summary(
@@ -230,9 +225,7 @@ class Reader:
 
     def _plan(self, engine: Engine, job: ReadingJob, plan: Planned) -> None:
         if plan.seconds > LONG:
-            known = f", {plan.known} of them known from before" if plan.known else ""
-            text = f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {minutes(plan.seconds)}"
-            self._tell(job, Line(f"{text} with {engine.info.name}; Escape stops", "notice"))
+            self._tell(job, Line(f"{planned(plan, engine.info.name)}; Escape stops", "notice"))
 
     def _sentence(self, job: ReadingJob, collection: Collection, sentence: Sentence) -> None:
         cites = tuple(map(collection.cite, sentence.spans))
@@ -249,12 +242,7 @@ class Reader:
             kept = "; the notes on them are kept: the same command goes on from there"
             job.end = f"read {end.parts_read:,} of {end.parts:,} parts{kept if job.notes is not None else ''}"
             return end.reason
-        known = f" ({end.known} from before)" if end.known else ""
-        left = f"; {end.unsupported} unsupported sentences left out" if end.unsupported else ""
-        job.end = (
-            f"read {end.parts_read:,} of {end.parts:,} parts{known}, {end.tokens_read:,} of {end.tokens:,} tokens, "
-            f"{end.dropped:,} dropped, in {minutes(self._clock() - began)}{left}"
-        )
+        job.end = covered(end, self._clock() - began)
         return end.reason
 
 

@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from quoth.tasks.wording import minutes
+
 if TYPE_CHECKING:
     from quoth.tasks.ask import Answered
     from quoth.tasks.collection import Collection, Span
@@ -67,10 +69,3 @@ class Pace:
             seconds = round((total - done) * elapsed / (done - self._first))
             left = f" · {minutes(seconds)} left" if seconds else ""
         return f"{verb} {done:,} of {total:,} {unit}{left}{f' · {what}' if what else ''}"
-
-
-def minutes(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
