@@ -121,10 +121,11 @@ def test_a_stop_nobody_told_of_is_healed_when_it_continues(environ: dict[str, st
             terminal.wait_for("Stopped")
             terminal.type("clear\r")
             terminal.wait_quiet()
-            terminal.type("fg\r")
-            terminal.wait_for("streaming keys")
+            terminal.type("fg\rzy")
+            terminal.wait_for("last key: y")  # typed before the app had the terminal again
             terminal.press("a")
             terminal.wait_for("last key: a")
+        terminal.wait_for("keys=9 ")
         os.kill(process, signal.SIGCONT)  # it runs already
         time.sleep(0.3)
         terminal.press("ctrl+q")

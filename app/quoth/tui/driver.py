@@ -30,6 +30,7 @@ else:
     import os
     import selectors
     import signal
+    import termios
     from collections.abc import Iterable
     from contextlib import suppress
     from threading import current_thread
@@ -76,6 +77,7 @@ else:
             super().__init__(*arguments, **keywords)
             self._file = LastingFile(self._file)  # type: ignore[assignment,arg-type]  # Textual uses no more of it
             self._started = False
+            self._keeps_input = False
             self._count = 0
 
         def run_input_thread(self) -> None:
@@ -151,10 +153,28 @@ else:
             if not self._auto_restart:
                 return
             if self._started:
-                self.suspend_application_mode()
+                self._keeps_input = True
+                try:
+                    self.suspend_application_mode()
+                finally:
+                    self._keeps_input = False
                 self._must_signal_resume = True
             self.resume_application_mode()
             self._app.refresh(layout=True)
+
+        def disable_input(self) -> None:
+            """Stop reading. What is unread is dropped, lest a shell run it, unless the terminal is ours again at once."""
+            if self.exit_event.is_set():
+                return
+            signal.signal(signal.SIGWINCH, signal.SIG_DFL)
+            self._disable_mouse_support()
+            self.exit_event.set()
+            if self._key_thread is not None:
+                self._key_thread.join()
+            self.exit_event.clear()
+            if not self._keeps_input:
+                with suppress(termios.error):
+                    termios.tcflush(self.fileno, termios.TCIFLUSH)
 
         def start_application_mode(self) -> None:
             super().start_application_mode()  # type: ignore[no-untyped-call]  # Textual says no types here
