@@ -81,6 +81,7 @@ class Worker:
         from quoth import native
 
         self._sandbox = "off (a GPU driver needs what it forbids)" if native.can_use_gpu() else host.close_network()
+        self._counts.put({"call": 0, "do": "preload"})  # while the client finds out which model it wants
         threading.Thread(target=self._read, daemon=True).start()
         start_deep(lambda: self._work(self._counts))
         start_deep(lambda: self._work(self._jobs)).join()
@@ -102,9 +103,6 @@ class Worker:
                     self._counts.put(message)
                 case "log":
                     _write_stderr_to(Path(message["path"]))
-                case "load":
-                    self._counts.put({"call": 0, "do": "preload"})
-                    self._jobs.put(message)
                 case _:
                     self._jobs.put(message)
 
@@ -138,7 +136,7 @@ class Worker:
         return self._model
 
     def _do_preload(self, message: dict[str, Any]) -> None:
-        from quoth.engine import template
+        from quoth.engine import llama, template  # noqa: F401  # the port first: loading waits for it
 
         template.preload()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import ctypes
 import importlib
 import importlib.util
 import re
 import sys
 import types
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 
@@ -50,8 +52,21 @@ def _log(level: int, text: bytes | None, user_data: object) -> None:
         listener(text or b"")
 
 
+# A C function without effects that takes what a log callback is given: nothing waits for Python's lock.
+_no_log = ctypes.cast(ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).abs, L.llama_log_callback)
+
 L.llama_log_set(_log, None)
 _started = False
+
+
+@contextmanager
+def silent() -> Iterator[None]:
+    """llama.cpp's log goes nowhere for a while: loading writes over a thousand lines, and a success needs none."""
+    L.llama_log_set(_no_log, None)
+    try:
+        yield
+    finally:
+        L.llama_log_set(_log, None)
 
 
 def start_backends() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from quoth.native.library import L, NativeError, last_reason, log_lines, start_backends
+from quoth.native.library import L, NativeError, last_reason, log_lines, silent, start_backends
 from quoth.native.vocabulary import Vocabulary
 
 
@@ -54,8 +54,12 @@ class Model:
         if progress is not None:
             self._progress = L.llama_progress_callback(lambda done, _: progress(done))
             params.progress_callback = self._progress
-        log_lines.clear()
-        self._model = L.llama_model_load_from_file(str(path).encode("utf-8", "surrogateescape"), params)
+        name = str(path).encode("utf-8", "surrogateescape")
+        with silent():
+            self._model = L.llama_model_load_from_file(name, params)
+        if not self._model:  # again, to hear why
+            log_lines.clear()
+            self._model = L.llama_model_load_from_file(name, params)
         if not self._model:
             raise NativeError(last_reason("llama.cpp did not say why"))
         self.vocabulary = Vocabulary(L.llama_model_get_vocab(self._model), path)

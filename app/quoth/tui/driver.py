@@ -163,7 +163,7 @@ else:
             self._app.refresh(layout=True)
 
         def disable_input(self) -> None:
-            """Stop reading. What is unread is dropped, lest a shell run it, unless the terminal is ours again at once."""
+            """Stop reading. What is unread is dropped, lest a shell run it, unless the terminal stays ours."""
             if self.exit_event.is_set():
                 return
             signal.signal(signal.SIGWINCH, signal.SIG_DFL)
