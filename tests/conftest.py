@@ -17,6 +17,9 @@ from tests.real_model import demonstration_model
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
     os.environ.setdefault(_name, _value)
 
+if "PYTEST_XDIST_WORKER" in os.environ:  # several tests compute at once: threads of one would wait for a core, spinning
+    os.environ.setdefault("OMP_THREAD_LIMIT", "1")
+
 for _name in ("COLUMNS", "LINES"):  # of the terminal pytest runs on; a program believes them before its own terminal
     os.environ.pop(_name, None)
 

@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from datetime import date
 from functools import cache
 from pathlib import Path
@@ -21,6 +22,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from quoth.chat import Message
 from quoth.engine.template import Template
+from quoth.engine.template_bounds import Exceeded, deadline
 from quoth.engine.thinking import Marks, marks
 from quoth.errors import Exit, ModelError
 from tests.upstream import templates
@@ -270,6 +272,19 @@ def test_a_hostile_template_is_stopped_in_time_and_memory_with_one_sentence(name
     if resource:
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         assert grown < 400 * 1024 * (1024 if sys.platform == "darwin" else 1)  # KiB on Linux, bytes on macOS
+
+
+def test_a_time_that_is_over_when_a_generator_is_given_up_still_ends_the_work() -> None:
+    def numbers() -> Iterator[int]:
+        yield from range(2)
+
+    def work() -> None: ...
+
+    given_up = numbers()
+    next(given_up)
+    with pytest.raises(Exceeded), deadline(0.0, lines=False):
+        del given_up  # an exception here would be ignored
+        work()
 
 
 def test_what_a_template_raises_is_cleaned() -> None:

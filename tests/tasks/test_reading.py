@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from quoth.engine.client import Client
 from quoth.tasks import notes
 from quoth.tasks.classes import model_class
@@ -12,6 +14,7 @@ from quoth.tasks.notes import Forgetful, Written
 from tests.tasks.texts import document, harbours
 
 
+@pytest.mark.long
 def test_every_token_is_read_and_hardly_more(model_path: Path) -> None:
     client = Client(model_path)
     try:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import re
 import sys
 import time
@@ -23,12 +24,14 @@ class Exceeded(BaseException):
 def deadline(seconds: float, *, lines: bool) -> Iterator[None]:
     """Raise Exceeded in this thread once the time is over.
 
-    Looks at the clock when a Python function is called and, with `lines`, on every line of template code.
+    Looks at the clock when a Python function is called and, with `lines`, on every line of template code. Not when a
+    generator is: it may be called to end it, where an exception would be ignored, and the clock with it.
     """
     end = time.monotonic() + seconds
 
     def look(frame: FrameType, event: str, argument: object) -> Callable[..., Any] | None:
-        if time.monotonic() > end:
+        ending = event == "call" and frame.f_code.co_flags & inspect.CO_GENERATOR
+        if time.monotonic() > end and not ending:
             raise Exceeded(f"it was stopped after {seconds:g} seconds")
         return look if lines and frame.f_code.co_filename == "<template>" else None
 
