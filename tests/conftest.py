@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from quoth.spawn import WORKER_ENVIRONMENT
 from tests.real_model import demonstration_model
@@ -22,6 +23,14 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # several tests compute at once: thread
 
 for _name in ("COLUMNS", "LINES"):  # of the terminal pytest runs on; a program believes them before its own terminal
     os.environ.pop(_name, None)
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # hundreds of commands are started; each would compile all modules
+sys.dont_write_bytecode = False
+
+settings.register_profile(
+    "quoth", derandomize=True
+)  # a failure of today is one of tomorrow; --hypothesis-profile=default varies
+settings.load_profile("quoth")
 
 Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 

