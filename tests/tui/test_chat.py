@@ -18,6 +18,7 @@ from quoth.errors import EngineError, ModelError, StorageError
 from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.screens.help import Help
+from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.probabilities import Probabilities
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import EXAMPLES, Welcome
@@ -598,3 +599,19 @@ async def test_an_export_is_written_and_nothing_is_overwritten(home: Path, tmp_p
         await say(app, pilot, f"/export {target}", wait=False)
         assert "is there already" in banner(app)
         assert target.read_text(encoding="utf-8") == content
+
+
+async def test_the_bar_at_the_bottom_has_the_keys_of_the_moment_and_a_click_presses_one(home: Path) -> None:
+    def bar() -> str:
+        return str(app.chat.query_one(KeyBar).content)
+
+    async with chat(home, [LONG]) as (app, pilot):
+        await until(pilot, lambda: "Help" in bar())
+        assert "Go on" not in bar()
+        await say(app, pilot, "Hello")
+        await pilot.press("ctrl+up")
+        await until(pilot, lambda: "Go on" in bar())
+        await pilot.press("escape")
+        await until(pilot, lambda: "Go on" not in bar())
+        await pilot.click(KeyBar, offset=(bar().index("Help"), 0))
+        await until(pilot, lambda: isinstance(app.screen, Help))

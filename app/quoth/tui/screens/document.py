@@ -10,7 +10,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Input, Static
+from textual.widgets import Input, Static
 
 from quoth.text import clean, well_formed
 from quoth.tui.commands import parse
@@ -19,6 +19,7 @@ from quoth.tui.operands import operands
 from quoth.tui.reading import Kind, Over, Progressed, Read, ReadingJob, Told
 from quoth.tui.telling import Line
 from quoth.tui.widgets.document import DocumentView
+from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.parts import PartsStrip
 from quoth.tui.widgets.said import Said
 
@@ -78,7 +79,7 @@ class DocumentScreen(Screen[None]):
                 yield PartsStrip(id="parts")
         yield Static("", id="progress", markup=False)
         yield Input(placeholder="Ask about it, or /summarize", id="question", compact=True)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.show(0)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from textual.app import ComposeResult
 from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
 from quoth.chat import Document
@@ -16,6 +16,7 @@ from quoth.tui.backend import Backend
 from quoth.tui.keeper import Keeper
 from quoth.tui.loading import EngineHolder
 from quoth.tui.screens.talk import Talk
+from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.prompt import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
 from quoth.tui.widgets.status import Status
@@ -67,7 +68,7 @@ class Shell(Screen[None]):
                 yield Static("", id="attachments", markup=False)
                 yield Prompt(id="prompt")
         yield Status(id="status")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     @property
     def transcript(self) -> Transcript:

@@ -86,7 +86,7 @@ class TurnView(Vertical, can_focus=True):
         if turn.documents:
             line = attachments_line([(d.name, d.text) for d in turn.documents])
             yield Static(line, classes="documents", markup=False)
-        if turn.thought or (turn.role != "user" and not turn.reason):
+        if turn.thought:
             yield self._fold()
         if turn.role == "user":
             yield Static(turn.text, classes="text", markup=False)
@@ -95,11 +95,12 @@ class TurnView(Vertical, can_focus=True):
 
             self._answer = Answer(turn.text)
             yield self._answer
-        yield Static(self._foot(), classes="foot", markup=False)
+        foot = Static(self._foot(), classes="foot", markup=False)
+        foot.display = bool(self._foot())
+        yield foot
 
     def on_mount(self) -> None:
         self._show_thought()
-        self.query_one(".foot").display = bool(self._foot())
 
     def _fold(self) -> Collapsible:
         self._thought = Static(self.turn.thought, markup=False)
@@ -128,7 +129,7 @@ class TurnView(Vertical, can_focus=True):
         """Add what was said."""
         self.turn = replace(self.turn, text=self.turn.text + text, thought=self.turn.thought + thought)
         if thought:
-            if self._thought is None:  # an answer that is continued had none yet
+            if self._thought is None:
                 await self.mount(self._fold(), after=self.query_one(".head"))
             elif self._thought.is_mounted:
                 self._thought.update(self.turn.thought)
