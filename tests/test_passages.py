@@ -259,6 +259,7 @@ def test_a_sentence_longer_than_the_overlap_is_not_repeated() -> None:
     assert all(p.start == p.body for p in split(LongText([text]), words, 100, overlap=20))
 
 
+@pytest.mark.long
 def test_a_line_of_a_million_characters_is_split_in_no_time() -> None:
     for unit in ("x", "a, ", "| a ", "\t", " ", "a\u0301", "`"):
         text = LongText([unit * (1_000_000 // len(unit))])

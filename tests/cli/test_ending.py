@@ -225,7 +225,14 @@ def test_two_at_once_both_answer(environ: dict[str, str]) -> None:
     assert all(out.strip() and not err for out, err in outputs)
 
 
-@pytest.mark.parametrize("env", [{"TERM": "xterm-256color"}, {"TERM": "dumb"}, {"NO_COLOR": "1"}], ids=str)
+@pytest.mark.parametrize(
+    "env",
+    [
+        {"TERM": "xterm-256color"},
+        *(pytest.param(e, marks=pytest.mark.long) for e in ({"TERM": "dumb"}, {"NO_COLOR": "1"})),
+    ],
+    ids=str,
+)
 def test_a_terminal_gets_text_and_no_escape_codes(env: dict[str, str], environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "text").write_text("word " * 150)
     grammar = grammar_file(tmp_path, says("A \x1b[1mword"))

@@ -120,6 +120,7 @@ def assert_fits_schema(quoth: Run, folder: Path, seeds: range) -> None:
         jsonschema.validate(json.loads(result.stdout), COLOURS)
 
 
+@pytest.mark.long
 def test_answers_fit_a_bounded_schema(quoth: Run, tmp_path: Path) -> None:
     assert_fits_schema(quoth, tmp_path, range(2))
 

@@ -110,7 +110,7 @@ def test_going_on_with_nothing_is_an_error_with_a_next_step(quoth: Run) -> None:
 
 @posix
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGKILL"])
+@pytest.mark.parametrize("name", ["SIGINT", "SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.long)])
 def test_what_was_said_is_kept_whatever_ends_the_answer(
     quoth: Run, endless: list[str], environ: dict[str, str], name: str
 ) -> None:

@@ -223,7 +223,12 @@ def test_a_folder_without_readable_files_is_refused(quoth: Run, tmp_path: Path) 
 @pytest.mark.parametrize(
     "data",
     [
-        ("<html><body><p>" + "The harbour of Corley was opened in 1802 by the council. " * 20_000 + "</p>").encode(),
+        pytest.param(
+            (
+                "<html><body><p>" + "The harbour of Corley was opened in 1802 by the council. " * 20_000 + "</p>"
+            ).encode(),
+            marks=pytest.mark.long,
+        ),
         ("تفتح المدينة ميناءها الجديد في الصباح الباكر بحضور المجلس. " * 30).encode(),
         ("内核维护系统主机名并且在启动的时候设置系统的主机名。" * 20).encode("gb18030"),
         ("Le conseil ouvre le port à l’été, et la fête dure toute la journée. " * 20).encode("cp1252"),

@@ -168,6 +168,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - base, size, document.
 _BETWEEN = "import subprocess, sys; sys.exit(subprocess.run([sys.executable, '-c', *sys.argv[1:]]).returncode)"
 
 
+@pytest.mark.long
 def test_a_100_mb_text_costs_little_more_than_100_mb(tmp_path: Path) -> None:
     path = tmp_path / "long.txt"
     with open(path, "wb") as file:

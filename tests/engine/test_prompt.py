@@ -76,7 +76,8 @@ def control_ids(name: str, ids: Sequence[int], scaffold: Sequence[int]) -> list[
     return [i for i in ids if i in known and (known[i] & L.LLAMA_TOKEN_ATTR_CONTROL or i in used)]
 
 
-@pytest.mark.parametrize("vocabulary", ["llama-spm", *(pytest.param(n, marks=pytest.mark.long) for n in LARGE)])
+@pytest.mark.parametrize("vocabulary", ["llama-spm", *LARGE])
+@pytest.mark.long
 def test_harmless_text_gives_the_token_ids_of_the_plain_render_in_every_template(vocabulary: str) -> None:
     for name in sorted(set(templates()) - REFUSES):
         messages = CONVERSATION[1:] if name in NO_SYSTEM else CONVERSATION

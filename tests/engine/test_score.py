@@ -148,11 +148,13 @@ def test_a_text_scored_twice_has_the_same_bits(llama: Llama, fresh: Scored) -> N
     assert [one.logprobs for one in scored(llama, QUESTION, QUESTION)] == [fresh.logprobs] * 2
 
 
+@pytest.mark.long
 def test_other_scorings_before_change_no_bit(llama: Llama, fresh: Scored) -> None:
     after_each = scored(llama, *(scoring for other in OTHERS for scoring in (other, QUESTION)))[1::2]
     assert [one.logprobs for one in after_each] == [fresh.logprobs] * len(OTHERS)
 
 
+@pytest.mark.long
 def test_an_answer_written_to_the_same_prompt_changes_no_bit(llama: Llama, fresh: Scored) -> None:
     answer = say(llama, Request(PASSAGE, GREEDY, 30)).text
     assert score(llama, QUESTION).logprobs == fresh.logprobs
@@ -172,6 +174,7 @@ def test_a_scoring_before_changes_no_bit_of_an_answer(llama: Llama) -> None:
     assert say(llama, request).logprobs == alone
 
 
+@pytest.mark.long
 def test_a_larger_context_changes_no_bit(llama: Llama, model_path: Path, fresh: Scored) -> None:
     engine = Llama(model_path, LoadOptions(n_ctx=2048))
     small = score(engine, QUESTION)

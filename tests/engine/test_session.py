@@ -160,6 +160,7 @@ def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: Model) 
     one.close()
 
 
+@pytest.mark.long
 def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session: Open, model: Model) -> None:
     prompt = tokens(model, STORY * 20)[:250]
     small, large = session(), session()

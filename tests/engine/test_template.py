@@ -177,6 +177,7 @@ def test_the_final_header_of_gpt_oss_is_to_be_dropped() -> None:
     assert "<|start|>assistant<|channel|>final<|message|>" in found.drop
 
 
+@pytest.mark.long
 def test_whether_thinking_has_a_switch_is_seen_in_the_prompt() -> None:
     thinks = {name for name in templates() if ours(templates()[name]).thinks}
     assert {"Qwen-Qwen3-0.6B", "deepseek-ai-DeepSeek-V3.1", "google-gemma-4-31B-it", "openai-gpt-oss-120b"} <= thinks

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from quoth.engine.worker import start_deep
 from quoth.native import Model
 from tests.upstream import vocabulary_file
 
 
+@pytest.mark.long
 def test_a_long_run_of_one_character_does_not_end_the_process() -> None:
     counted: list[int] = []
 

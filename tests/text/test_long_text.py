@@ -54,7 +54,13 @@ def test_a_slice_with_a_step_is_refused() -> None:
         LongText(["abc"])[::2]
 
 
-@pytest.mark.parametrize("word", ["“quoted” ", "smile 😀 and on and on ", "汉字", "plain "])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "“quoted” ",
+        *(pytest.param(word, marks=pytest.mark.long) for word in ("smile 😀 and on and on ", "汉字", "plain ")),
+    ],
+)
 def test_a_text_takes_little_more_memory_than_its_utf8(word: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(long_text, "PIECE", 64 * 1024)
     piece = word * (64 * 1024 // len(word))

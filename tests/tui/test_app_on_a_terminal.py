@@ -140,7 +140,9 @@ def test_a_killed_engine_is_told_what_was_said_is_kept_and_the_next_turn_works(
 
 
 @pytest.mark.usefixtures("installed")
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGHUP, signal.SIGINT))]
+)
 def test_a_signal_in_the_middle_of_an_answer_restores_the_terminal_and_keeps_the_turn(
     home: Path, environ: dict[str, str], number: signal.Signals
 ) -> None:
@@ -234,6 +236,7 @@ def test_bytes_that_are_no_utf8_are_replaced_and_the_app_lives(home: Path, envir
         assert leave(terminal) == 0
 
 
+@pytest.mark.long
 def test_a_storm_of_sizes_is_survived(home: Path, environ: dict[str, str]) -> None:
     storm = random.Random(3)
     with scripted(home, ["word " * 2000], environ) as terminal:
@@ -256,16 +259,14 @@ TORTURE = {
     "stars": "*a " * 10_000,
     "one long line": "x" * 100_000,
 }
-MORE_TORTURE = ("brackets", "table", "stars", "one long line")
+MORE_TORTURE = ("addresses", "brackets", "table", "stars", "one long line")
 
 
 def echoed(terminal: Terminal, before: int) -> bool:
     return terminal.raw.count(b"Z") > before
 
 
-@pytest.mark.parametrize(
-    "name", ["addresses", "quotes", *(pytest.param(name, marks=pytest.mark.long) for name in MORE_TORTURE)]
-)
+@pytest.mark.parametrize("name", ["quotes", *(pytest.param(name, marks=pytest.mark.long) for name in MORE_TORTURE)])
 def test_markdown_torture_leaves_the_keys_alive(home: Path, environ: dict[str, str], name: str) -> None:
     with scripted(home, [TORTURE[name]], {**environ, "PIECE_SECONDS": "0"}) as terminal:
         terminal.wait_for("a script")
