@@ -37,7 +37,7 @@ Run = Callable[..., "subprocess.CompletedProcess[bytes]"]
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_cmdline_main(config: pytest.Config) -> None:
-    """Spread the quick tests over processes, one more than there are cores: many of them wait.
+    """Spread tests over processes, one more than there are cores: many of them wait.
 
     Not the long ones, which kill at random moments and measure; nor a file, a name or `-k`, `-s`, `--lf`, `--pdb`,
     which start sooner in this process. `-n` says otherwise, and `-p no:xdist` takes the plugin away.
@@ -47,7 +47,7 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
         return
     few = option.keyword or option.lf or any("::" in name or name.endswith(".py") for name in config.args)
     looked_at = option.capture == "no" or option.usepdb or option.collectonly
-    if option.markexpr == "not long" and not few and not looked_at:
+    if "not long" in option.markexpr and not few and not looked_at:
         option.numprocesses = min(8, (os.cpu_count() or 1) + 1)
         option.dist = "worksteal"
 

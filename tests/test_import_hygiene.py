@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.more
+
+
 NEVER = {"llama_cpp", "quoth.native"}
 HEAVY = {"textual", "numpy", "jinja2", "rich", "huggingface_hub", "httpx", "torch", "pip"}
 SLOW = {"ssl", "urllib.request", "http.client", "asyncio", "platformdirs", "multiprocessing", "email"}

@@ -68,6 +68,7 @@ def test_json_has_the_citations_and_how_much_was_read(quoth: Run, text: Path) ->
         assert citation["quote"] in folded(text, citation["start_line"], citation["end_line"])
 
 
+@pytest.mark.more
 def test_of_a_long_text_the_rest_is_told_and_all_reads_it(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "long.txt").write_text(harbours(400))
     nowhere = "Who composed the Goldberg variations in the harbour?"
@@ -98,6 +99,7 @@ KINDS: dict[str, tuple[bytes, dict[str, object]]] = {
 
 
 @pytest.mark.parametrize("name", KINDS)
+@pytest.mark.more
 def test_quotes_are_verbatim_at_their_place_in_every_kind(quoth: Run, tmp_path: Path, name: str) -> None:
     data, place = KINDS[name]
     (tmp_path / name).write_bytes(data)
@@ -198,6 +200,7 @@ def test_a_terminal_without_documents_is_told_to_name_one(environ: dict[str, str
         ("Who composed the Goldberg variations?", ""),
     ],
 )
+@pytest.mark.more
 def test_a_manual_of_480_kb_is_cited_at_the_right_lines(quoth: Run, question: str, pattern: str) -> None:
     from tests.bench import corpus
 

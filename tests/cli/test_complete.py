@@ -38,6 +38,7 @@ def test_the_length_counts_the_prompt_too(quoth: Run) -> None:
     assert answer["reason"] == "length"
 
 
+@pytest.mark.more
 def test_several_sequences_differ_and_are_repeatable(quoth: Run) -> None:
     arguments = ("complete", BEGINNING, "--num-sequences", "3", "-n", "6", "-t", "1", "--seed", "4", "--json")
     result = quoth(*arguments)
@@ -48,6 +49,7 @@ def test_several_sequences_differ_and_are_repeatable(quoth: Run) -> None:
     assert plain.stdout.decode() == "".join(text.rstrip("\n") + "\n" for text in texts)
 
 
+@pytest.mark.more
 def test_text_may_come_from_a_pipe(quoth: Run, tmp_path: Path) -> None:
     grammar = grammar_file(tmp_path, says(" end"))
     for way in ([], ["-"]):

@@ -74,6 +74,7 @@ def ended(process: subprocess.Popen[bytes], number: int) -> tuple[bytes, bytes, 
 
 
 @pytest.mark.parametrize(("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)])
+@pytest.mark.more
 def test_a_signal_keeps_what_was_said_and_leaves_at_once(
     name: str, code: int, endless: list[str], environ: dict[str, str]
 ) -> None:
@@ -188,6 +189,7 @@ def test_a_file_gets_the_answer_and_no_escape_byte(shell: Shell, tmp_path: Path)
     assert written.endswith(b"\n")
 
 
+@pytest.mark.more
 def test_a_slow_producer_is_waited_for(shell: Shell) -> None:
     line = "quoth Repeat. --json -n 1 | grep -o '\"prompt_tokens\": [0-9]*'"
     at_once = shell(f"printf 'one\\ntwo\\nthree\\n' | {line}")
@@ -196,6 +198,7 @@ def test_a_slow_producer_is_waited_for(shell: Shell) -> None:
     assert slowly.stdout == at_once.stdout != b""
 
 
+@pytest.mark.more
 def test_closed_streams_and_full_disks(shell: Shell) -> None:
     closed = shell("quoth hello -n 2 <&-")
     assert (closed.returncode, closed.stderr) == (0, b"")
@@ -233,6 +236,7 @@ def test_two_at_once_both_answer(environ: dict[str, str]) -> None:
     ],
     ids=str,
 )
+@pytest.mark.more
 def test_a_terminal_gets_text_and_no_escape_codes(env: dict[str, str], environ: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "text").write_text("word " * 150)
     grammar = grammar_file(tmp_path, says("A \x1b[1mword"))

@@ -77,6 +77,7 @@ def test_leaving_the_question_leaves_without_a_model(online: dict[str, str], oll
     assert not [*home.glob("data/models/*/model.json")]
 
 
+@pytest.mark.more
 def test_on_a_terminal_the_recommended_model_is_pulled_by_enter(online: dict[str, str], model_path: Path) -> None:
     row = recommended_row()
     with (
@@ -113,6 +114,7 @@ def test_off_a_terminal_the_small_model_is_pulled(online: dict[str, str], model_
     assert result.stderr.decode().startswith(f"quoth: no model yet: pulling {row.name}, ")
 
 
+@pytest.mark.more
 def test_with_nothing_in_reach_the_failure_says_what_was_tried(online: dict[str, str], quoth: Run) -> None:
     began = time.monotonic()
     result = quoth("Say hello.", env=online)

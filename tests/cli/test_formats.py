@@ -131,6 +131,7 @@ def test_twenty_of_twenty_answers_fit_a_bounded_schema(quoth: Run, tmp_path: Pat
 
 
 @pytest.mark.parametrize("budget", ["3", "12", "60"])
+@pytest.mark.more
 def test_a_value_without_bounds_is_whole_or_the_answer_is_refused(quoth: Run, tmp_path: Path, budget: str) -> None:
     schema = schema_file(tmp_path, UNBOUNDED)
     result = quoth("List all English words.", "--schema", schema, "-t", "1", "-n", budget, "--seed", "1")
@@ -175,6 +176,7 @@ def test_an_endless_grammar_ends_with_the_budget(quoth: Run, tmp_path: Path) -> 
         ("--schema", '{"type": "string", "pattern": "("}', 2, "schema.json is no JSON schema"),
     ],
 )
+@pytest.mark.more
 def test_a_grammar_or_schema_that_is_none_is_a_usage_error(
     quoth: Run, tmp_path: Path, option: str, content: str, code: int, sentence: str
 ) -> None:

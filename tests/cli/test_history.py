@@ -89,6 +89,7 @@ def test_a_one_shot_is_kept_found_and_gone_on_with(quoth: Run, file: Path, tmp_p
 
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("how", [["--private"], ["--no-history"], ["QUOTH_HISTORY=0"]], ids=str)
+@pytest.mark.more
 def test_nothing_is_kept_where_nothing_may_be_kept(quoth: Run, file: Path, how: list[str]) -> None:
     flags = [each for each in how if each.startswith("--")]
     env = {"QUOTH_HISTORY": "0"} if not flags else {}
@@ -111,6 +112,7 @@ def test_going_on_with_nothing_is_an_error_with_a_next_step(quoth: Run) -> None:
 @posix
 @pytest.mark.usefixtures("installed")
 @pytest.mark.parametrize("name", ["SIGINT", "SIGKILL", pytest.param("SIGTERM", marks=pytest.mark.long)])
+@pytest.mark.more
 def test_what_was_said_is_kept_whatever_ends_the_answer(
     quoth: Run, endless: list[str], environ: dict[str, str], name: str
 ) -> None:
@@ -135,6 +137,7 @@ def test_what_was_said_is_kept_whatever_ends_the_answer(
 
 @posix
 @pytest.mark.usefixtures("installed")
+@pytest.mark.more
 def test_what_was_said_is_kept_when_the_reader_leaves_and_when_the_engine_dies(
     quoth: Run, endless: list[str], environ: dict[str, str]
 ) -> None:
@@ -190,6 +193,7 @@ def test_a_history_that_cannot_be_written_is_told_once_after_the_answer(quoth: R
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.more
 def test_a_lock_delays_no_answer_and_is_told(quoth: Run, file: Path, two: None, environ: dict[str, str]) -> None:
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN EXCLUSIVE")

@@ -112,6 +112,7 @@ def test_a_file_is_added_used_made_default_and_removed(
     assert json.loads(quoth("models", "--json").stdout)["models"] == []
 
 
+@pytest.mark.more
 def test_a_changed_file_does_not_verify(quoth: Run, home: Path, model_path: Path) -> None:
     quoth("models", "add", str(model_path), "--name", "copy", "--copy")
     digest = hashlib.sha256(model_path.read_bytes()).hexdigest()

@@ -40,6 +40,7 @@ def test_files_and_piped_text_reach_the_model_with_the_prompt(quoth: Run, tmp_pa
     assert with_all - with_file > 60 + 30
 
 
+@pytest.mark.more
 def test_a_prompt_may_come_from_standard_input_alone(quoth: Run) -> None:
     text = "Name a fruit and a bird."
     ways: tuple[list[str], ...] = (["-"], ["-f", "-"])
@@ -47,6 +48,7 @@ def test_a_prompt_may_come_from_standard_input_alone(quoth: Run) -> None:
     assert answers == {quoth("-t", "0", "-n", "8", text).stdout}
 
 
+@pytest.mark.more
 def test_bytes_of_other_encodings_are_read_and_counted(quoth: Run) -> None:
     result = quoth("Repeat.", "-n", "1", input=b"caf\xf7\xbf\xbf\xbf.")
     assert (result.returncode, result.stderr) == (0, b"quoth: 4 bytes that are not UTF-8 were replaced\n")
@@ -83,6 +85,7 @@ def test_stop_texts_are_not_printed(quoth: Run, tmp_path: Path) -> None:
     assert (answer["text"], answer["reason"]) == ("one two ", "stop")
 
 
+@pytest.mark.more
 def test_the_system_message_reaches_the_model(quoth: Run) -> None:
     plain, told = prompt_tokens(quoth, "hello"), prompt_tokens(quoth, "hello", "-s", "word " * 40)
     assert told - plain > 20
@@ -95,6 +98,7 @@ def test_the_answer_is_utf8_in_every_locale(quoth: Run, tmp_path: Path) -> None:
     assert (result.stdout.decode(), result.stderr, result.returncode) == ("naïve 漢字 👍\n", b"", 0)
 
 
+@pytest.mark.more
 def test_control_codes_of_the_model_are_removed_unless_raw(quoth: Run, tmp_path: Path) -> None:
     grammar = grammar_file(tmp_path, says("\x1b[31mred\x07"))
     result = quoth("Say it.", "--grammar", grammar)

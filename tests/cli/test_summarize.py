@@ -74,6 +74,7 @@ def test_json_has_the_sources_of_each_sentence_and_the_coverage(quoth: Run, text
 
 
 @pytest.mark.parametrize(("length", "most"), [("short", 60), ("medium", 150), ("long", 400), ("35", 35)])
+@pytest.mark.more
 def test_the_length_is_kept(quoth: Run, text: Path, length: str, most: int) -> None:
     found = fields(quoth, "--no-cite", "--length", length, str(text))
     assert 0.25 * most < count_words(found["summary"]) <= most
@@ -86,6 +87,7 @@ def test_a_length_that_is_none_is_refused(environ: dict[str, str], length: str) 
     assert "--length must be short, medium, long or from 1 to 10000 words" in outcome.err
 
 
+@pytest.mark.more
 def test_styles_are_prose_bullets_and_an_outline(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "t.md").write_text(
         "# Harbours\n\n" + harbours(6) + "\n# More\n\n" + harbours(6).replace("was", "had been")
@@ -157,6 +159,7 @@ def test_each_file_has_a_line_and_one_without_words_does_not_stop_the_others(quo
     assert done.stderr.count(TOO_SMALL.encode()) == 1
 
 
+@pytest.mark.more
 def test_a_summary_is_no_longer_than_a_short_source(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "short.txt").write_text(harbours(1))
     for way in ("--extract", "--write"):
@@ -235,6 +238,7 @@ def test_a_folder_without_readable_files_is_refused(quoth: Run, tmp_path: Path) 
     ],
     ids=["a line of 1 MB", "right to left", "gb18030", "cp1252"],
 )
+@pytest.mark.more
 def test_odd_text_is_summarized(quoth: Run, tmp_path: Path, data: bytes) -> None:
     name = "odd.html" if data.startswith(b"<") else "odd.txt"
     (tmp_path / name).write_bytes(data)
@@ -267,6 +271,7 @@ def running(environ: dict[str, str], *arguments: str) -> Iterator[subprocess.Pop
 
 
 @posix
+@pytest.mark.more
 def test_ctrl_c_ends_it_with_130_says_what_is_kept_and_writes_nothing(environ: dict[str, str], text: Path) -> None:
     output = text.parent / "out.txt"
     with running(environ, "-o", str(output), str(text)) as process:

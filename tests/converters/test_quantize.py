@@ -15,6 +15,8 @@ from quoth_converters.quantize import PLANNED, Plan, described, plan, quantize, 
 from quoth_converters.record import fill, recorded
 from tests.converters.checkpoints import write_gpt2
 
+pytestmark = pytest.mark.more
+
 
 def wide(folder: Path, width: int) -> Path:
     """A GGUF of one layer, F32, whose rows are this wide."""

@@ -31,6 +31,9 @@ from tests.converters.checkpoints import DATA, write_gpt2, write_nanogpt
 from tests.converters.family_checkpoints import family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors
 
+pytestmark = pytest.mark.more
+
+
 NAMES = ("tensors", "structure", "load", "tokenizer", "logits", "greedy")
 
 

@@ -121,6 +121,7 @@ def test_a_page_laid_out_in_a_table_keeps_its_paragraphs() -> None:
         pytest.param("<p\n" * 300_000, marks=pytest.mark.long),
     ],
 )
+@pytest.mark.more
 def test_a_megabyte_on_one_line_takes_seconds_at_most(page: str) -> None:
     begun = time.process_time()
     text_of(page)

@@ -185,6 +185,7 @@ def test_a_megabyte_in_one_cue_takes_seconds_at_most(reading: Reading, piece: st
 @pytest.mark.parametrize(
     "piece", ["\\f", "\\[", "\\*(", '"', ".B ", ".if n ", "\\n[", "\n.if n ", "\n.BR a\\\n", "\\s'"]
 )
+@pytest.mark.more
 def test_a_megabyte_of_roff_takes_seconds_at_most(reading: Reading, piece: str) -> None:
     begun = time.process_time()
     reading("a.1", ".TH A 1\n.SH NAME\n.if n " + piece * (1_000_000 // len(piece)))

@@ -155,6 +155,7 @@ def test_the_name_of_a_document_is_the_path_as_given(tmp_path: Path) -> None:
         "# \n" * 300_000,
     ],
 )
+@pytest.mark.more
 def test_a_megabyte_of_signs_takes_seconds_at_most(text: str) -> None:
     begun = time.process_time()
     markdown_headings(LongText([text]))

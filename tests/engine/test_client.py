@@ -142,6 +142,7 @@ def test_a_worker_that_dies_too_often_is_not_started_again(open_client: Open, tm
 
 
 @posix
+@pytest.mark.more
 def test_deaths_are_forgotten_after_a_while(open_client: Open) -> None:
     client = open_client(limits=Limits(deaths=1, window=0.2))
     for _ in range(3):
@@ -151,6 +152,7 @@ def test_deaths_are_forgotten_after_a_while(open_client: Open) -> None:
 
 
 @posix
+@pytest.mark.more
 def test_a_worker_that_hangs_is_noticed_and_ended(open_client: Open) -> None:
     client = open_client(limits=Limits(hung=2.0))
     pid, events = pid_of(client), client.generate([LONG])
@@ -203,6 +205,7 @@ def test_a_worker_that_leaves_is_an_error_and_no_hang(open_client: Open) -> None
 
 
 @pytest.mark.parametrize("name", ["block_count 513", "block_count 0", "duplicate tokens", "empty"])
+@pytest.mark.more
 def test_a_file_that_ends_its_worker_is_a_model_error_and_the_client_lives(
     open_client: Open, tmp_path: Path, name: str
 ) -> None:
@@ -269,6 +272,7 @@ def test_a_cancel_while_a_long_prompt_is_read_is_back_at_once(model_path: Path, 
     assert statistics.median(times) < 0.3
 
 
+@pytest.mark.more
 def test_a_cancel_while_texts_are_scored_is_back_at_once(model_path: Path, open_client: Open) -> None:
     client, times = open_client(model_path, options=LoadOptions(n_ctx=8192)), []
     passage = prompt_of(client, 1000)

@@ -127,6 +127,7 @@ def test_an_answer_that_nobody_reads_to_its_end_leaves_the_engine_usable(engine:
     assert say(engine, text(PROMPT, 5)).text == expected
 
 
+@pytest.mark.more
 def test_several_requests_are_all_answered(engine: Engine) -> None:
     alone = [say(engine, text(f"{PROMPT}{more}", 6)).text for more in ("", " not", " the city of")]
     said = say_all(engine, [text(f"{PROMPT}{more}", 6) for more in ("", " not", " the city of")])
@@ -235,6 +236,7 @@ def test_a_text_is_scored_after_it_was_read(engine: Engine) -> None:
     assert done[-1] == one.usage.prompt - 1  # nothing asks what follows the last token
 
 
+@pytest.mark.more
 def test_a_score_repeats_itself(engine: Engine) -> None:
     assert [one.logprobs for one in scores(engine)] == [one.logprobs for one in scores(engine)]
 
@@ -245,6 +247,7 @@ def test_what_scorings_share_is_read_once(engine: Engine) -> None:
     assert 0 < second.usage.reused < engine.count([prompt.text])[0]
 
 
+@pytest.mark.more
 def test_a_stop_keeps_the_scores_so_far_and_leaves_the_rest(engine: Engine) -> None:
     expected, flag, kept = scores(engine), Flag(), list[ScoreEvent]()
     for event in engine.score(SCORINGS * 200, stop=flag):
@@ -262,6 +265,7 @@ def test_a_stop_before_the_start_scores_nothing(engine: Engine) -> None:
     assert list(engine.score([])) == []
 
 
+@pytest.mark.more
 def test_scores_that_nobody_reads_to_their_end_leave_the_engine_usable(engine: Engine) -> None:
     expected, events = say(engine, text(PROMPT, 5)).text, engine.score(SCORINGS * 200)
     next(events)

@@ -87,6 +87,7 @@ def test_harmless_text_gives_the_token_ids_of_the_plain_render_in_every_template
 
 
 @pytest.mark.parametrize(("vocabulary", "template"), FAMILIES)
+@pytest.mark.more
 def test_signs_that_are_no_special_tokens_leave_the_prompt_as_it_is(vocabulary: str, template: str) -> None:
     text = "if a < b and c[0] > d | e:\n\n    print('<|', \"|>\")  # <b>bold</b> [1] ｜ ```py\n\n\tx = y << 2 " * 20
     messages = [Message("user", text)]

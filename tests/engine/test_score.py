@@ -21,6 +21,9 @@ from tests.engine.said import GREEDY, Flag, say, text
 from tests.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors, write_tiny
 from tests.upstream import vocabulary_file
 
+pytestmark = pytest.mark.more
+
+
 STORY = "The old lighthouse keeper counted the ships that passed in the night, and wrote their names into a book. "
 PASSAGE = Chat((Message("user", f"{STORY * 4}\n\nWhich question does this answer?"),))
 QUESTION = Scoring(PASSAGE, "What did the keeper of the old lighthouse count in the night?", top=2)

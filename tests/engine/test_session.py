@@ -14,6 +14,9 @@ from quoth.errors import EngineError, InputError
 from quoth.native import Abort, Chain, Model
 from tests.engine.said import GREEDY, say, text
 
+pytestmark = pytest.mark.more
+
+
 STORY = "The old lighthouse keeper counted the ships that passed in the night, and wrote their names into a book. "
 Open = Callable[..., Session]
 

@@ -19,6 +19,9 @@ from quoth.models.pull import Progress, pull
 from quoth.models.store import Store
 from tests.gguf_files import tiny_bytes
 
+pytestmark = pytest.mark.more
+
+
 TINY = tiny_bytes()
 SHA = hashlib.sha256(TINY).hexdigest()
 MEMBER = "quoth_tiny/Tiny.Q4_1.gguf"

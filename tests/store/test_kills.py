@@ -84,6 +84,7 @@ def survive(folder: Path, number: int, seed: int) -> int:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="kill -9 is POSIX")
+@pytest.mark.more
 def test_a_few_kills_lose_nothing(tmp_path: Path) -> None:
     assert survive(tmp_path, 10, seed=1) > 50
 

@@ -161,6 +161,7 @@ MORE_UNITS = [" ", "\t", "a\t", "\n ", "。", "A.", "`", "- a\n", "=", "\n\x0b"]
     "unit",
     ["x", ". ", "| a ", "Mr. ", *(pytest.param(unit, marks=pytest.mark.long) for unit in MORE_UNITS)],
 )
+@pytest.mark.more
 def test_a_megabyte_of_anything_is_read_in_no_time(unit: str) -> None:
     text = unit * (1_000_000 // len(unit))
     assert "".join("".join(said(text)).split()) == "".join(text.split())

@@ -120,6 +120,7 @@ def test_escape_stops_the_real_model_and_everything_is_there_after_a_restart(
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.more
 def test_a_killed_engine_is_told_what_was_said_is_kept_and_the_next_turn_works(
     home: Path, environ: dict[str, str]
 ) -> None:
@@ -143,6 +144,7 @@ def test_a_killed_engine_is_told_what_was_said_is_kept_and_the_next_turn_works(
 @pytest.mark.parametrize(
     "number", [signal.SIGTERM, *(pytest.param(n, marks=pytest.mark.long) for n in (signal.SIGHUP, signal.SIGINT))]
 )
+@pytest.mark.more
 def test_a_signal_in_the_middle_of_an_answer_restores_the_terminal_and_keeps_the_turn(
     home: Path, environ: dict[str, str], number: signal.Signals
 ) -> None:
@@ -156,6 +158,7 @@ def test_a_signal_in_the_middle_of_an_answer_restores_the_terminal_and_keeps_the
 
 
 @pytest.mark.usefixtures("installed")
+@pytest.mark.more
 def test_kill_9_of_the_app_loses_at_most_the_last_second(home: Path, environ: dict[str, str]) -> None:
     with Terminal(QUOTH, environ) as terminal:
         start_answer(terminal)
@@ -197,6 +200,7 @@ def scripted(home: Path, answers: list[str], environ: dict[str, str], **size: in
     return Terminal(command, {**environ, "PIECE_SECONDS": "0.001"}, ROOT, **size)
 
 
+@pytest.mark.more
 def test_nothing_that_a_model_says_reaches_the_terminal(home: Path, environ: dict[str, str]) -> None:
     hostile = "\n\n".join(f"before {attack} after" for attack in ATTACKS)
     with scripted(home, [hostile], environ) as terminal:
@@ -267,6 +271,7 @@ def echoed(terminal: Terminal, before: int) -> bool:
 
 
 @pytest.mark.parametrize("name", ["quotes", *(pytest.param(name, marks=pytest.mark.long) for name in MORE_TORTURE)])
+@pytest.mark.more
 def test_markdown_torture_leaves_the_keys_alive(home: Path, environ: dict[str, str], name: str) -> None:
     with scripted(home, [TORTURE[name]], {**environ, "PIECE_SECONDS": "0"}) as terminal:
         terminal.wait_for("a script")
@@ -285,6 +290,7 @@ def test_markdown_torture_leaves_the_keys_alive(home: Path, environ: dict[str, s
     ("environment", "colours"),
     [({"NO_COLOR": "1"}, False), ({"TERM": "xterm", "COLORTERM": ""}, True), ({"TERM": "xterm-256color"}, True)],
 )
+@pytest.mark.more
 def test_every_kind_of_terminal_shows_an_answer(
     home: Path, environ: dict[str, str], environment: dict[str, str], colours: bool
 ) -> None:

@@ -219,6 +219,7 @@ async def test_a_fork_is_a_conversation_of_its_own(home: Path) -> None:
         assert len(app.backend.history.path(first)) == 2
 
 
+@pytest.mark.more
 async def test_a_summary_stands_for_what_was_said_and_can_be_edited(home: Path) -> None:
     models = ScriptedModels(["Rome.", "They spoke of Rome.", "Yes."])
     async with chat(home, models=models) as (app, pilot):
@@ -416,6 +417,7 @@ async def test_a_conversation_is_there_again_after_a_restart(home: Path) -> None
 @pytest.mark.parametrize(
     "text", ["[/nope]", "[@click=app.quit]x[/]", *(pytest.param(t, marks=pytest.mark.long) for t in MORE_MARKUP)]
 )
+@pytest.mark.more
 async def test_markup_in_any_text_stays_text(home: Path, text: str) -> None:
     error = EngineError(text, text, text)
     async with chat(home, [text, Answer((text,), notice=text, error=error)], system=text) as (app, pilot):
@@ -452,6 +454,7 @@ def in_sight(app: QuothApp) -> str:
     return "\n".join(view.render_line(y).text for y in lines)
 
 
+@pytest.mark.more
 async def test_the_token_at_the_cursor_is_in_sight_in_a_long_answer(home: Path) -> None:
     answer = Answer(tuple(f"token-{number} " for number in range(200)))
     async with chat(home, [answer], size=(80, 24)) as (app, pilot):
@@ -474,6 +477,7 @@ async def test_the_token_at_the_cursor_is_in_sight_in_a_long_answer(home: Path) 
 
 
 @pytest.mark.parametrize("leaving", ["/new", "/retry", "focus"])
+@pytest.mark.more
 async def test_the_alternatives_go_when_the_probabilities_are_left(home: Path, leaving: str) -> None:
     async with chat(home, ["Rome", "Milan"]) as (app, pilot):
         await say(app, pilot, "Q")
@@ -521,6 +525,7 @@ class Refusing(History):
         return super().add(*arguments, **more)
 
 
+@pytest.mark.more
 async def test_what_cannot_be_written_stays_on_the_screen_and_is_written_later(home: Path) -> None:
     models = ScriptedModels(["Answer."])
     backend = backend_at(home, models)
@@ -578,6 +583,7 @@ async def test_a_long_conversation_lays_out_its_end_and_more_when_scrolled(home:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (200, 60), (40, 10), (1, 1)])
+@pytest.mark.more
 async def test_every_size_works(home: Path, size: tuple[int, int]) -> None:
     async with chat(home, ["| a | b |\n|---|---|\n| 東京 | 2 |\n\n```python\nx = 1\n```"], size=size) as (app, pilot):
         await say(app, pilot, "Q")

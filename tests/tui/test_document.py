@@ -235,6 +235,7 @@ async def test_a_small_model_says_that_it_extracts_and_reads_everything(home: Pa
         assert "too small" in app.backend.history.path(row.id)[1].notice
 
 
+@pytest.mark.more
 async def test_a_follow_up_question_finds_the_documents_still_read(home: Path, report: Path) -> None:
     async with reading(home) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} When did the pump fail?")
@@ -297,6 +298,7 @@ async def test_a_private_question_about_a_document_is_not_kept(home: Path, repor
         assert app.backend.history.last() is None
 
 
+@pytest.mark.more
 async def test_retry_of_an_answer_asks_the_documents_again(home: Path, report: Path) -> None:
     async with reading(home) as (app, pilot):
         await answered(app, pilot, f"/ask {report} When did the pump fail?")
@@ -306,6 +308,7 @@ async def test_retry_of_an_answer_asks_the_documents_again(home: Path, report: P
         assert texts(app)[1] == texts(app)[3]
 
 
+@pytest.mark.more
 async def test_an_engine_that_dies_is_told_and_the_next_question_works(home: Path, report: Path) -> None:
     died = Answer(error=EngineError("the engine died", "SIGKILL", "Try again"))
     answers = [died, written(1, PUMP.strip(), "It failed on the third of March.")]
@@ -348,6 +351,7 @@ async def test_closing_the_document_stops_the_work_and_the_chat_goes_on(home: Pa
         assert app.chat.talk.path[1].turn.reason == "cancelled"
 
 
+@pytest.mark.more
 async def test_a_hostile_document_controls_nothing(home: Path, tmp_path: Path) -> None:
     evil = tmp_path / "evil [bold].txt"
     text = (
@@ -366,6 +370,7 @@ async def test_a_hostile_document_controls_nothing(home: Path, tmp_path: Path) -
 
 
 @pytest.mark.parametrize("size", [(80, 24), (160, 50)])
+@pytest.mark.more
 async def test_the_two_share_the_screen(home: Path, report: Path, size: tuple[int, int]) -> None:
     async with reading(home, size=size) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} When did the pump of the cellar fail?")
@@ -382,6 +387,7 @@ async def test_the_two_share_the_screen(home: Path, report: Path, size: tuple[in
         await until(pilot, lambda: any(f"{AT_PUMP}▌ The pump of the cellar" in line for line in lines(app)))
 
 
+@pytest.mark.more
 async def test_a_very_long_document_opens_at_once_and_its_end_can_be_shown(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "long.txt"
     file.write_text(FILLER * (2 * AT_ONCE // len(FILLER)) + PUMP, encoding="utf-8")
@@ -433,6 +439,7 @@ def test_leading_words_that_are_files_are_documents_and_the_rest_is_the_text(
 
 
 @pytest.mark.parametrize("width", [2, 7, 40])
+@pytest.mark.more
 def test_rows_give_back_the_text_and_fit_the_width(width: int) -> None:
     text = (
         "short\n\n"

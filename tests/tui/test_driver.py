@@ -13,6 +13,9 @@ import pytest
 
 from tests.tui.terminal import Terminal
 
+pytestmark = pytest.mark.more
+
+
 COMMAND = [sys.executable, str(Path(__file__).with_name("small_app.py"))]
 
 

@@ -13,6 +13,9 @@ from quoth.tui.app import QuothApp
 from tests.tui.scripted_app import ScriptedModels
 from tests.tui.test_chat import chat, say, until
 
+pytestmark = pytest.mark.more
+
+
 LOOKS = Path(__file__).with_name("looks")
 ANSWER = """The **Kelvin** scale begins at absolute zero.
 

@@ -28,6 +28,8 @@ from quoth.tui.widgets.welcome import Welcome
 from tests.tui.scripted_app import DEMO, OTHER, ScriptedModels, backend_at
 from tests.tui.test_chat import LONG, SLOW, banner, chat, notices, say, texts, until
 
+pytestmark = pytest.mark.more
+
 
 class Slow(ScriptedModels):
     """Models that load when they are let."""

@@ -18,6 +18,9 @@ from tests.cli.attacks import ATTACKS
 from tests.tui.attacked_app import AttackedApp
 from tests.tui.terminal import Terminal
 
+pytestmark = pytest.mark.more
+
+
 BLACK = Color(0, 0, 0)
 ROOT = Path(__file__).parents[2]
 COMMAND = [sys.executable, "-m", "tests.tui.attacked_app"]
