@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -61,30 +64,48 @@ def write_conversion(
     source, spec = described.source, described.spec
     if any(_same_file(target, file) for file in source.weights):
         raise ConvertError(f"{shown(target)} is the checkpoint itself", "", "Give another name")
-    digest = fingerprint(source)
     about: dict[str, Scalar] = {
         "general.name": _unicode(name or target.stem),
         "quoth.source.name": _unicode(source.origin.absolute().name),
         "quoth.source.format": source.format,
         "quoth.source.family": spec.family,
-        "quoth.source.sha256": digest,
         "quoth.version": metadata.version("quoth"),
         **EMPTY,
     }
-    size = write(
-        spec, source, target, outtype=outtype, metadata=about, force=force, progress=progress, cancelled=cancelled
-    )
-    return Conversion(target, size, outtype, source, spec, digest)
+    with _hashing(source) as digest:
+        size = write(
+            spec,
+            source,
+            target,
+            outtype=outtype,
+            metadata=about,
+            later={"quoth.source.sha256": (64, digest.result)},
+            force=force,
+            progress=progress,
+            cancelled=cancelled,
+        )
+    return Conversion(target, size, outtype, source, spec, digest.result())
 
 
-def fingerprint(source: Source) -> str:
-    """SHA-256 over the files that the weights lie in, in their order."""
+def fingerprint(source: Source, stop: Callable[[], bool] = lambda: False) -> str:
+    """SHA-256 over the files that the weights lie in, in their order; of what was read when `stop` said so."""
     digest = hashlib.sha256()
     for path in source.weights:
         with path.open("rb") as file:
-            while block := file.read(_BLOCK):
+            while (block := file.read(_BLOCK)) and not stop():
                 digest.update(block)
     return digest.hexdigest()
+
+
+@contextmanager
+def _hashing(source: Source) -> Iterator[Future[str]]:
+    """The fingerprint, made while the block runs; it is given up when the block ends."""
+    ended = threading.Event()
+    with ThreadPoolExecutor(1, "sha256") as thread:
+        try:
+            yield thread.submit(fingerprint, source, ended.is_set)
+        finally:
+            ended.set()
 
 
 def _unicode(name: str) -> str:

@@ -31,7 +31,7 @@ DTYPES: Final[Mapping[str, np.dtype[Any]]] = {
 }
 FLOATS: Final = frozenset({"F64", "F32", "F16", "BF16"})
 MAX_DIMENSIONS: Final = 8
-_SLAB: Final = 4 << 20  # elements
+_SLAB: Final = 1 << 20  # elements
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +109,7 @@ def widened(tensor: LazyTensor) -> Floats:
 
 
 def slabs(array: Array) -> Iterator[Array]:
-    """The array in runs of whole rows of about four million elements."""
+    """The array in runs of whole rows of about a million elements."""
     if array.ndim < 2:
         yield array
         return

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 import os
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
@@ -12,7 +14,7 @@ from typing import Any, BinaryIO, Final, Literal
 import numpy as np
 
 from quoth_converters.errors import Cancelled, ConvertError, OutputError, shown
-from quoth_converters.gguf_file import read_gguf
+from quoth_converters.gguf_file import ALIGNMENT, GGUFFile, header, read_gguf
 from quoth_converters.source import Source
 from quoth_converters.spec import ModelSpec, Scalar, TensorSpec, evaluate, taken
 from quoth_converters.tensors import Array, Floats, slabs
@@ -20,12 +22,15 @@ from quoth_converters.vocab import ROLE_KEYS, Vocabulary
 
 OutType = Literal["f32", "f16", "bf16"]
 Progress = Callable[[int, int], None]  # bytes of tensors written, and of all
+Text = Callable[[], str]  # of ASCII, known when the tensors are written
 
 FILE_TYPES: Final[Mapping[OutType, int]] = {"f32": 0, "f16": 1, "bf16": 32}  # LLAMA_FTYPE_* in llama.h
 GGML_TYPES: Final[Mapping[OutType, int]] = {"f32": 0, "f16": 1, "bf16": 30}  # GGML_TYPE_* in ggml.h
 _SIZES: Final[Mapping[OutType, int]] = {"f32": 4, "f16": 2, "bf16": 2}
 _ALWAYS_F32: Final = ("position_embd.weight",)  # llama.cpp adds it to F32 values
 _BEYOND_F16: Final = 65520.0  # rounds to infinity
+_LENGTH: Final = 8  # bytes in front of a text
+_THREADS: Final = min(4, os.cpu_count() or 1)  # of numpy, which lets go of Python's lock while it casts
 _SLACK: Final = 64 << 20  # bytes a disk must have beyond the tensors
 
 
@@ -36,24 +41,25 @@ def write(
     *,
     outtype: OutType = "f16",
     metadata: Mapping[str, Scalar] | None = None,
+    later: Mapping[str, tuple[int, Text]] | None = None,
     force: bool = False,
     progress: Progress = lambda done, total: None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
-    """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before."""
+    """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before.
+
+    `later` are further keys of the metadata: the length of each text, and what gives it.
+    """
     refuse(target, force, sum(stored_size(tensor, outtype) for tensor in spec.tensors))
     with replacing(target, force) as part:
-        writer = _writer(spec, part, outtype, metadata or {})
-        try:
-            writer.write_header_to_file()
-            writer.write_kv_data_to_file()
-            writer.write_ti_data_to_file()
-            _write_tensors(writer, spec, source, outtype, progress, cancelled)
-            size = _synced(writer.fout[0])
-        finally:
-            writer.close()
-        _check(spec, part, outtype, metadata or {})
-    return size
+        later = later or {}
+        about = {**(metadata or {}), **{key: "?" * length for key, (length, _) in later.items()}}
+        with part.open("wb") as out:
+            out.write(header({**keys(spec, outtype), **about}, _entries(spec, outtype)))
+            _write_tensors(out, spec, source, outtype, progress, cancelled)
+        file = _check(spec, part, outtype, about)
+        _complete(part, {file.places[key]: text() for key, (_, text) in later.items()})
+    return file.size
 
 
 @contextmanager
@@ -100,25 +106,16 @@ def refuse(target: Path, force: bool, needed: int = 0) -> None:
         raise OutputError("the disk is too full", f"{needed >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
 
 
-def _writer(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> Any:
-    """gguf's writer, with the keys and the list of tensors; it opens the file when it writes its header."""
-    import gguf
-
-    writer = gguf.GGUFWriter(part, spec.architecture)
-    for key, value in {**keys(spec, outtype), **metadata}.items():
-        _add(writer, key, value)
+def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
+    """Name, shape, ggml type and bytes of each tensor."""
     for tensor in spec.tensors:
-        kind = gguf.GGMLQuantizationType(GGML_TYPES[type_of(tensor, outtype)])
-        # The dtype given is looked at for packed bytes alone; the raw type stands.
-        writer.add_tensor_info(
-            tensor.name, tensor.shape, np.dtype(np.float32), stored_size(tensor, outtype), raw_dtype=kind
-        )
-    return writer
+        yield tensor.name, tensor.shape, GGML_TYPES[type_of(tensor, outtype)], stored_size(tensor, outtype)
 
 
 def keys(spec: ModelSpec, outtype: OutType) -> dict[str, Scalar | list[Any]]:
-    """All keys of the file but those about its making; `general.architecture` is the writer's own."""
+    """All keys of the file but those about its making."""
     return {
+        "general.architecture": spec.architecture,
         "general.type": "model",
         "general.file_type": FILE_TYPES[outtype],
         "general.quantization_version": 2,  # GGML_QNT_VERSION
@@ -149,67 +146,31 @@ def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
     return {**present, **{f"tokenizer.{name}": text for name, text in templates.items()}}
 
 
-def _add(writer: Any, key: str, value: Scalar | list[Any]) -> None:
-    match value:
-        case bool():
-            writer.add_bool(key, value)
-        case str():
-            writer.add_string(key, value)
-        case int():
-            writer.add_uint32(key, value)
-        case float():
-            writer.add_float32(key, value)
-        case list():
-            writer.add_array(key, value)
-
-
-class _Stored:
-    """A tensor as gguf's writer asks for it: its size, and its bytes into a file. Goes in slabs."""
-
-    def __init__(self, tensor: TensorSpec, values: Floats, outtype: OutType, wrote: Callable[[int], None]) -> None:
-        self.nbytes = stored_size(tensor, outtype)
-        self._tensor = tensor
-        self._values = values
-        self._type = type_of(tensor, outtype)
-        self._wrote = wrote
-
-    def tofile(self, file: BinaryIO) -> None:
-        for slab in slabs(self._values):
-            self._check(slab)
-            stored = cast(slab, self._type)
-            file.write(stored.data)
-            self._wrote(stored.nbytes)
-
-    def byteswap(self, inplace: bool = False) -> _Stored:
-        raise OutputError("a GGUF cannot be written on a big-endian machine")
-
-    def _check(self, slab: Floats) -> None:
-        """ConvertError unless every value is a number that the type can hold; NaN is the least and the most of any."""
-        if not slab.size:
-            return
-        least, most = float(slab.min()), float(slab.max())
-        name = ", ".join(taken(self._tensor.value)) or self._tensor.name
-        if not math.isfinite(least) or not math.isfinite(most):
-            why = "NaN or infinity; training diverged"
-            raise ConvertError(f"tensor {shown(name)} has values that are no numbers", why)
-        if self._type == "f16" and max(most, -least) >= _BEYOND_F16:
-            why = f"it has {max(most, -least):.4g}"
-            raise ConvertError(f"tensor {shown(name)} does not fit F16", why, "Give --outtype bf16 or f32")
+def _checked(tensor: TensorSpec, slab: Floats, outtype: OutType) -> Array:
+    """A slab as it is stored; ConvertError unless every value is a number that its type can hold."""
+    stored_as = type_of(tensor, outtype)
+    least, most = (float(slab.min()), float(slab.max())) if slab.size else (0.0, 0.0)  # NaN is both of any
+    name = ", ".join(taken(tensor.value)) or tensor.name
+    if not math.isfinite(least) or not math.isfinite(most):
+        why = "NaN or infinity; training diverged"
+        raise ConvertError(f"tensor {shown(name)} has values that are no numbers", why)
+    if stored_as == "f16" and max(most, -least) >= _BEYOND_F16:
+        why = f"it has {max(most, -least):.4g}"
+        raise ConvertError(f"tensor {shown(name)} does not fit F16", why, "Give --outtype bf16 or f32")
+    return cast(slab, stored_as)
 
 
 def cast(slab: Floats, outtype: OutType) -> Array:
     if outtype == "f32":
-        return np.ascontiguousarray(slab)
+        return np.ascontiguousarray(slab, "<f4")
     if outtype == "f16":
-        return np.ascontiguousarray(
-            slab.astype(np.float16)
-        )  # cast in the order it lies in, then turned: half the bytes
+        return np.ascontiguousarray(slab.astype("<f2"))  # cast in the order it lies in, then turned: half the bytes
     bits = np.ascontiguousarray(slab).view(np.uint32)
-    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)  # to the nearest, ties to even
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")  # to the nearest, ties to even
 
 
 def _write_tensors(
-    writer: Any,
+    file: BinaryIO,
     spec: ModelSpec,
     source: Source,
     outtype: OutType,
@@ -218,22 +179,41 @@ def _write_tensors(
 ) -> None:
     total = sum(stored_size(tensor, outtype) for tensor in spec.tensors)
     done = 0
+    with ThreadPoolExecutor(_THREADS, "cast") as threads:
+        for is_first, stored in _ahead(threads, spec, source, outtype):
+            if cancelled():
+                raise Cancelled("the conversion was stopped")
+            file.write(bytes(-file.tell() % ALIGNMENT) if is_first else b"")
+            file.write(stored.data)
+            done += stored.nbytes
+            progress(done, total)
+    file.write(bytes(-file.tell() % ALIGNMENT))
 
-    def wrote(count: int) -> None:
-        nonlocal done
-        if cancelled():
-            raise Cancelled("the conversion was stopped")
-        done += count
-        progress(done, total)
 
+def _ahead(threads: Executor, spec: ModelSpec, source: Source, outtype: OutType) -> Iterator[tuple[bool, Array]]:
+    """The slabs of all tensors in order, as they are stored, and whether each is its tensor's first.
+
+    The next ones, as many as there are threads, are cast meanwhile.
+    """
+    begun = deque[tuple[bool, Future[Array]]]()
     for tensor in spec.tensors:
-        writer.write_tensor_data(_Stored(tensor, evaluate(tensor.value, source.tensors), outtype, wrote))
+        for number, slab in enumerate(slabs(evaluate(tensor.value, source.tensors))):
+            begun.append((number == 0, threads.submit(_checked, tensor, slab, outtype)))
+            if len(begun) > _THREADS:
+                is_first, stored = begun.popleft()
+                yield is_first, stored.result()
+    for is_first, stored in begun:
+        yield is_first, stored.result()
 
 
-def _synced(file: BinaryIO) -> int:
-    file.flush()
-    os.fsync(file.fileno())
-    return file.tell()
+def _complete(part: Path, texts: Mapping[int, str]) -> None:
+    """Write texts over those that hold their places, and have all of the file on the disk."""
+    with part.open("r+b") as file:
+        for place, text in texts.items():
+            file.seek(place + _LENGTH)
+            file.write(text.encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def sync_folder(folder: Path) -> None:
@@ -247,10 +227,10 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> None:
+def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> GGUFFile:
     """Read the file again: every tensor with its type, shape and room for its bytes, every key with its value."""
     file = read_gguf(part)
-    wanted = {**keys(spec, outtype), **metadata, "general.architecture": spec.architecture}
+    wanted = {**keys(spec, outtype), **metadata}
     wrong = [f"key {shown(key)}" for key, value in wanted.items() if not _equal(file.keys.get(key), value)]
     wrong += [f"key {shown(key)}" for key in file.keys if key not in wanted]
     for tensor in spec.tensors:
@@ -260,6 +240,7 @@ def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str,
             wrong.append(f"tensor {tensor.name}")
     if wrong or len(file.tensors) != len(spec.tensors):
         raise OutputError(f"{shown(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
+    return file
 
 
 def _equal(found: object, value: Scalar | list[Any]) -> bool:

@@ -19,6 +19,7 @@ BENCHES = {
     "store": "the history with 100 conversations of 1,000 turns: list, search, a long path",
     "answers": "questions over documents: retrieval, right answers, citations, invented answers",
     "summaries": "summaries of documents: sections covered, sentences supported, inventions; the map step's speed",
+    "convert": "GPT-2 124M to F16 against numpy's cast and one write; checking it; peak memory",
     "cancel": "stop while a long prompt is being read",
 }
 

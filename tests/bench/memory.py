@@ -34,6 +34,15 @@ class Peak:
     prompt_tokens: int
 
 
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """Bytes: shared pages divided among who shares them, those of no file alone, and the highest resident set size."""
+
+    pss: int
+    anonymous: int
+    rss: int
+
+
 def run(report: Report, rounds: int) -> None:
     for name, file, reports in CASES:
         model = file()
@@ -63,7 +72,6 @@ def measure(model: Path, text: str) -> Peak:
     import json
 
     command = [*quoth_command(), "-m", str(model), "-n", str(WRITE), "--json", "Go on with the reports."]
-    pss, tops = 0, dict[int, int]()
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=quoth_environment()
     ) as process:
@@ -71,15 +79,23 @@ def measure(model: Path, text: str) -> Peak:
         assert process.stdout is not None
         process.stdin.write(text.encode())
         process.stdin.close()
-        while process.poll() is None:
-            now = {pid: _memory(pid) for pid in _family(process.pid)}
-            pss = max(pss, sum(each[0] for each in now.values()))
-            tops.update({pid: top for pid, (_, top) in now.items() if top})
-            time.sleep(EVERY)
+        peak = watch(process)
         answer = process.stdout.read()
     if process.returncode:
         raise subprocess.CalledProcessError(process.returncode, command)
-    return Peak(pss, sum(tops.values()), int(json.loads(answer)["usage"]["prompt_tokens"]))
+    return Peak(peak.pss, peak.rss, int(json.loads(answer)["usage"]["prompt_tokens"]))
+
+
+def watch(process: subprocess.Popen[bytes]) -> Watched:
+    """Peaks of a process and all below it until it ends, bytes: with shared pages divided, and each one's own added."""
+    pss, anonymous, tops = 0, 0, dict[int, int]()
+    while process.poll() is None:
+        now = {pid: _memory(pid) for pid in _family(process.pid)}
+        pss = max(pss, sum(each.pss for each in now.values()))
+        anonymous = max(anonymous, sum(each.anonymous for each in now.values()))
+        tops.update({pid: each.rss for pid, each in now.items() if each.rss})
+        time.sleep(EVERY)
+    return Watched(pss, anonymous, sum(tops.values()))
 
 
 def _family(pid: int) -> list[int]:
@@ -94,14 +110,14 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _memory(pid: int) -> tuple[int, int]:
-    """Proportional set size now and the highest resident set size so far, in bytes; zeroes if it is gone."""
+def _memory(pid: int) -> Watched:
+    """What a process takes now, and the highest resident set size so far; zeroes if it is gone."""
     try:
         rollup = Path(f"/proc/{pid}/smaps_rollup").read_text()
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return 0, 0
-    return _kib(rollup, "Pss:") * 1024, _kib(status, "VmHWM:") * 1024
+        return Watched(0, 0, 0)
+    return Watched(*(1024 * kib for kib in (_kib(rollup, "Pss:"), _kib(rollup, "Pss_Anon:"), _kib(status, "VmHWM:"))))
 
 
 def _kib(text: str, name: str) -> int:

@@ -9,6 +9,7 @@ import sys
 import venv
 from pathlib import Path
 
+from tests.bench.random_gpt2 import write_random_gpt2
 from tests.bench.random_model import write_random_model
 from tests.real_model import CACHE, REQUIREMENT, demonstration_model, shipped_model
 
@@ -50,6 +51,16 @@ def large_model() -> Path:
         BENCH.mkdir(parents=True, exist_ok=True)
         part = target.with_suffix(f".{os.getpid()}.part")
         write_random_model(part, demonstration_model())
+        part.rename(target)
+    return target
+
+
+def checkpoint() -> Path:
+    """A folder as save_pretrained writes it: GPT-2 124M with random weights; written once."""
+    target = BENCH / "random-gpt2"
+    if not target.exists():
+        part = target.with_suffix(f".{os.getpid()}.part")
+        write_random_gpt2(part)
         part.rename(target)
     return target
 

@@ -95,7 +95,11 @@ def finished(vocabulary: Vocabulary) -> Vocabulary:
 
 
 def _is_unicode(text: str) -> bool:
-    return text.isascii() or not any("\ud800" <= letter <= "\udfff" for letter in text)
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _with_end(vocabulary: Vocabulary) -> Vocabulary:

@@ -98,15 +98,17 @@ def merges_of(path: Path, merges: Any) -> tuple[str, ...]:
     """Merges as "left right": older files write them so, newer ones as pairs."""
     if not isinstance(merges, list):
         raise _bad(path, "it has no merges")
-    pairs = [pair.split(" ") if isinstance(pair, str) else pair for pair in merges]
-    for pair in pairs:
-        if (
-            not isinstance(pair, list)
-            or len(pair) != 2
-            or not all(isinstance(x, str) and x and " " not in x for x in pair)
-        ):
+    texts = [pair if isinstance(pair, str) else _joined(pair) for pair in merges]
+    for pair, text in zip(merges, texts, strict=True):
+        if text.count(" ") != 1 or text[0] == " " or text[-1] == " ":
             raise _bad(path, f"a merge is no pair: {shown(pair)}")
-    return tuple(f"{left} {right}" for left, right in pairs)
+    return tuple(texts)
+
+
+def _joined(pair: Any) -> str:
+    """Two texts as one; nothing for what is no pair of texts."""
+    is_pair = isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, str) for each in pair)
+    return " ".join(pair) if is_pair else ""
 
 
 def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
