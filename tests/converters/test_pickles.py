@@ -59,7 +59,7 @@ def read_watched(pickles: list[bytes], folder: Path) -> tuple[list[list[str]], l
 
 def test_nothing_a_pickle_names_is_run(tmp_path: Path) -> None:
     events, outcomes = read_watched([*RUNNING.values()], tmp_path)
-    assert len(RUNNING) == 120
+    assert len(RUNNING) + len(BROKEN) >= 500
     assert events == []
     assert not [o for o in outcomes if not o.startswith("the pickle asks for ")]
 
@@ -77,7 +77,7 @@ def test_mutated_pickles_run_nothing_and_crash_nothing(tmp_path: Path) -> None:
     generator = random.Random(5)
     seeds = [*RUNNING.values(), pickle.dumps({"itos": {i: chr(i) for i in range(40, 60)}, "x": [1.5, None, (True,)]})]
     mutants = []
-    for _ in range(2000):
+    for _ in range(20_000):
         data = bytearray(generator.choice(seeds))
         for _ in range(generator.randint(1, 4)):
             data[generator.randrange(len(data))] = generator.randrange(256)
