@@ -19,6 +19,7 @@ from quoth_converters.errors import Cancelled, ConvertError
 from quoth_converters.families import Options
 from quoth_converters.gguf_file import read_gguf
 from quoth_converters.hard_texts import FIXED, around, random_texts
+from quoth_converters.logits_check import Difference, failing
 from quoth_converters.oracles import OracleError, Ranks, answering, find_oracle
 from quoth_converters.process import Child, ChildError
 from quoth_converters.quantize import quantize
@@ -344,3 +345,19 @@ def test_a_tokenizer_that_makes_its_library_panic_is_not_compared(tmp_path: Path
     tokenizer = next(each for each in check(path, folder, level="quick").checks if each.name == "tokenizer")
     assert tokenizer.passed
     assert "not compared: the source's tokenizer fails" in tokenizer.said
+
+
+def test_one_row_that_is_wrong_fails_among_many_that_are_right() -> None:
+    random = np.random.default_rng(3)
+    wanted = random.normal(0, 1, (500, 64)).astype(np.float32)
+    noisy = wanted + random.normal(0, 1e-4, wanted.shape).astype(np.float32)
+    wrong = noisy.copy()
+    wrong[321] += random.normal(0, 0.1, 64).astype(np.float32)
+    right, off = Difference(), Difference()
+    for start in range(0, 500, 50):
+        right.add(wanted[start : start + 50], noisy[start : start + 50], start)
+        off.add(wanted[start : start + 50], wrong[start : start + 50], start)
+    assert off.nmse < 1e-4
+    assert failing("together", right, 1e-4) == ""
+    assert failing("together", off, 1e-4).startswith("logits together: NMSE ")
+    assert "at position 321" in failing("together", off, 1e-4)
