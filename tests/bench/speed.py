@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 
 from quoth.engine import host
-from quoth.engine.session import slice_tokens
+from quoth.engine.session import slices
 from tests.bench.peers import PEERS, Speed, Task
 from tests.bench.places import ROOT, large_model, small_model
 from tests.bench.report import Figure, Floor, Report, alternate
@@ -29,7 +29,7 @@ TURNS = 6  # measurements of a process
 def run(report: Report, rounds: int) -> None:
     for name, file, n_params, reports, write in CASES:
         threads = host.physical_cores()
-        task = Task(str(file()), threads, slice_tokens(n_params, threads, False), reports, write)
+        task = Task(str(file()), threads, slices(n_params, threads, False).most, reports, write)
         results = measure(task, rounds)
         ours = results["quoth"]
         least = Floor(0.95, least=True)
@@ -54,7 +54,7 @@ def run(report: Report, rounds: int) -> None:
             ]
         first = ours[0]
         report.notes.append(
-            f"{name}: {first.read_tokens} tokens read in slices of {task.slice} and {first.write_tokens} written by "
+            f"{name}: {first.read_tokens} tokens read in slices of up to {task.slice}, {first.write_tokens} written by "
             f"quoth, {results['library'][0].write_tokens} by the library; {threads} threads"
         )
 

@@ -9,7 +9,7 @@ import pytest
 
 from quoth.engine import LoadOptions, Request, Text
 from quoth.engine.llama import Llama
-from quoth.engine.session import Cancelled, Session, slice_tokens
+from quoth.engine.session import Cancelled, Session, Slices, slices
 from quoth.errors import EngineError, InputError
 from quoth.native import Abort, Chain, Model
 from tests.engine.said import GREEDY, say, text
@@ -34,7 +34,7 @@ def model(model_path: Path) -> Iterator[Model]:
 
 @pytest.fixture
 def session(model: Model) -> Iterator[Open]:
-    """Open sessions of the demonstration model, with slices of 64 tokens, and close them afterwards."""
+    """Open sessions of the demonstration model, with slices from 64 tokens, and close them afterwards."""
     opened: list[Session] = []
 
     def open_(limit: int = 2048, free: int = 0) -> Session:
@@ -72,21 +72,32 @@ def write(session: Session, n: int) -> list[int]:
 @pytest.mark.parametrize(
     ("n_params", "threads", "on_gpu", "expected"),
     [
-        (135_000_000, 2, False, 64),
-        (135_000_000, 4, False, 128),
-        (1_700_000_000, 8, False, 16),
-        (8_000_000_000, 1, False, 16),
-        (0, 1, False, 512),
-        (8_000_000_000, 1, True, 512),
+        (135_000_000, 2, False, Slices(64, 256)),
+        (135_000_000, 4, False, Slices(128, 512)),
+        (1_700_000_000, 8, False, Slices(16, 64)),
+        (8_000_000_000, 1, False, Slices(16, 16)),
+        (0, 1, False, Slices(512, 512)),
+        (8_000_000_000, 1, True, Slices(512, 512)),
     ],
 )
-def test_a_slice_takes_at_most_200_ms_where_that_is_possible(
-    n_params: int, threads: int, on_gpu: bool, expected: int
+def test_a_slice_takes_at_most_200_ms_at_first_and_a_second_later_where_that_is_possible(
+    n_params: int, threads: int, on_gpu: bool, expected: Slices
 ) -> None:
-    assert slice_tokens(n_params, threads, on_gpu) == expected
+    assert slices(n_params, threads, on_gpu) == expected
 
 
-def test_slices_end_at_multiples_of_their_length(session: Open, model: Model) -> None:
+def test_each_slice_is_as_long_as_all_before_it_up_to_the_longest() -> None:
+    borders = Slices(64, 256)
+    ends = [0]
+    while ends[-1] < 1024:
+        ends.append(borders.end(ends[-1]))
+    assert ends == [0, 64, 128, 256, 512, 768, 1024]
+    for position in range(1024):
+        assert borders.start(position) == max(end for end in ends if end <= position)
+        assert borders.end(position) == min(end for end in ends if end > position)
+
+
+def test_slices_end_at_their_borders(session: Open, model: Model) -> None:
     prompt = tokens(model, STORY * 9)[:150]
     assert read(session(), prompt) == (0, [64, 128, 150])
 
@@ -144,7 +155,7 @@ def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, mode
     with pytest.raises(Cancelled):
         list(stopped.read(prompt, lambda: next(answers)))
     assert stopped.length == 128
-    assert read(stopped, prompt) == (128, [192, 200])
+    assert read(stopped, prompt) == (128, [200])
     assert logits(stopped, model) == logits(fresh, model)
 
 
@@ -152,14 +163,14 @@ def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: Model) 
     abort = Abort()
     one, prompt = Session(model, 2048, 2, False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
     one.rewind(prompt, 8)
-    slices = one.read(prompt, never)
-    assert next(slices) == 64
+    reading = one.read(prompt, never)
+    assert next(reading) == 64
     abort.set()
     with pytest.raises(Cancelled):
-        next(slices)
+        next(reading)
     abort.clear()
     assert one.length == 64
-    assert read(one, prompt) == (64, [128, 192, 200])
+    assert read(one, prompt) == (64, [128, 200])
     one.close()
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 
 from quoth.engine import host
 from quoth.errors import EngineError
@@ -16,26 +17,47 @@ class Cancelled(Exception):
     """Somebody asked to stop while tokens were being computed."""
 
 
-def slice_tokens(n_params: int, threads: int, on_gpu: bool) -> int:
-    """Tokens read at a time: a power of two of which one takes at most 200 ms where that is possible, 16 to 512.
+@dataclass(frozen=True, slots=True)
+class Slices:
+    """Where a prompt is cut: each slice as long as all before it together, from `least` to `most` tokens.
+
+    Short prompts are read in small steps, so that one that is nearly the same reads little again; long ones fast.
+    """
+
+    least: int
+    most: int
+
+    def start(self, position: int) -> int:
+        """The last border at or before a position."""
+        return position - position % self._step(position)
+
+    def end(self, position: int) -> int:
+        """The first border behind a position."""
+        return self.start(position) + self._step(position)
+
+    def _step(self, position: int) -> int:
+        return max(self.least, min(self.most, 1 << max(0, position.bit_length() - 1)))
+
+
+def slices(n_params: int, threads: int, on_gpu: bool) -> Slices:
+    """Powers of two from 16 to 512: the least takes at most 200 ms where that is possible, the most a second.
 
     From the cost of a token, two operations a parameter, and 5e10 operations a second and core: what a current core
-    does on quantized weights (135M parameters, two cores: 64 tokens in 0.18 s, measured). It is computed and not
-    measured, so that the borders of slices, and with them the last bits of every logit, are the same in every run.
+    does on quantized weights (135M parameters, two cores: 64 tokens in 0.18 s; a prompt of 768 in 0.89 of the time
+    with slices of up to 256, measured). It is computed and not measured, so that the borders of slices, and with them
+    the last bits of every logit, are the same in every run.
     """
     if on_gpu:
-        return 512
-    budget = 0.2 * threads * 5e10 / (2 * max(n_params, 1))
-    size = 16
-    while size * 2 <= min(budget, 512):
-        size *= 2
-    return size
+        return Slices(512, 512)
+    rate = threads * 5e10 / (2 * max(n_params, 1))
+    least, most = (max(16, min(512, 1 << max(0, int(seconds * rate).bit_length() - 1))) for seconds in (0.2, 1.0))
+    return Slices(least, most)
 
 
 class Session:
     """The tokens of one sequence and their KV state.
 
-    Prompts are read in slices that end at multiples of the slice length. Where a new prompt parts from the old one
+    Prompts are read in slices that end at fixed borders. Where a new prompt parts from the old one
     inside what was read, reading starts at the slice border before it: so the same prompt gives the same logits
     whether or not something else was read, or stopped in the middle, before. Only what was written token by token,
     and is now part of a longer prompt, stays as it is; where logits of more than the last token are asked for, that
@@ -56,7 +78,7 @@ class Session:
         self._threads = threads
         self._abort = abort
         self._on_gpu = on_gpu
-        self._slice = slice_tokens(model.n_params, threads, on_gpu)
+        self._slices = slices(model.n_params, threads, on_gpu)
         self._context: Context | None = None
         self._tokens: list[int] = []
         self._read_to = 0  # the last slice ended here
@@ -97,7 +119,7 @@ class Session:
         while keep < most and self._tokens[keep] == tokens[keep]:
             keep += 1
         if keep <= self._read_to:
-            keep -= keep % self._slice
+            keep = self._slices.start(keep)
         self._cut(keep)
         self._reserve(len(tokens) + room)
         return self.length
@@ -129,7 +151,7 @@ class Session:
             new = Context(
                 self._model,
                 n_ctx=n,
-                n_batch=self._slice,
+                n_batch=self._slices.most,
                 threads=self._threads,
                 abort=self._abort,
                 on_gpu=self._on_gpu,
@@ -150,7 +172,7 @@ class Session:
         while (start := self.length) < len(tokens):
             if stop():
                 raise Cancelled
-            end = min((start // self._slice + 1) * self._slice, len(tokens))
+            end = min(self._slices.end(start), len(tokens))
             asked = 1 if logits_from is None else max(1, end - max(start, logits_from))
             self._compute(tokens[start:end], asked)
             self._read_to = end
