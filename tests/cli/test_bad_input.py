@@ -194,17 +194,28 @@ if sys.platform != "win32":  # Windows does not delete a working directory, nor 
         assert result.stdout.strip()
 
     @pytest.mark.usefixtures("installed")
-    @pytest.mark.parametrize(("limit", "value"), [("RLIMIT_AS", 400_000_000), ("RLIMIT_NOFILE", 5)])
+    @pytest.mark.parametrize(
+        ("limit", "value"), [("RLIMIT_NOFILE", 5), *(("RLIMIT_AS", mb * 1_000_000) for mb in (90, 180, 250, 380, 430))]
+    )
     def test_a_limit_of_the_system_ends_in_a_sentence(quoth: Run, limit: str, value: int) -> None:
         import resource
 
         result = quoth(
             "Say hello.", "-n", "2", preexec_fn=lambda: resource.setrlimit(getattr(resource, limit), (value, value))
         )
-        assert result.returncode in (3, 4)
+        assert result.returncode == 4
         assert result.stdout == b""
         assert result.stderr.startswith(b"quoth: error: ")
         assert result.stderr.count(b"\n") == 1
+
+    @pytest.mark.usefixtures("installed")
+    def test_it_answers_within_an_address_space_of_a_gigabyte(quoth: Run) -> None:
+        import resource
+
+        limits = (1_200_000_000,) * 2
+        result = quoth("Say hello.", "-n", "2", preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limits))
+        assert (result.returncode, result.stderr) == (0, b"")
+        assert result.stdout.strip()
 
 
 @pytest.mark.usefixtures("installed")

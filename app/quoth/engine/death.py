@@ -6,6 +6,7 @@ import signal
 from dataclasses import dataclass
 from pathlib import Path
 
+from quoth.engine.shortage import shortage
 from quoth.errors import EngineError, ModelError, QuothError
 
 STOPPED = "it did not stop in time"
@@ -42,6 +43,8 @@ class Death:
             what = "the engine uses instructions that this processor lacks"
             return EngineError(what, self.how, "Reinstall llama-cpp-python from source")
         why = f"{self.how}: {self.last_line}" if self.last_line else self.how
+        if short := shortage(why):
+            return short
         if loading is not None:
             return ModelError(f"{loading.name} made the engine fail while loading", why, "Choose another model")
         return EngineError("the engine died", why, again)

@@ -54,13 +54,28 @@ def _cgroup_cpus() -> int:
     return 0 if quota == "max" else max(1, -(-int(quota) // int(period)))
 
 
+def address_space() -> int:
+    """Bytes of address space that this process is limited to (ulimit -v); 0 where there is no limit."""
+    if sys.platform == "win32":
+        return 0
+    import resource
+
+    limit, _ = resource.getrlimit(resource.RLIMIT_AS)
+    return 0 if limit == resource.RLIM_INFINITY else limit
+
+
 def free_memory() -> int:
     """Bytes of main memory that can be had without swapping; 0 where the platform does not say."""
     if LINUX:
-        return _linux_free()
+        free, limit = _linux_free(), address_space()
+        return min(free, max(1, limit - _address_space_in_use())) if free and limit else free
     if sys.platform == "darwin":
         return _sysctl_u64(b"hw.memsize") // 2
     return _windows_free()
+
+
+def _address_space_in_use() -> int:
+    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def _linux_free() -> int:

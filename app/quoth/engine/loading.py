@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quoth.engine import LoadOptions
+from quoth.engine.shortage import shortage
 from quoth.errors import EngineError, ModelError
 from quoth.native import Model, NativeError, can_use_gpu, devices
 
@@ -38,7 +39,7 @@ def load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | N
             model = Model(path, gpu_layers=layers, progress=progress)
         except NativeError as error:
             if layers == 0:
-                raise ModelError(
+                raise shortage(str(error)) or ModelError(
                     f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"
                 ) from None
             layers = layers * 3 // 4

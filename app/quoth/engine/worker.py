@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from quoth.engine import Event, Piece, host, wire
-from quoth.errors import Exit, QuothError
+from quoth.engine.shortage import shortage
+from quoth.errors import QuothError
 
 if TYPE_CHECKING:
     from quoth.engine.llama import Llama
@@ -29,6 +30,7 @@ LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes not
 JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 0.25
 STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
+STACK_SHARE = 16  # a stack takes at most one part in so many of a limited address space
 
 
 def main(parent: int) -> None:
@@ -48,9 +50,13 @@ def start_deep(target: Callable[[], None]) -> threading.Thread:
     """Run something in a thread with the deepest stack that can be had.
 
     llama.cpp's tokeniser recurses for every character of a run (std::regex): with the usual 8 MiB, 30,000 times "<"
-    end the process on some vocabularies. A stack takes memory only where it is used.
+    end the process on some vocabularies. A stack takes memory only where it is used, but of a limit on the address
+    space (ulimit -v) it takes all of its size: there it is small.
     """
+    limit = host.address_space()
     for size in STACKS:
+        if limit and size * STACK_SHARE > limit:
+            continue
         thread = threading.Thread(target=target, daemon=True)
         before = threading.stack_size(size)
         try:
@@ -114,11 +120,15 @@ class Worker:
                 job = getattr(self, f"_do_{message['do']}")
                 self._send({"call": call, "value": job(message)})
             except QuothError as error:
-                self._send({"call": call, "error": [int(error.exit_code), error.what, error.why, error.try_]})
+                self._send_error(call, error)
             except Exception as error:  # the parent reports it; the log has the traceback
                 traceback.print_exc(file=sys.stderr)
-                what = f"the engine stumbled: {type(error).__name__}: {error}"
-                self._send({"call": call, "error": [int(Exit.FAILED), what, "a bug", ""]})
+                why = f"{type(error).__name__}: {error}"
+                known = shortage(why) or QuothError(f"the engine stumbled: {why}", "a bug")
+                self._send_error(call, known)
+
+    def _send_error(self, call: int, error: QuothError) -> None:
+        self._send({"call": call, "error": [int(error.exit_code), error.what, error.why, error.try_]})
 
     def _send(self, message: dict[str, Any]) -> None:
         frame = wire.encode(message)
