@@ -473,7 +473,7 @@ def joined(events: list[tuple[float, Event]]) -> list[Event]:
 
 def test_pieces_that_come_close_together_travel_as_one() -> None:
     events = [(1.0, Piece(0, "a")), (1.005, Piece(0, "b")), (1.01, Piece(0, "c")), (1.03, Piece(0, "d"))]
-    assert joined([*events, (2.0, Done(0, "stop"))]) == [Piece(0, "a"), Piece(0, "bcd"), Done(0, "stop")]
+    assert joined([*events, (2.0, Done(0, "stop"))]) == [Piece(0, "a"), Piece(0, "bcd", tokens=3), Done(0, "stop")]
 
 
 def test_the_first_piece_goes_at_once_however_close_to_the_reading() -> None:

@@ -162,19 +162,21 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Thought:
-    """Text between the template's thinking marks."""
+    """Text between the template's thinking marks, and how many tokens came since the text before."""
 
     request: int
     text: str
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Text of the answer."""
+    """Text of the answer, and how many tokens came since the text before; their log-probabilities if asked for."""
 
     request: int
     text: str
     logprobs: tuple[TokenLogprob, ...] = ()
+    tokens: int = 1
 
 
 @dataclass(frozen=True, slots=True)

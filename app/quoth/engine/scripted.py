@@ -213,7 +213,7 @@ class Scripted:
             if answer.error is not None:
                 raise answer.error
         if rest := ends.flush():
-            yield Piece(number, rest)
+            yield Piece(number, rest, tokens=0)
         return reason, generated
 
     def close(self) -> None:

@@ -256,9 +256,7 @@ def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator
     last = float("-inf")
     for event in events:
         if isinstance(event, Piece) and (held is None or held.request == event.request):
-            held = (
-                event if held is None else Piece(event.request, held.text + event.text, held.logprobs + event.logprobs)
-            )
+            held = event if held is None else _joined(held, event)
             if clock() - last < JOIN_SECONDS:
                 continue
             event, held = held, None
@@ -269,3 +267,7 @@ def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator
         last = clock() if isinstance(event, Piece) else float("-inf")
     if held is not None:
         yield held
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    return Piece(one.request, one.text + other.text, one.logprobs + other.logprobs, one.tokens + other.tokens)

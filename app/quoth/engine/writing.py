@@ -38,6 +38,7 @@ class Writer:
         self.prompt_tokens = len(prompt)
         self.reused = 0
         self.generated = 0
+        self._told = 0  # of the generated tokens, those that an event has counted
 
     def _tokens_of_marks(self, marks: Marks | None) -> frozenset[int]:
         """Special tokens that thinking marks are made of: their text is needed, though they are control tokens."""
@@ -105,7 +106,7 @@ class Writer:
         for kind, part in parts:
             if kind == "thought":
                 self._pending.clear()
-                events.append(Thought(self._number, part))
+                events.append(Thought(self._number, part, self._new_tokens()))
                 continue
             shown, stopped = self._stops.feed(part)
             if shown:
@@ -115,9 +116,13 @@ class Writer:
         return events, False
 
     def _piece(self, text: str) -> Piece:
-        piece = Piece(self._number, text, tuple(self._pending))
+        piece = Piece(self._number, text, tuple(self._pending), self._new_tokens())
         self._pending.clear()
         return piece
+
+    def _new_tokens(self) -> int:
+        new, self._told = self.generated - self._told, self.generated
+        return new
 
     def _flush(self) -> Iterator[Event]:
         events, stopped = self._split(self._decoder.flush())
@@ -126,7 +131,7 @@ class Writer:
             return
         for kind, part in self._thinking.flush() if self._thinking else []:
             if kind == "thought":
-                yield Thought(self._number, part)
+                yield Thought(self._number, part, self._new_tokens())
                 continue
             shown, stopped = self._stops.feed(part)
             if shown:

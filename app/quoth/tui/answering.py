@@ -22,7 +22,6 @@ from quoth.tui.work import Work, finished
 # waits for it.
 JOIN_SECONDS = 0.1 if (os.cpu_count() or 1) >= 8 else 0.3
 SLOW_SECONDS = 1.0  # a screen that has not shown the last piece by then gets the next all the same
-ALTERNATIVES = 5  # tokens reported with each token of an answer
 RESERVE = 4  # the part of the context, one in four, that an answer can fill before turns are left out
 
 
@@ -132,11 +131,10 @@ class Answering:
                 match event:
                     case Reading(_, done, total):
                         stream.read(done, total)
-                    case Thought(_, text):
-                        stream.say(thought=text)
-                    case Piece(_, text, logprobs):
-                        job.logprobs += logprobs
-                        stream.say(text=text, tokens=len(logprobs))
+                    case Thought(_, text, tokens):
+                        stream.say(thought=text, tokens=tokens)
+                    case Piece(_, text, _, tokens):
+                        stream.say(text=text, tokens=tokens)
                     case Notice(_, text):
                         notices.append(text)
                         self._post(Noticed(text))
@@ -147,13 +145,18 @@ class Answering:
         return reason
 
     def _fitting(self, engine: Engine, job: Job) -> list[Message]:
-        messages = job.messages
-        first = 1 if messages and messages[0].role == "system" else 0
         reserve = min(job.max_tokens or 1 << 30, engine.info.n_ctx // RESERVE)
-        border = 0 if len(messages) - first < 2 else left_out(engine, messages, reserve, job.left_out)
+        messages, border = fitting(engine, job.messages, reserve, job.left_out)
         if border:
             self._post(LeftOut(job, border))
-        return [*messages[:first], *messages[first + border :]]
+        return messages
+
+
+def fitting(engine: Engine, messages: list[Message], reserve: int, at_least: int = 0) -> tuple[list[Message], int]:
+    """A conversation without its oldest messages, where not all leave `reserve` tokens; and how many are left out."""
+    first = 1 if messages and messages[0].role == "system" else 0
+    border = 0 if len(messages) - first < 2 else left_out(engine, messages, reserve, at_least)
+    return [*messages[:first], *messages[first + border :]], border
 
 
 class _Stream:
@@ -184,7 +187,7 @@ class _Stream:
         if done >= total:
             self._begun = self._posted = self._clock()
 
-    def say(self, *, text: str = "", thought: str = "", tokens: int = 1) -> None:
+    def say(self, *, text: str = "", thought: str = "", tokens: int) -> None:
         self._text += self._cleaner.feed(text)
         self._thought += self._thought_cleaner.feed(thought)
         self._tokens += tokens

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from quoth.engine import TokenLogprob, Usage
+from quoth.engine import Usage
 from quoth.errors import QuothError
 from quoth.tui.keeper import Keeper, Ref
 
@@ -26,7 +26,6 @@ class Work:
     said: str = ""
     thought: str = ""
     usage: Usage = field(default_factory=Usage)
-    logprobs: list[TokenLogprob] = field(default_factory=list)
 
 
 @dataclass

@@ -74,7 +74,7 @@ class WithAnswers(WithConversations):
             turn = replace(turn, model=job.model or turn.model)
             if entry is not None:
                 entry.turn = turn
-            await view.finish(turn, tuple(job.logprobs))
+            await view.finish(turn)
         if event.error is not None:
             self.banner(str(event.error))
         elif self.keeper.problem:

@@ -19,6 +19,7 @@ from quoth.text import well_formed
 from quoth.tui import garbage, links
 from quoth.tui.commands import parse
 from quoth.tui.screens.dialogs import Confirm
+from quoth.tui.screens.questions import PROBABILITIES
 from quoth.tui.screens.slash_commands import WithCommands
 from quoth.tui.widgets.prompt import Prompt
 
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from textual.widgets import Markdown
 
 WIDE = 110  # columns from which the list of conversations is shown by itself
-BESIDE = ("fetch", "documents")  # groups of workers that Escape stops
+BESIDE = ("fetch", "documents", PROBABILITIES)  # groups of workers that Escape stops
 RETRY_SECONDS = 5.0  # a history that refused is tried again
 
 

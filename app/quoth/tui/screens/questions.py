@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import Any
 
 from textual import on, work
@@ -13,7 +12,6 @@ from quoth.chat import Document, Message
 from quoth.engine import Engine, Sampling
 from quoth.store import Turn
 from quoth.text import sane
-from quoth.tui import answering
 from quoth.tui.answering import Answering, Job
 from quoth.tui.keeper import Keeper, Ref
 from quoth.tui.screens.answers import WithAnswers
@@ -22,6 +20,7 @@ from quoth.tui.screens.talk import Entry
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome
 
+PROBABILITIES = "probabilities"  # the group of workers that look them up
 COMPACT = (
     "Summarize our conversation so far for yourself, so that you could go on with it from the summary alone: "
     "what was asked, what was found or decided, every name and number that matters. Answer with the summary only."
@@ -149,10 +148,11 @@ class WithQuestions(WithAnswers):
         return {name: settings[name] for name in settings if settings.is_set(name) and name != "system"}
 
     def _sampling(self, engine: Engine) -> Sampling:
-        return replace(self.backend.models.sampling(engine.info), logprobs=answering.ALTERNATIVES)
+        return self.backend.models.sampling(engine.info)
 
     def _start(self, view: TurnView, job: Job) -> None:
         self.banner("")
+        self.workers.cancel_group(self, PROBABILITIES)
         self.live, self.job, self._rated = view, job, 0.0
         self.status.doing = "thinking" if self.holder.engine else self.status.doing or "waiting for the model"
         self._run(job, self.keeper)

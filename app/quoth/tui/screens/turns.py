@@ -6,18 +6,16 @@ from dataclasses import replace
 from functools import partial
 
 from textual import on, work
-from textual.widget import Widget
 
 from quoth.tui import clipboard
 from quoth.tui.keeper import stored
 from quoth.tui.screens.dialogs import EditText
-from quoth.tui.screens.questions import WithQuestions
-from quoth.tui.widgets.probabilities import Probabilities
+from quoth.tui.screens.probabilities import WithProbabilities
 from quoth.tui.widgets.turn import TurnView
 
 
-class WithTurns(WithQuestions):
-    """The keys of a turn, and the probabilities of its tokens."""
+class WithTurns(WithProbabilities):
+    """The keys of a turn."""
 
     def action_turn(self, step: int) -> None:
         """Move the focus from turn to turn; below the last one is the prompt."""
@@ -57,8 +55,7 @@ class WithTurns(WithQuestions):
             case "fork":
                 self.fork(event.view.ref)
             case "probabilities":
-                if not await event.view.show_probabilities():
-                    self.notify("The probabilities of this answer were not kept; r answers again", markup=False)
+                await self.probabilities(event.view, index)
 
     async def retry(self, index: int) -> None:
         """Answer again: the question at this turn, or the one before it; a summary is made again."""
@@ -100,25 +97,7 @@ class WithTurns(WithQuestions):
         keeper.do(lambda: keeper.history.edit(stored(entry.ref), text))
         for view in self.transcript.views:
             if view.ref is entry.ref:
-                await view.finish(entry.turn, ())
-
-    @on(Probabilities.Looked)
-    def _looked(self, event: Probabilities.Looked) -> None:
-        view = event.view
-        if self.focused is view:
-            self.detail(event.text)
-            self.call_after_refresh(self._show_token, view)  # the lines take room from the transcript
-
-    def _show_token(self, view: Probabilities) -> None:
-        if view.is_attached:
-            transcript = self.transcript
-            within = view.region.offset - transcript.content_region.offset + transcript.scroll_offset
-            transcript.scroll_to_region(view.cursor_region.translate(within), x_axis=False, animate=False)
-
-    def _focus_moved(self, focused: Widget | None) -> None:
-        """However the probabilities were left, their detail goes."""
-        if not isinstance(focused, Probabilities):
-            self.detail("")
+                await view.finish(entry.turn)
 
     def copy_block(self, text: str) -> None:
         from quoth.text import first_block

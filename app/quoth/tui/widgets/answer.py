@@ -3,22 +3,29 @@
 from __future__ import annotations
 
 import re
+from typing import ClassVar
 
 from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownStream
 
 from quoth.tui.markdown_parser import parser_factory
+from quoth.tui.widgets.growing import Growing
 
 # What a stream gets wrong: links whose address is defined later, and ordered lists that hold a block of code.
 LATER = re.compile(r"^ {0,3}\[[^\]]+\]:|^\d+[.)] .*\n(?:.*\n)*? {2,}(?:```|~~~)", re.MULTILINE)
 
 
-class Answer(Markdown):
+class Answer(Markdown, Growing):
     """Grows while an answer comes; `finish` shows the whole again where what came later changes what came before."""
 
     DEFAULT_CSS = """
     Answer { padding: 0; margin: 0; background: transparent; }
     """
+
+    BLOCKS: ClassVar = {  # type: ignore[misc]  # Textual's is not marked as one
+        name: type(block.__name__, (block, Growing), {"__doc__": block.__doc__})
+        for name, block in Markdown.BLOCKS.items()
+    }
 
     def __init__(self, text: str) -> None:
         super().__init__(text, parser_factory=parser_factory, open_links=False)

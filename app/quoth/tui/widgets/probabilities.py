@@ -105,7 +105,7 @@ class Probabilities(Widget, can_focus=True):
 
         for ancestor in self.ancestors:
             if isinstance(ancestor, TurnView):
-                await ancestor.show_probabilities()
+                await ancestor.toggle_probabilities()
                 return
 
 

@@ -16,6 +16,7 @@ from textual.widgets import Collapsible, Static
 from quoth.engine import TokenLogprob
 from quoth.store import Turn
 from quoth.tui.keeper import Ref
+from quoth.tui.widgets.growing import Growing, PlainText
 from quoth.tui.widgets.probabilities import Probabilities
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ REASONS = {
 NAMES = {"user": "You", "assistant": "", "summary": "Summary of what was said before"}
 
 
-class TurnView(Vertical, can_focus=True):
+class TurnView(Vertical, Growing, can_focus=True):
     """A question, an answer or a summary. What is done to it is asked of the screen."""
 
     DEFAULT_CSS = """
@@ -76,26 +77,26 @@ class TurnView(Vertical, can_focus=True):
         self.turn = turn
         self.ref = ref
         self.version = version  # which of how many
-        self.logprobs: tuple[TokenLogprob, ...] = ()
+        self.logprobs: tuple[TokenLogprob, ...] = ()  # of its tokens, once they were looked up
         self._answer: Answer | None = None
         self._thought: Static | None = None
 
     def compose(self) -> ComposeResult:
         turn = self.turn
-        yield Static(self._head(), classes="head", markup=False)
+        yield PlainText(self._head(), classes="head")
         if turn.documents:
             line = attachments_line([(d.name, d.text) for d in turn.documents])
-            yield Static(line, classes="documents", markup=False)
+            yield PlainText(line, classes="documents")
         if turn.thought:
             yield self._fold()
         if turn.role == "user":
-            yield Static(turn.text, classes="text", markup=False)
+            yield PlainText(turn.text, classes="text")
         else:
             from quoth.tui.widgets.answer import Answer
 
             self._answer = Answer(turn.text)
             yield self._answer
-        foot = Static(self._foot(), classes="foot", markup=False)
+        foot = PlainText(self._foot(), classes="foot")
         foot.display = bool(self._foot())
         yield foot
 
@@ -103,7 +104,7 @@ class TurnView(Vertical, can_focus=True):
         self._show_thought()
 
     def _fold(self) -> Collapsible:
-        self._thought = Static(self.turn.thought, markup=False)
+        self._thought = PlainText(self.turn.thought)
         return Collapsible(self._thought, title="Reasoning", collapsed=True, classes="thought")
 
     def _head(self) -> Content:
@@ -137,9 +138,9 @@ class TurnView(Vertical, can_focus=True):
         if text and self._answer is not None:
             await self._answer.add(text)
 
-    async def finish(self, turn: Turn, logprobs: tuple[TokenLogprob, ...]) -> None:
+    async def finish(self, turn: Turn) -> None:
         """Show it as it will be kept."""
-        self.turn, self.logprobs = turn, logprobs
+        self.turn, self.logprobs = turn, ()
         if self._answer is not None:
             await self._answer.finish(turn.text)
         self._show_thought()
@@ -148,8 +149,8 @@ class TurnView(Vertical, can_focus=True):
         foot.update(self._foot())
         foot.display = bool(self._foot())
 
-    async def show_probabilities(self) -> bool:
-        """Colour the answer by the probability of each token, or stop doing so. False: they are not known."""
+    async def toggle_probabilities(self) -> bool:
+        """Colour the answer by the probability of each token, or stop doing so. False: they are not known yet."""
         shown, answer = self.query(Probabilities), self._answer
         if answer is None or not (shown or self.logprobs):
             return False
