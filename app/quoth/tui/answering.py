@@ -20,7 +20,7 @@ from quoth.tui.work import Work, finished
 
 # Pieces are posted together: to lay out and draw a screen takes 10 to 20 ms, and where all cores compute, the model
 # waits for it.
-JOIN_SECONDS = 0.1 if (os.cpu_count() or 1) >= 8 else 0.3
+JOIN_SECONDS = 0.1 if (os.cpu_count() or 1) >= 8 else 0.2
 SLOW_SECONDS = 1.0  # a screen that has not shown the last piece by then gets the next all the same
 RESERVE = 4  # the part of the context, one in four, that an answer can fill before turns are left out
 

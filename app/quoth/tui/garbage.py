@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import gc
 
-YOUNG = 10_000  # objects more than before, then only the young ones are looked at
+YOUNG = 5_000  # objects more than before, then only the young ones are looked at
 NEVER = 1_000_000
 
 
 def after_first_paint() -> None:
     """Collect young objects by themselves and all of them only in `collect`; what is there now stays for good."""
     gc.freeze()
-    gc.set_threshold(YOUNG, 20, NEVER)
+    gc.set_threshold(YOUNG, 5, NEVER)
     gc.enable()
 
 

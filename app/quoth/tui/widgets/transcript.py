@@ -7,10 +7,12 @@ from typing import ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
+from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Static
 
 from quoth.tui.keeper import Ref
+from quoth.tui.widgets.drawing import Backdrop
 from quoth.tui.widgets.turn import TurnView
 
 CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
@@ -18,7 +20,7 @@ SCREENS = 1.0  # of turns that stay laid out above the end
 MORE = 10_000  # characters of the turns that are added when somebody looks further up
 
 
-class Transcript(VerticalScroll, can_focus=False):
+class Transcript(VerticalScroll, Backdrop, can_focus=False):
     """Turns from the top, the newest last. Earlier ones are laid out when somebody scrolls up to them."""
 
     DEFAULT_CSS = """
@@ -34,6 +36,10 @@ class Transcript(VerticalScroll, can_focus=False):
         super().__init__(id=id)
         self._earlier: list[TurnView] = []  # not mounted, the oldest first
         self._loading = False
+
+    def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
+        """A new window is another place to scroll to; a new length alone needs no second layout."""
+        return super()._size_updated(size, virtual_size, container_size, layout and size != self.outer_size)
 
     @property
     def views(self) -> list[TurnView]:
