@@ -11,8 +11,8 @@ BOOT = "import sys; sys.path[:] = sys.argv[2:]; from quoth.engine.worker import 
 
 # How often a thread that waits for the next step of a computation looks for it before it sleeps (libgomp; by itself
 # 300,000 times). Writing speed against that, 135M parameters, two idle cores, in turn: 0.997 with 30,000 and 0.92
-# with 2,000. Beside busy programs it varies from a half to 1.7 times with either; to sleep at once
-# (OMP_WAIT_POLICY=passive) gives 0.25 idle.
+# with 2,000; to sleep at once (OMP_WAIT_POLICY=passive) gives 0.25. Beside busy programs all of this is slow, and
+# engine/threads.py takes fewer threads.
 WORKER_ENVIRONMENT = {"GOMP_SPINCOUNT": "30000"}
 
 

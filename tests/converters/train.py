@@ -11,6 +11,7 @@ measured or recorded is of the rounded weights in F32.
 
 from __future__ import annotations
 
+import argparse
 import hashlib
 import json
 import math
@@ -36,7 +37,7 @@ SIZES: dict[str, Any] = {"n_layer": 4, "n_head": 4, "n_embd": 96}
 BLOCK = {"char": 256, "bpe": 128}  # tokens of context
 TOKENS = 768  # of one step
 STEPS = 1200
-SHORT, WHOLE = 64, 1080  # windows of so many tokens, anywhere in the context; from this step on the whole context
+SHORT, WHOLE = 64, 0.9  # windows of so many tokens, anywhere in the context; from this part of the steps on all of it
 RATE = 2e-3
 CONTINUATION = 100  # tokens
 MARGIN = 0.03  # logits; the runtime's GELU table and F16 keys and values move one of these by up to 0.005
@@ -80,6 +81,15 @@ class Text:
     train: Any
     held_out: Any
     n_tokens: int
+
+
+@dataclass(frozen=True)
+class Length:
+    """Of a training: its steps, the tokens of each, and whether it begins with what is there."""
+
+    steps: int
+    tokens: int
+    further: bool
 
 
 def say(line: str) -> None:
@@ -138,7 +148,7 @@ def loss_of(logits_of: Logits, ids: Any, block: int) -> float:
     return sum(parts) / len(parts)
 
 
-def train(model: Any, logits_at: Callable[[Any, Any], Any], text: Text, block: int, *, further: bool) -> None:
+def train(model: Any, logits_at: Callable[[Any, Any], Any], text: Text, block: int, of: Length) -> None:
     """AdamW with warm-up and a cosine, on random windows of the text; `logits_at` takes tokens and their positions."""
     model.train()
     decayed = [parameter for parameter in model.parameters() if parameter.dim() > 1]
@@ -146,12 +156,12 @@ def train(model: Any, logits_at: Callable[[Any, Any], Any], text: Text, block: i
     groups = [{"params": decayed, "weight_decay": 0.1}, {"params": others, "weight_decay": 0.0}]
     optimizer = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.99))
     began = time.monotonic()
-    for step in range(STEPS):
-        rate = RATE * min((step + 1) / 100, 0.02 + 0.98 * (1 + math.cos(math.pi * step / STEPS)) / 2)
+    for step in range(of.steps):
+        rate = RATE * min((step + 1) / 100, 0.02 + 0.98 * (1 + math.cos(math.pi * step / of.steps)) / 2)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        length = SHORT if step < WHOLE and not further else block
-        starts = torch.randint(len(text.train) - length, (TOKENS // length,)).tolist()
+        length = SHORT if step < WHOLE * of.steps and not of.further else block
+        starts = torch.randint(len(text.train) - length, (of.tokens // length,)).tolist()
         windows = torch.stack([text.train[start : start + length + 1] for start in starts])
         first = int(torch.randint(block - length + 1, ()))
         logits = logits_at(windows[:, :-1], torch.arange(first, first + length))
@@ -222,7 +232,7 @@ def begin(model: Any) -> None:
             parameter.data.copy_(0.03 * torch.cat([angles.sin(), angles.cos()], dim=1))
 
 
-def train_nanogpt(name: str, speech: str, *, bias: bool, further: bool) -> None:
+def train_nanogpt(name: str, speech: str, length: Length, *, bias: bool) -> None:
     folder = TRAINED / name
     folder.mkdir(parents=True, exist_ok=True)
     characters = sorted(set(speech))
@@ -235,8 +245,8 @@ def train_nanogpt(name: str, speech: str, *, bias: bool, further: bool) -> None:
     arguments = {**SIZES, "block_size": BLOCK["char"], "bias": bias, "vocab_size": len(characters)}
     model = Model(**arguments)
     begin(model)
-    iterations = STEPS
-    if further:
+    iterations = length.steps
+    if length.further:
         there = torch.load(folder / "ckpt.pt", weights_only=True)
         iterations += there["iter_num"]
         model.load_state_dict({key.removeprefix("_orig_mod."): value for key, value in there["model"].items()})
@@ -247,7 +257,7 @@ def train_nanogpt(name: str, speech: str, *, bias: bool, further: bool) -> None:
             x = block(x)
         return model.lm_head(model.transformer["ln_f"](x))
 
-    train(model, logits_at, text, BLOCK["char"], further=further)
+    train(model, logits_at, text, BLOCK["char"], length)
     rounded(model)
     measured = losses(model, text, BLOCK["char"])
     # train.py compiles the model, hence the prefix; its optimizer is not kept, it is twice the weights.
@@ -264,7 +274,7 @@ def train_nanogpt(name: str, speech: str, *, bias: bool, further: bool) -> None:
     record(folder, model, text, measured)
 
 
-def train_gpt2(name: str, speech: str, *, further: bool) -> None:
+def train_gpt2(name: str, speech: str, length: Length) -> None:
     from tokenizers import ByteLevelBPETokenizer
     from transformers import GPT2Config, GPT2LMHeadModel, GPT2TokenizerFast
 
@@ -280,7 +290,7 @@ def train_gpt2(name: str, speech: str, *, further: bool) -> None:
     )  # fmt: skip
     model = GPT2LMHeadModel(config)
     begin(model)
-    if further:
+    if length.further:
         model.load_state_dict(GPT2LMHeadModel.from_pretrained(TRAINED / name, dtype=torch.float32).state_dict())
 
     def logits_of(ids: Any) -> Any:
@@ -289,7 +299,7 @@ def train_gpt2(name: str, speech: str, *, further: bool) -> None:
     def logits_at(ids: Any, positions: Any) -> Any:
         return model(ids, position_ids=positions[None]).logits
 
-    train(model, logits_at, text, BLOCK["bpe"], further=further)
+    train(model, logits_at, text, BLOCK["bpe"], length)
     rounded(model)
     measured = losses(logits_of, text, BLOCK["bpe"])
     folder = TRAINED / name
@@ -300,16 +310,22 @@ def train_gpt2(name: str, speech: str, *, further: bool) -> None:
 
 
 def main(arguments: Sequence[str]) -> None:
-    further = "--further" in arguments  # as many steps again from what is there, with another sequence of windows
-    archive, *names = (each for each in arguments if each != "--further")
-    torch.manual_seed(1624 if further else 1623)
-    speech = speeches(Path(archive))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("archive", type=Path)
+    parser.add_argument("names", nargs="*", default=["shakespeare-char", "shakespeare-char-nobias", "shakespeare-gpt2"])
+    parser.add_argument("--further", action="store_true", help="from what is there, with another sequence of windows")
+    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--tokens", type=int, default=TOKENS, help="of one step")
+    options = parser.parse_args(arguments)
+    length = Length(options.steps, options.tokens, options.further)
+    torch.manual_seed(1624 if length.further else 1623)
+    speech = speeches(options.archive)
     say(f"{len(speech):,} characters, {len(set(speech))} different")
-    for name in names or ["shakespeare-char", "shakespeare-char-nobias", "shakespeare-gpt2"]:
+    for name in options.names:
         if name == "shakespeare-gpt2":
-            train_gpt2(name, speech, further=further)
+            train_gpt2(name, speech, length)
         else:
-            train_nanogpt(name, speech, bias=not name.endswith("-nobias"), further=further)
+            train_nanogpt(name, speech, length, bias=not name.endswith("-nobias"))
 
 
 if __name__ == "__main__":

@@ -142,6 +142,37 @@ def test_a_bad_grammar_is_a_usage_error_and_the_engine_lives(llama: Llama, gramm
     assert say(llama, text(PROMPT, 1)).text
 
 
+WORDS = {"type": "array", "items": {"type": "string", "maxLength": 20}}
+
+
+@pytest.mark.parametrize(
+    "schema",
+    [
+        {"type": "string", "maxLength": 1200},
+        {"type": "string", "minLength": 3, "maxLength": 5000},
+        {"type": "string", "maxLength": 10**9},
+        {"type": "string", "pattern": "^[a-z]{1,3000}$"},
+        {**WORDS, "maxItems": 1000},
+        {**WORDS, "minItems": 2, "maxItems": 2000},
+        {**WORDS, "minItems": 1, "maxItems": 10**9},
+        {"type": "object", "properties": {"a": WORDS, "b": {"type": "string", "maxLength": 4000}}, "required": ["b"]},
+    ],
+)
+def test_a_schema_may_have_wide_bounds(llama: Llama, schema: dict[str, object]) -> None:
+    said = say(llama, chat("Say something.", 8, replace(HOT, schema=json.dumps(schema))))
+    assert said.text.strip()[:1] in ("[", "{", '"')
+
+
+@pytest.mark.parametrize(("least", "most"), [(0, 0), (0, 1), (1, 1), (2, 2), (2, 5), (3, 3)])
+def test_an_array_has_as_many_items_as_its_schema_says(llama: Llama, least: int, most: int) -> None:
+    schema = {"type": "array", "items": {"type": "integer", "maximum": 9}, "minItems": least, "maxItems": most}
+    sampling = replace(HOT, schema=json.dumps(schema))
+    said = [say(llama, chat("Count from 1 to 20.", 60, replace(sampling, seed=seed))) for seed in range(5)]
+    lengths = [len(json.loads(one.text)) for one in said if one.done.reason == "stop"]
+    assert lengths
+    assert all(least <= length <= most for length in lengths)
+
+
 @pytest.mark.parametrize("schema", ["", "{", "[1]", '{"$ref": "#/nowhere"}', '{"type": "colour"}'])
 def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: Llama, schema: str) -> None:
     with pytest.raises(UsageError, match="the schema cannot be turned into a grammar"):
@@ -330,3 +361,13 @@ def test_tokens_that_the_file_suppresses_are_never_written(tmp_path: Path, tiny:
     said = say(engine, text("a", 40, replace(GREEDY, logprobs=1)))
     assert favourite not in [token.id for token in said.logprobs]
     engine.close()
+
+
+def test_the_number_of_threads_changes_no_bit(model_path: Path) -> None:
+    said = []
+    for threads in (1, 2):
+        engine = Llama(model_path, LoadOptions(threads=threads))
+        said.append(say(engine, chat("Tell me about Rome. " * 60, 12, replace(GREEDY, logprobs=3))).logprobs)
+        engine.close()
+    assert said[0] == said[1]
+    assert len(said[0]) == 12

@@ -74,7 +74,9 @@ class Llama:
         threads = min(options.threads or host.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
-        self._session = Session(self._model, limit, threads, on_gpu > 0, self.abort, free_memory)
+        self._session = Session(
+            self._model, limit, threads, on_gpu > 0, self.abort, free_memory, exactly=bool(options.threads)
+        )
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from quoth.engine import host
+from quoth.engine.threads import Threads
 from quoth.errors import EngineError
 from quoth.native import Abort, Context, Model, NativeError
 
@@ -72,10 +73,14 @@ class Session:
         on_gpu: bool,
         abort: Abort,
         free_memory: Callable[[], int] = host.free_memory,
+        *,
+        exactly: bool = False,
     ) -> None:
+        """`exactly` so many threads, whatever else the processor has to do."""
         self._model = model
         self._free_memory = free_memory
         self._threads = threads
+        self._writing = Threads(1 if exactly or on_gpu else threads)
         self._abort = abort
         self._on_gpu = on_gpu
         self._slices = slices(model.n_params, threads, on_gpu)
@@ -189,8 +194,16 @@ class Session:
             self._reserve(2 * self.length)
             for _ in self.read(tokens, lambda: False):  # nothing, unless the state could not be carried over
                 pass
-        self._compute([token])
+        self._write(token)
         return True
+
+    def _write(self, token: int) -> None:
+        if self._writing.most == 1:
+            self._compute([token])
+            return
+        with self._writing.token():
+            self._compute([token])
+        self.context.set_threads(self._writing.now)  # also for what is read next
 
     def _compute(self, tokens: Sequence[int], logits_of: int = 1) -> None:
         position = self.length

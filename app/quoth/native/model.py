@@ -204,6 +204,10 @@ class Context:
             logits[i] = i >= len(tokens) - logits_of
         return int(L.llama_decode(self._context, batch))
 
+    def set_threads(self, threads: int) -> None:
+        """How many threads compute from now on."""
+        L.llama_set_n_threads(self._context, threads, threads)
+
     def keep(self, n: int) -> bool:
         """Drop everything from position n on. False: this model can only start again."""
         return bool(self._memory and L.llama_memory_seq_rm(self._memory, 0, n, -1))

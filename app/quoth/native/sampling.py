@@ -56,6 +56,35 @@ class Chain:
 JSON_CHARACTER = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
 
 
+# llama.cpp refuses a repetition that makes 2,000 rules or more; beyond UNCOUNTED characters, or AT_ONCE items of an
+# array, the grammar has no bound, and what is too long is found when the value is validated.
+AT_ONCE = 1000
+UNCOUNTED = 20_000
+
+
+def repetition(
+    item: str, least: int, most: int | None, separator_rule: str | None = None, item_rule_is_literal: bool = False
+) -> str:
+    """GBNF for an item so many times; llama_cpp's converter writes a nested option for each, which no parser takes.
+
+    `most` None: without end. The converter calls the last two by these names; what the last is for is not needed here.
+    """
+    if separator_rule:
+        if most == 0:
+            return ""
+        left = None if most is None or most > AT_ONCE else most - 1
+        more = repetition(f"({separator_rule} {item})", max(0, least - 1), left)
+        return f"{item} {more}".rstrip() if least else f"({f'{item} {more}'.rstrip()})?"
+    if most is not None and most > UNCOUNTED:
+        most = None
+    parts = [f"{item}{{{min(AT_ONCE, least - at)}}}" for at in range(0, least, AT_ONCE)]
+    if most is None:
+        parts.append(f"{item}*")
+    else:
+        parts += [f"{item}{{0,{min(AT_ONCE, most - at)}}}" for at in range(least, most, AT_ONCE)]
+    return " ".join(parts)
+
+
 def grammar_of_schema(schema: str) -> str:
     """GBNF for a JSON schema, by llama_cpp's converter. Raises ValueError with what it cannot express."""
     name = "llama_cpp.llama_grammar"
@@ -67,6 +96,7 @@ def grammar_of_schema(schema: str) -> str:
             raise ValueError("this llama_cpp has no schema converter")
         module = importlib.util.module_from_spec(spec)
         spec.loader.exec_module(module)
+    vars(module)["_build_repetition"] = repetition
     module.PRIMITIVE_RULES["char"] = module.BuiltinRule(JSON_CHARACTER, [])
     try:
         return str(module.json_schema_to_gbnf(schema))

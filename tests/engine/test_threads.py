@@ -1,0 +1,82 @@
+"""The number of threads that write: all on an idle machine, fewer where others want the cores, all again afterwards."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+
+from quoth.engine.threads import PATIENCE, Threads
+
+Machine = Callable[[int], tuple[float, float]]  # seconds of a token with so many threads, and the share they get
+
+
+class Clock:
+    """Time that tokens take, and the processor's time that they get."""
+
+    def __init__(self, most: int) -> None:
+        self.wall = self.had = 0.0
+        self.threads = Threads(most, clock=lambda: self.wall, cpu=lambda: self.had)
+        self.seen: list[int] = []
+
+    def write(self, machine: Machine, seconds: float) -> None:
+        end = self.wall + seconds
+        while self.wall < end:
+            number = self.threads.now
+            self.seen.append(number)
+            took, share = machine(number)
+            with self.threads.token():
+                self.wall += took
+                self.had += took * number * share
+
+
+def idle(threads: int) -> tuple[float, float]:
+    return 0.08 / threads, 1.0
+
+
+def shared(threads: int) -> tuple[float, float]:
+    """With more than two threads, each step waits for one that does not run."""
+    return (0.08 / threads, 1.0) if threads <= 2 else (1.0, 0.5)
+
+
+def slow(threads: int) -> tuple[float, float]:
+    """The cores are slower than they look, with any number of threads."""
+    return 0.16 / threads, 0.6
+
+
+@pytest.mark.parametrize("most", [1, 2, 4, 16])
+def test_an_idle_machine_writes_with_all_its_cores(most: int) -> None:
+    clock = Clock(most)
+    clock.write(idle, 60)
+    assert set(clock.seen) == {most}
+
+
+def test_where_others_want_the_cores_fewer_threads_write_and_all_again_afterwards() -> None:
+    clock = Clock(4)
+    clock.write(idle, 5)
+    clock.write(shared, 300)
+    late = clock.seen[-2000:]
+    assert late.count(2) > 0.95 * len(late)
+    clock.write(idle, PATIENCE[1] + 5)
+    assert clock.threads.now == 4
+
+
+def test_tries_come_more_and_more_seldom() -> None:
+    clock = Clock(4)
+    clock.write(shared, 600)
+    tried = sum(a != 4 == b for a, b in zip(clock.seen, clock.seen[1:], strict=False))
+    assert 3 <= tried <= 15
+
+
+def test_fewer_threads_stay_only_where_they_are_faster() -> None:
+    clock = Clock(4)
+    clock.write(slow, 300)
+    assert clock.threads.now == 4
+    assert clock.seen.count(4) > 0.9 * len(clock.seen)
+
+
+def test_the_first_token_may_wait_for_the_disk() -> None:
+    clock = Clock(4)
+    clock.write(lambda threads: (3.0, 0.1), 1)
+    clock.write(idle, 10)
+    assert set(clock.seen) == {4}
