@@ -1,4 +1,4 @@
-"""The number of threads that write: all on an idle machine, fewer where others want the cores, all again afterwards."""
+"""The number of threads: all on an idle machine, fewer where others want the cores, all again afterwards."""
 
 from __future__ import annotations
 
@@ -14,20 +14,20 @@ Machine = Callable[[int], tuple[float, float]]  # seconds of a token with so man
 class Clock:
     """Time that tokens take, and the processor's time that they get."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, *, fixed: bool = False) -> None:
         self.wall = self.had = 0.0
-        self.threads = Threads(most, clock=lambda: self.wall, cpu=lambda: self.had)
+        self.threads = Threads(most, fixed=fixed, clock=lambda: self.wall, cpu=lambda: self.had)
         self.seen: list[int] = []
 
-    def write(self, machine: Machine, seconds: float) -> None:
+    def compute(self, machine: Machine, seconds: float, tokens: int = 1) -> None:
         end = self.wall + seconds
         while self.wall < end:
             number = self.threads.now
             self.seen.append(number)
             took, share = machine(number)
-            with self.threads.token():
-                self.wall += took
-                self.had += took * number * share
+            with self.threads.computing(tokens):
+                self.wall += took * tokens
+                self.had += took * tokens * number * share
 
 
 def idle(threads: int) -> tuple[float, float]:
@@ -47,36 +47,59 @@ def slow(threads: int) -> tuple[float, float]:
 @pytest.mark.parametrize("most", [1, 2, 4, 16])
 def test_an_idle_machine_writes_with_all_its_cores(most: int) -> None:
     clock = Clock(most)
-    clock.write(idle, 60)
+    clock.compute(idle, 60)
     assert set(clock.seen) == {most}
 
 
 def test_where_others_want_the_cores_fewer_threads_write_and_all_again_afterwards() -> None:
     clock = Clock(4)
-    clock.write(idle, 5)
-    clock.write(shared, 300)
+    clock.compute(idle, 5)
+    clock.compute(shared, 300)
     late = clock.seen[-2000:]
     assert late.count(2) > 0.95 * len(late)
-    clock.write(idle, PATIENCE[1] + 5)
+    clock.compute(idle, PATIENCE[1] + 5)
+    assert clock.threads.now == 4
+
+
+def test_a_fixed_number_stays() -> None:
+    clock = Clock(4, fixed=True)
+    clock.compute(shared, 100)
+    assert set(clock.seen) == {4}
+
+
+def test_what_reading_finds_holds_for_writing() -> None:
+    clock = Clock(4)
+    clock.compute(shared, 200, tokens=64)
+    assert clock.threads.now == 2
+    clock.seen.clear()
+    clock.compute(shared, 4)
+    assert set(clock.seen) == {2}
+
+
+def test_a_try_is_not_judged_by_tokens_of_another_kind() -> None:
+    clock = Clock(4)
+    clock.compute(lambda threads: (0.01, 1.0 if threads <= 2 else 0.5), 1, tokens=64)  # a slice that looks shared
+    assert clock.threads.now == 2
+    clock.compute(idle, 2)  # a single token takes longer than one of a slice
     assert clock.threads.now == 4
 
 
 def test_tries_come_more_and_more_seldom() -> None:
     clock = Clock(4)
-    clock.write(shared, 600)
+    clock.compute(shared, 600)
     tried = sum(a != 4 == b for a, b in zip(clock.seen, clock.seen[1:], strict=False))
     assert 3 <= tried <= 15
 
 
 def test_fewer_threads_stay_only_where_they_are_faster() -> None:
     clock = Clock(4)
-    clock.write(slow, 300)
+    clock.compute(slow, 300)
     assert clock.threads.now == 4
     assert clock.seen.count(4) > 0.9 * len(clock.seen)
 
 
 def test_the_first_token_may_wait_for_the_disk() -> None:
     clock = Clock(4)
-    clock.write(lambda threads: (3.0, 0.1), 1)
-    clock.write(idle, 10)
+    clock.compute(lambda threads: (3.0, 0.1), 1)
+    clock.compute(idle, 10)
     assert set(clock.seen) == {4}

@@ -79,8 +79,7 @@ class Session:
         """`exactly` so many threads, whatever else the processor has to do."""
         self._model = model
         self._free_memory = free_memory
-        self._threads = threads
-        self._writing = Threads(1 if exactly or on_gpu else threads)
+        self._threads = Threads(threads, fixed=exactly or on_gpu)
         self._abort = abort
         self._on_gpu = on_gpu
         self._slices = slices(model.n_params, threads, on_gpu)
@@ -157,7 +156,7 @@ class Session:
                 self._model,
                 n_ctx=n,
                 n_batch=self._slices.most,
-                threads=self._threads,
+                threads=self._threads.now,
                 abort=self._abort,
                 on_gpu=self._on_gpu,
             )
@@ -194,20 +193,14 @@ class Session:
             self._reserve(2 * self.length)
             for _ in self.read(tokens, lambda: False):  # nothing, unless the state could not be carried over
                 pass
-        self._write(token)
+        self._compute([token])
         return True
-
-    def _write(self, token: int) -> None:
-        if self._writing.most == 1:
-            self._compute([token])
-            return
-        with self._writing.token():
-            self._compute([token])
-        self.context.set_threads(self._writing.now)  # also for what is read next
 
     def _compute(self, tokens: Sequence[int], logits_of: int = 1) -> None:
         position = self.length
-        result = self.context.decode(tokens, position, logits_of)
+        with self._threads.computing(len(tokens)):
+            result = self.context.decode(tokens, position, logits_of)
+        self.context.set_threads(self._threads.now)
         if result == 0:
             self._tokens.extend(tokens)
             return
