@@ -20,6 +20,7 @@ BENCHES = {
     "answers": "questions over documents: retrieval, right answers, citations, invented answers",
     "summaries": "summaries of documents: sections covered, sentences supported, inventions; the map step's speed",
     "convert": "GPT-2 124M to F16 against numpy's cast and one write; checking it; peak memory",
+    "families": "peak memory of converting each of transformers' families (needs the verify extra)",
     "cancel": "stop while a long prompt is being read",
 }
 

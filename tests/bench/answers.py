@@ -79,9 +79,11 @@ def judge(collection: Collection, answered: Answered, question: Question, tally:
 
 def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequence[str], *, verbose: bool) -> Tally:
     class_ = classes.model_class(client.ready().n_params)
+    if os.environ.get("QUOTH_BENCH_WAY") == "write":
+        class_ = replace(class_, answers_by_quote=False)
     tally = Tally()
     with desk(client, name, class_) as (collection, ranking):
-        asking = Asking(client, collection, ranking)
+        asking = Asking(client, collection, ranking, class_=class_)
         began = time.monotonic()
         for question in asked:
             tally.asked += 1
@@ -106,8 +108,6 @@ def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequen
 
 def run(report: Report, rounds: int) -> None:
     """One round: nothing is timed against a peer."""
-    if os.environ.get("QUOTH_BENCH_WAY") == "write":
-        classes.CLASSES = tuple(replace(row, answers_by_quote=False) for row in classes.CLASSES)
     client = Client(places.bench_model())
     for held_out in (False, True):
         tallies = {name: tally for name, tally in _each(client, held_out)}

@@ -15,6 +15,7 @@ from quoth.engine.llama import Llama
 from quoth.engine.loading import MIB, layers_that_fit
 from quoth.engine.offsets import character_ends
 from quoth.engine.session import Session
+from quoth.engine.threads import Threads
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, Model
 from tests.engine.said import GREEDY, chat, say, say_all, text
@@ -194,7 +195,7 @@ def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
 def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path) -> None:
     (token,) = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=5))).logprobs
     model = Model(model_path)
-    session = Session(model, 2048, llama.info.threads, False, Abort(), lambda: 0)
+    session = Session(model, 2048, Threads(llama.info.threads), False, Abort(), lambda: 0)
     prompt = llama.tokenize(PROMPT)
     session.rewind(prompt, 8)
     list(session.read(prompt, lambda: False))
@@ -363,11 +364,28 @@ def test_tokens_that_the_file_suppresses_are_never_written(tmp_path: Path, tiny:
     engine.close()
 
 
+class Changing(Threads):
+    """Another number of threads for each computation."""
+
+    def begin(self) -> tuple[float, float]:
+        self.now = 3 - self.now
+        return super().begin()
+
+
 def test_the_number_of_threads_changes_no_bit(model_path: Path) -> None:
-    said = []
-    for threads in (1, 2):
-        engine = Llama(model_path, LoadOptions(threads=threads))
-        said.append(say(engine, chat("Tell me about Rome. " * 60, 12, replace(GREEDY, logprobs=3))).logprobs)
-        engine.close()
-    assert said[0] == said[1]
-    assert len(said[0]) == 12
+    model = Model(model_path)
+    prompt = model.vocabulary.tokenize("Tell me about Rome. " * 60, special=False, bos=False)
+    rows = []
+    for threads in (Threads(2, fixed=True), Changing(2, fixed=True)):
+        session = Session(model, 2048, threads, False, Abort(), lambda: 0)
+        session.rewind(prompt, 20)
+        for _ in session.read(prompt, lambda: False):
+            rows.append(bytes(session.context.logits(model.vocabulary.n_tokens)))
+        for token in prompt[:10]:
+            session.append(token)
+            rows.append(bytes(session.context.logits(model.vocabulary.n_tokens)))
+        session.close()
+    model.close()
+    half = len(rows) // 2
+    assert half > 12
+    assert rows[:half] == rows[half:]

@@ -15,6 +15,7 @@ from quoth.engine import Chat, LoadOptions, Notice, Reading, Request, Scored, Sc
 from quoth.engine.llama import Llama
 from quoth.engine.scoring import PreparedScoring, score_text
 from quoth.engine.session import Session
+from quoth.engine.threads import Threads
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, Model, Vocabulary
 from tests.engine.said import GREEDY, Flag, say, text
@@ -92,7 +93,7 @@ def test_each_token_has_the_log_softmax_of_the_logits_before_it(tiny: Llama, tin
     tokens, begins = tiny.tokenize(STORY * 2), len(tiny.tokenize(STORY))
     found = score(tiny, Scoring(Text(STORY), STORY)).logprobs
     model, expected = Model(tiny_path), list[float]()
-    session = Session(model, 1024, tiny.info.threads, False, Abort(), lambda: 0)
+    session = Session(model, 1024, Threads(tiny.info.threads), False, Abort(), lambda: 0)
     for end in range(begins, len(tokens)):
         session.rewind(tokens[:end], 0)
         list(session.read(tokens[:end], lambda: False))
@@ -267,7 +268,7 @@ def test_a_text_behind_another_gets_no_token_in_between(open_tiny: Callable[...,
 
 def test_without_anything_before_it_the_first_token_has_no_probability(tiny_path: Path) -> None:
     model = Model(tiny_path)
-    session = Session(model, 1024, 2, False, Abort(), lambda: 0)
+    session = Session(model, 1024, Threads(2), False, Abort(), lambda: 0)
     tokens = model.vocabulary.tokenize("abcd", special=False, bos=False)
 
     def of(begins: int, n: int) -> tuple[float, ...]:

@@ -10,6 +10,7 @@ import pytest
 from quoth.engine import LoadOptions, Request, Text
 from quoth.engine.llama import Llama
 from quoth.engine.session import Cancelled, Session, Slices, slices
+from quoth.engine.threads import Threads
 from quoth.errors import EngineError, InputError
 from quoth.native import Abort, Chain, Model
 from tests.engine.said import GREEDY, say, text
@@ -38,7 +39,7 @@ def session(model: Model) -> Iterator[Open]:
     opened: list[Session] = []
 
     def open_(limit: int = 2048, free: int = 0) -> Session:
-        opened.append(Session(model, limit, 2, False, Abort(), lambda: free))
+        opened.append(Session(model, limit, Threads(2), False, Abort(), lambda: free))
         return opened[-1]
 
     yield open_
@@ -161,7 +162,7 @@ def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, mode
 
 def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: Model) -> None:
     abort = Abort()
-    one, prompt = Session(model, 2048, 2, False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
+    one, prompt = Session(model, 2048, Threads(2), False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
     one.rewind(prompt, 8)
     reading = one.read(prompt, never)
     assert next(reading) == 64

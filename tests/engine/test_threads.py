@@ -25,9 +25,10 @@ class Clock:
             number = self.threads.now
             self.seen.append(number)
             took, share = machine(number)
-            with self.threads.computing(tokens):
-                self.wall += took * tokens
-                self.had += took * tokens * number * share
+            began = self.threads.begin()
+            self.wall += took * tokens
+            self.had += took * tokens * number * share
+            self.threads.done(tokens, began)
 
 
 def idle(threads: int) -> tuple[float, float]:
@@ -82,6 +83,26 @@ def test_a_try_is_not_judged_by_tokens_of_another_kind() -> None:
     assert clock.threads.now == 2
     clock.compute(idle, 2)  # a single token takes longer than one of a slice
     assert clock.threads.now == 4
+
+
+def test_after_the_others_all_threads_come_back_also_on_cores_that_are_slower_than_they_look() -> None:
+    clock = Clock(4)
+    clock.compute(shared, 60)
+    assert clock.threads.now < 4
+    clock.seen.clear()
+    clock.compute(slow, 600)
+    assert clock.seen[len(clock.seen) // 2 :].count(4) > 0.8 * len(clock.seen) / 2
+
+
+def test_short_answers_bring_all_threads_back_too() -> None:
+    clock = Clock(4)
+    clock.compute(shared, 30)
+    clock.seen.clear()
+    for _ in range(400):  # a slice and some tokens, neither of them a window
+        clock.compute(lambda threads: (0.001 / threads, 1.0), 0.01, tokens=64)
+        clock.compute(idle, 0.1)
+    assert clock.threads.now == 4
+    assert clock.seen[-1000:].count(4) > 900
 
 
 def test_tries_come_more_and_more_seldom() -> None:

@@ -474,6 +474,19 @@ async def test_a_look_at_probabilities_can_be_stopped_and_gives_way_to_a_questio
         assert texts(app)[-1] == ("assistant", "and old")
         assert not app.chat.query(Probabilities)
         assert banner(app) == ""
+        assert models.engines[0].scorings == []  # none came to its end
+
+
+async def test_probabilities_that_come_late_do_not_take_the_keys_from_the_prompt(home: Path) -> None:
+    models = ScriptedModels([LONG], Timing(slice=0.1))
+    async with chat(home, models=models) as (app, pilot):
+        await say(app, pilot, "Q")
+        await pilot.press("ctrl+up", "p")
+        app.chat.prompt.focus()
+        await until(pilot, lambda: len(app.chat.query(Probabilities)) == 1)
+        await pilot.press("r", "e")
+        assert app.chat.prompt.text == "re"
+        assert len(texts(app)) == 2
 
 
 async def test_only_answers_have_probabilities(home: Path) -> None:

@@ -68,7 +68,8 @@ def free_memory() -> int:
     """Bytes of main memory that can be had without swapping; 0 where the platform does not say."""
     if LINUX:
         free, limit = _linux_free(), address_space()
-        return min(free, max(1, limit - _address_space_in_use())) if free and limit else free
+        left = max(1, limit - _address_space_in_use()) if limit else free
+        return min(free or left, left)
     if sys.platform == "darwin":
         return _sysctl_u64(b"hw.memsize") // 2
     return _windows_free()

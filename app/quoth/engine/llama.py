@@ -31,6 +31,7 @@ from quoth.engine.loading import load
 from quoth.engine.offsets import character_ends
 from quoth.engine.scoring import PreparedScoring, score_text
 from quoth.engine.session import Cancelled, Session
+from quoth.engine.threads import Threads
 from quoth.engine.writing import Writer
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, Model
@@ -74,9 +75,8 @@ class Llama:
         threads = min(options.threads or host.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
-        self._session = Session(
-            self._model, limit, threads, on_gpu > 0, self.abort, free_memory, exactly=bool(options.threads)
-        )
+        workers = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
+        self._session = Session(self._model, limit, workers, on_gpu > 0, self.abort, free_memory)
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model

@@ -69,20 +69,17 @@ class Session:
         self,
         model: Model,
         limit: int,
-        threads: int,
+        threads: Threads,
         on_gpu: bool,
         abort: Abort,
         free_memory: Callable[[], int] = host.free_memory,
-        *,
-        exactly: bool = False,
     ) -> None:
-        """`exactly` so many threads, whatever else the processor has to do."""
         self._model = model
         self._free_memory = free_memory
-        self._threads = Threads(threads, fixed=exactly or on_gpu)
+        self._threads = threads
         self._abort = abort
         self._on_gpu = on_gpu
-        self._slices = slices(model.n_params, threads, on_gpu)
+        self._slices = slices(model.n_params, threads.most, on_gpu)
         self._context: Context | None = None
         self._tokens: list[int] = []
         self._read_to = 0  # the last slice ended here
@@ -198,10 +195,11 @@ class Session:
 
     def _compute(self, tokens: Sequence[int], logits_of: int = 1) -> None:
         position = self.length
-        with self._threads.computing(len(tokens)):
-            result = self.context.decode(tokens, position, logits_of)
+        began = self._threads.begin()
         self.context.set_threads(self._threads.now)
+        result = self.context.decode(tokens, position, logits_of)
         if result == 0:
+            self._threads.done(len(tokens), began)
             self._tokens.extend(tokens)
             return
         if not self.context.keep(position):

@@ -7,9 +7,8 @@ import re
 from quoth.errors import EngineError
 
 _WORDS = re.compile(
-    r"MemoryError|bad_alloc|out of memory|not enough (memory|space)"
+    r"MemoryError|bad_alloc|out of memory|not enough memory"
     r"|(can ?not|can't|could not|unable to|failed to) (re)?alloc"
-    r"|Cannot allocate memory"  # ENOMEM
     r"|(can't start new|no) thread|Thread creation failed|pthread_create",
     re.IGNORECASE,
 )

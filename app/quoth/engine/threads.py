@@ -9,13 +9,22 @@ threads changes no bit of the results.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from dataclasses import dataclass
 
 WINDOW = 0.2  # seconds that are looked at together
 SHARED = 0.8  # of the time that all threads could have had: with less, others have the cores as well
 BETTER = 0.95  # of the time of a token, or it is not worth a change
-PATIENCE = (5.0, 60.0)  # seconds until all threads are tried again, at first and at most
+PATIENCE = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
+
+
+@dataclass(slots=True)
+class _Window:
+    """Tokens that are looked at together, the seconds that they took, and those that the processor gave to them."""
+
+    tokens: int = 0
+    wall: float = 0.0
+    had: float = 0.0
 
 
 class Threads:
@@ -34,66 +43,65 @@ class Threads:
         self._fixed = fixed or most == 1
         self._clock = clock
         self._cpu = cpu
-        self._tokens = 0  # that are looked at together
-        self._wall = self._had = 0.0  # seconds that these took and had
-        self._slices = False  # whether they were read in slices: what one takes says nothing of one that is written
+        self._windows = (_Window(), _Window())  # of single tokens, and of slices: neither says how long the other takes
         self._before: float | None = None  # seconds a token with the other number, while one is tried
         self._other = most
+        self._tried_in = 0  # the window that judges
+        self._fewer_last = False
         self._wait = 0.0  # seconds of computing until the next try
         self._patience = PATIENCE[0]
         self._warm = False  # the first tokens may wait for the disk
 
-    @contextmanager
-    def computing(self, tokens: int) -> Iterator[None]:
-        """Around the computation of so many tokens at once."""
-        wall, had = self._clock(), self._cpu()
-        try:
-            yield
-        finally:
-            if self._warm and not self._fixed:
-                self._count(tokens, self._clock() - wall, self._cpu() - had)
-            self._warm = True
+    def begin(self) -> tuple[float, float]:
+        """Before a computation: what `done` wants to know."""
+        return self._clock(), self._cpu()
+
+    def done(self, tokens: int, began: tuple[float, float]) -> None:
+        """After so many tokens were computed at once; what was stopped or failed is not told."""
+        wall, had = self._clock() - began[0], self._cpu() - began[1]
+        if self._warm and not self._fixed:
+            self._count(tokens, wall, had)
+        self._warm = True
 
     def _count(self, tokens: int, wall: float, had: float) -> None:
-        if self._slices != (tokens > 1):
-            self._slices = tokens > 1
-            self._tokens, self._wall, self._had = 0, 0.0, 0.0
-            if self._before is not None:
-                self._give_up()
-        self._tokens += tokens
-        self._wall += wall
-        self._had += had
+        which = int(tokens > 1)
+        window = self._windows[which]
+        window.tokens += tokens
+        window.wall += wall
+        window.had += had
         self._wait -= wall
-        if self._wall < WINDOW:
+        if window.wall < WINDOW:
             return
-        seconds, share = self._wall / self._tokens, self._had / (self._wall * self.now)
-        self._tokens, self._wall, self._had = 0, 0.0, 0.0
+        seconds, share = window.wall / window.tokens, window.had / (window.wall * self.now)
+        window.tokens, window.wall, window.had = 0, 0.0, 0.0
         if self._before is not None:
-            self._judge(seconds)
-        elif self._wait > 0:
-            return
-        elif share < SHARED and self.now > 1:
-            self._try(max(1, min(self.now - 1, round(self.now * share))), seconds)
-        elif self.now < self.most:
-            self._try(self.most, seconds)
+            self._judge(seconds if which == self._tried_in else None)
+        elif self._wait <= 0:
+            self._try(seconds, share, which)
 
-    def _try(self, threads: int, seconds: float) -> None:
-        self._before, self._other, self.now = seconds, self.now, threads
+    def _try(self, seconds: float, share: float, which: int) -> None:
+        """Fewer threads where the cores are shared, or all again; where both could be, in turn."""
+        below = self.now < self.most
+        fewer = share < SHARED and self.now > 1 and not (below and self._fewer_last)
+        if fewer or below:
+            self._before, self._other, self._tried_in, self._fewer_last = seconds, self.now, which, fewer
+            self._set(max(1, min(self.now - 1, round(self.now * share))) if fewer else self.most)
 
-    def _give_up(self) -> None:
-        """A try that cannot be judged ends with the fewer threads; all are tried at once, unless that was the try."""
-        if self.now == self.most:
-            self._wait = self._patience
-        self._before, self.now = None, min(self.now, self._other)
-
-    def _judge(self, seconds: float) -> None:
+    def _judge(self, seconds: float | None) -> None:
         """Keep what was tried if it is better. Each time that all threads are not, the next try comes later."""
         assert self._before is not None
-        better, all_tried = seconds < BETTER * self._before, self.now == self.most
-        self._before = None
+        before, all_tried, self._before = self._before, self.now == self.most, None
+        if seconds is None:  # by now something else is computed
+            self._set(self._other)
+            return
+        better = seconds < BETTER * before
         if not better:
-            self.now = self._other
+            self._set(self._other)
         if better and all_tried:
             self._wait, self._patience = 0.0, PATIENCE[0]
         else:
             self._wait, self._patience = self._patience, min(PATIENCE[1], 2 * self._patience)
+
+    def _set(self, threads: int) -> None:
+        self.now = threads
+        self._windows = (_Window(), _Window())

@@ -15,6 +15,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -79,6 +80,8 @@ class Worker:
         self._jobs: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._counts: queue.SimpleQueue[dict[str, Any]] = queue.SimpleQueue()
         self._stopped: set[int] = set()
+        self._computed = 0  # the call that the model computes
+        self._computed_lock = threading.Lock()
         self._model: Llama | None = None
         self._sandbox = ""
 
@@ -102,9 +105,7 @@ class Worker:
                 os._exit(0)  # the parent is gone; a running computation has nobody to tell
             match message["do"]:
                 case "stop":
-                    self._stopped.add(message["of"])
-                    if self._model is not None:
-                        self._model.abort.set()
+                    self._stop(message["of"])
                 case "count" | "tokenize" | "offsets":
                     self._counts.put(message)
                 case "log":
@@ -179,16 +180,34 @@ class Worker:
 
     def _do_generate(self, message: dict[str, Any]) -> None:
         call = message["call"]
-        events = self._loaded.generate(message["requests"], stop=self._stop_of(call))
-        for event in join_pieces(events, time.monotonic):
-            self._send({"call": call, "event": event})
-        self._stopped.discard(call)
+        with self._computing(call):
+            events = self._loaded.generate(message["requests"], stop=self._stop_of(call))
+            for event in join_pieces(events, time.monotonic):
+                self._send({"call": call, "event": event})
 
     def _do_score(self, message: dict[str, Any]) -> None:
         call = message["call"]
-        for event in self._loaded.score(message["scorings"], stop=self._stop_of(call)):
-            self._send({"call": call, "event": event})
-        self._stopped.discard(call)
+        with self._computing(call):
+            for event in self._loaded.score(message["scorings"], stop=self._stop_of(call)):
+                self._send({"call": call, "event": event})
+
+    @contextmanager
+    def _computing(self, call: int) -> Iterator[None]:
+        with self._computed_lock:
+            self._computed = call
+        try:
+            yield
+        finally:
+            with self._computed_lock:
+                self._computed = 0
+            self._stopped.discard(call)
+
+    def _stop(self, call: int) -> None:
+        """Stop a call, in the middle of a computation too; one that comes too late must not stop the next call."""
+        self._stopped.add(call)
+        with self._computed_lock:
+            if call == self._computed and self._model is not None:
+                self._model.abort.set()
 
     def _stop_of(self, call: int) -> Callable[[], bool]:
         """Whether a call was stopped; the parent hears now and then that it is asked."""

@@ -56,10 +56,10 @@ class Chain:
 JSON_CHARACTER = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
 
 
-# llama.cpp refuses a repetition that makes 2,000 rules or more; beyond UNCOUNTED characters, or AT_ONCE items of an
-# array, the grammar has no bound, and what is too long is found when the value is validated.
-AT_ONCE = 1000
-UNCOUNTED = 20_000
+# llama.cpp refuses a repetition that makes 2,000 rules or more; several of them in a row can be counted in many ways,
+# each of which it follows. Beyond MOST the grammar has no bound: what is too long is found when the value is validated.
+MOST = 1000
+LEAST = 20_000
 
 
 def repetition(
@@ -69,19 +69,17 @@ def repetition(
 
     `most` None: without end. The converter calls the last two by these names; what the last is for is not needed here.
     """
+    if most == 0:
+        return ""
     if separator_rule:
-        if most == 0:
-            return ""
-        left = None if most is None or most > AT_ONCE else most - 1
-        more = repetition(f"({separator_rule} {item})", max(0, least - 1), left)
+        more = repetition(f"({separator_rule} {item})", max(0, least - 1), None if most is None else most - 1)
         return f"{item} {more}".rstrip() if least else f"({f'{item} {more}'.rstrip()})?"
-    if most is not None and most > UNCOUNTED:
-        most = None
-    parts = [f"{item}{{{min(AT_ONCE, least - at)}}}" for at in range(0, least, AT_ONCE)]
-    if most is None:
+    least = min(least, LEAST)
+    parts = [f"{item}{{{min(MOST, least - at)}}}" for at in range(0, least, MOST)]
+    if most is None or most - least > MOST:
         parts.append(f"{item}*")
-    else:
-        parts += [f"{item}{{0,{min(AT_ONCE, most - at)}}}" for at in range(least, most, AT_ONCE)]
+    elif most > least:
+        parts.append(f"{item}{{0,{most - least}}}")
     return " ".join(parts)
 
 

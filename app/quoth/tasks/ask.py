@@ -50,7 +50,7 @@ SCHEMA = {
                 "additionalProperties": False,
             },
         },
-        "answer": {"type": "string", "maxLength": 1200},
+        "answer": {"type": "string", "maxLength": 1000},
     },
     "required": ["quotes", "answer"],
     "additionalProperties": False,
@@ -117,15 +117,16 @@ class Asking:
         everything: bool = False,
         keep: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
+        class_: ModelClass | None = None,
     ) -> None:
-        """`everything`: the question goes to every part, whatever its rank."""
+        """`everything`: the question goes to every part, whatever its rank. `class_`: in place of that of its size."""
         self._engine = engine
         self._collection = collection
         self._ranks = ranks
         self._everything = everything
         self._keep = keep
         self._cancelled = cancelled
-        self._class: ModelClass = model_class(engine.info.n_params, engine.info.n_ctx)
+        self._class = class_ or model_class(engine.info.n_params, engine.info.n_ctx)
 
     def events(self, question: str) -> Generator[Event, None, None]:
         """Everything, ending with Answered."""

@@ -19,7 +19,7 @@ from quoth.text import well_formed
 from quoth.tui import garbage, links
 from quoth.tui.commands import parse
 from quoth.tui.screens.dialogs import Confirm
-from quoth.tui.screens.questions import PROBABILITIES
+from quoth.tui.screens.shell import PROBABILITIES
 from quoth.tui.screens.slash_commands import WithCommands
 from quoth.tui.widgets.prompt import Prompt
 

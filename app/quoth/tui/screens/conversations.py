@@ -132,6 +132,7 @@ class WithConversations(WithModels):
         if self.job is not None:
             self.job.stop.set()
             self._left = self.job
+        self.stop_looking_up()
         self.live = self.job = None
         self.status.doing = ""
         self.take_back()

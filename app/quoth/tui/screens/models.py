@@ -71,6 +71,7 @@ class WithModels(Shell):
             self._next_model = model
             self.notify(f"{model.name} is loaded after this answer", markup=False)
             return
+        self.stop_looking_up()
         self.model = None
         self.status.model = model.name
         self._use_model(model)

@@ -18,17 +18,20 @@ from quoth.errors import QuothError
 from quoth.store import messages_of
 from quoth.tasks.reply import with_system
 from quoth.tui.answering import fitting
-from quoth.tui.screens.questions import PROBABILITIES, WithQuestions
+from quoth.tui.screens.questions import WithQuestions
+from quoth.tui.screens.shell import PROBABILITIES
 from quoth.tui.widgets.probabilities import SHOWN, Probabilities
 from quoth.tui.widgets.turn import TurnView
 
 
 @dataclass
 class LookedUp(TextualMessage):
-    """The probabilities of a turn's tokens."""
+    """The probabilities of a text's tokens, which is a turn's, by a model."""
 
     view: TurnView
-    logprobs: tuple[TokenLogprob, ...]
+    text: str
+    model: str
+    logprobs: tuple[TokenLogprob, ...] = ()
 
 
 @dataclass
@@ -45,34 +48,47 @@ class WithProbabilities(WithQuestions):
 
     async def probabilities(self, view: TurnView, index: int) -> None:
         """Colour the answer at `index` of the path by the probability of each token, or stop doing so."""
-        if view.turn.role != "assistant" or not view.turn.text:
+        turn = view.turn
+        if turn.role != "assistant" or not turn.text:
             self.notify("Only answers have probabilities", markup=False)
-        elif not await view.toggle_probabilities() and self.has_model():
+        elif await view.hide_probabilities():
+            view.focus()
+        elif turn.thought:
+            self.notify("What follows from reasoning has no probabilities of its own", markup=False)
+        elif self.has_model():
+            assert self.model is not None
+            if turn.model not in ("", self.model.name):
+                self.notify(f"As {self.model.name} sees it; {turn.model} wrote it", markup=False)
+            if view.logprobs_by == self.model.name:
+                await view.show_probabilities()
+                return
             before = messages_of([entry.turn for entry in self.talk.path[:index]])
-            self._look_up(view, [*with_system(self.talk.system, before)], view.turn.text)
+            self._look_up(view, self.model.name, [*with_system(self.talk.system, before)], turn.text)
 
     @work(thread=True, group=PROBABILITIES, exclusive=True, exit_on_error=False)
-    def _look_up(self, view: TurnView, messages: list[Message], text: str) -> None:
+    def _look_up(self, view: TurnView, model: str, messages: list[Message], text: str) -> None:
         worker: Worker[None] = get_current_worker()
         self.post_message(LookingUp(worker, "looking up probabilities"))
         problem = ""
         try:
             engine = self.holder.wait(lambda: worker.is_cancelled)
             if engine is not None:
-                self._score(engine, worker, view, messages, text)
+                self._score(engine, worker, LookedUp(view, text, model), messages)
         except QuothError as error:
             problem = str(error)
         finally:
             self.post_message(LookingUp(worker, "", problem))
 
-    def _score(self, engine: Engine, worker: Worker[None], view: TurnView, messages: list[Message], text: str) -> None:
+    def _score(self, engine: Engine, worker: Worker[None], found: LookedUp, messages: list[Message]) -> None:
+        text = found.text
         messages, _ = fitting(engine, messages, engine.count([text])[0])
         for event in engine.score([Scoring(Chat(tuple(messages)), text, SHOWN)], stop=lambda: worker.is_cancelled):
             match event:
                 case Reading(_, done, total):
                     self.post_message(LookingUp(worker, f"looking up probabilities: {done:,} of {total:,} tokens"))
                 case Scored(_, logprobs) if not worker.is_cancelled:
-                    self.post_message(LookedUp(view, logprobs))
+                    found.logprobs = logprobs
+                    self.post_message(found)
 
     @on(LookingUp)
     def _looking_up(self, event: LookingUp) -> None:
@@ -83,9 +99,11 @@ class WithProbabilities(WithQuestions):
 
     @on(LookedUp)
     async def _looked_up(self, event: LookedUp) -> None:
-        event.view.logprobs = event.logprobs
-        if event.view.is_attached and not self.busy:
-            await event.view.toggle_probabilities()
+        view = event.view
+        if view.is_attached and view.turn.text == event.text:
+            view.logprobs, view.logprobs_by = event.logprobs, event.model
+            if not self.busy:
+                await view.show_probabilities(focus=view.has_focus_within)
 
     @on(Probabilities.Looked)
     def _looked(self, event: Probabilities.Looked) -> None:

@@ -20,7 +20,6 @@ from quoth.tui.screens.talk import Entry
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome
 
-PROBABILITIES = "probabilities"  # the group of workers that look them up
 COMPACT = (
     "Summarize our conversation so far for yourself, so that you could go on with it from the summary alone: "
     "what was asked, what was found or decided, every name and number that matters. Answer with the summary only."
@@ -152,7 +151,7 @@ class WithQuestions(WithAnswers):
 
     def _start(self, view: TurnView, job: Job) -> None:
         self.banner("")
-        self.workers.cancel_group(self, PROBABILITIES)
+        self.stop_looking_up()
         self.live, self.job, self._rated = view, job, 0.0
         self.status.doing = "thinking" if self.holder.engine else self.status.doing or "waiting for the model"
         self._run(job, self.keeper)

@@ -116,6 +116,7 @@ class WithReading(WithAttachments):
         if self.busy:
             screen.tell("Something is being written still; Escape stops it")
             return None
+        self.stop_looking_up()
         talk, keeper, model = self.talk, self.keeper, self.model
         parent = talk.path[-1].ref if talk.path else None
         question = Entry(self._turn("user", said), Ref())
@@ -173,6 +174,12 @@ class WithReading(WithAttachments):
             await super().go_on_from(index)
         else:
             self.read(*about)  # what is known of its parts is not read again
+
+    async def probabilities(self, view: TurnView, index: int) -> None:
+        if self._about_documents(index) is None:
+            await super().probabilities(view, index)
+        else:
+            self.notify("What was said about documents has no probabilities", markup=False)
 
     async def ask_at(self, index: int, text: str, documents: Any) -> None:
         command = parse(text)

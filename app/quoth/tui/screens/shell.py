@@ -28,6 +28,8 @@ from quoth.tui.work import Work
 if TYPE_CHECKING:
     from quoth.models import Model
 
+PROBABILITIES = "probabilities"  # the group of workers that look them up
+
 
 class Shell(Screen[None]):
     """The widgets of the chat, and its state; each subclass up to `ChatScreen` adds a subject."""
@@ -90,6 +92,10 @@ class Shell(Screen[None]):
     def welcome(self) -> Welcome | None:
         found = self.query(Welcome)
         return found.first(Welcome) if found else None
+
+    def stop_looking_up(self) -> None:
+        """The engine has something else to do than to look up probabilities."""
+        self.workers.cancel_group(self, PROBABILITIES)
 
     @property
     def busy(self) -> bool:

@@ -105,7 +105,8 @@ class Probabilities(Widget, can_focus=True):
 
         for ancestor in self.ancestors:
             if isinstance(ancestor, TurnView):
-                await ancestor.toggle_probabilities()
+                await ancestor.hide_probabilities()
+                ancestor.focus()
                 return
 
 

@@ -123,5 +123,5 @@ class Transcript(VerticalScroll, Backdrop, can_focus=False):
 def fresh(view: TurnView) -> TurnView:
     """The same turn, not mounted."""
     again = TurnView(view.turn, view.ref, view.version)
-    again.logprobs = view.logprobs
+    again.logprobs, again.logprobs_by = view.logprobs, view.logprobs_by
     return again

@@ -78,6 +78,7 @@ class TurnView(Vertical, Growing, Backdrop, can_focus=True):
         self.ref = ref
         self.version = version  # which of how many
         self.logprobs: tuple[TokenLogprob, ...] = ()  # of its tokens, once they were looked up
+        self.logprobs_by = ""  # the model that was asked
         self._answer: Answer | None = None
         self._thought: Static | None = None
 
@@ -140,7 +141,7 @@ class TurnView(Vertical, Growing, Backdrop, can_focus=True):
 
     async def finish(self, turn: Turn) -> None:
         """Show it as it will be kept."""
-        self.turn, self.logprobs = turn, ()
+        self.turn, self.logprobs, self.logprobs_by = turn, (), ""
         if self._answer is not None:
             await self._answer.finish(turn.text)
         self._show_thought()
@@ -149,19 +150,24 @@ class TurnView(Vertical, Growing, Backdrop, can_focus=True):
         foot.update(self._foot())
         foot.display = bool(self._foot())
 
-    async def toggle_probabilities(self) -> bool:
-        """Colour the answer by the probability of each token, or stop doing so. False: they are not known yet."""
-        shown, answer = self.query(Probabilities), self._answer
-        if answer is None or not (shown or self.logprobs):
-            return False
-        answer.display = bool(shown)
-        if shown:
-            await shown.remove()
-            self.focus()
-            return True
+    async def show_probabilities(self, *, focus: bool = True) -> None:
+        """Colour the answer by the probability of each token, as far as they were looked up."""
+        answer = self._answer
+        if answer is None or not self.logprobs or self.query(Probabilities):
+            return
+        answer.display = False
         view = Probabilities(self.logprobs)
         await self.mount(view, after=answer)
-        view.focus(scroll_visible=False)  # the screen scrolls to the token at the cursor
+        if focus:
+            view.focus(scroll_visible=False)  # the screen scrolls to the token at the cursor
+
+    async def hide_probabilities(self) -> bool:
+        """Show the answer as it was. False: it is."""
+        shown = self.query(Probabilities)
+        if not shown or self._answer is None:
+            return False
+        self._answer.display = True
+        await shown.remove()
         return True
 
     def action_ask(self, what: str) -> None:
