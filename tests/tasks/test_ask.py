@@ -203,14 +203,14 @@ def test_a_question_in_words_that_no_passage_has_is_still_read_for() -> None:
 @pytest.mark.more
 def test_a_model_that_writes_answers_in_the_form_that_is_asked_for(model_path: Path, tmp_path: Path) -> None:
     """The demonstration model as if it were a large one: what it says is poor, but it is said in that form."""
-    parts = collection(harbours(4))
+    parts = collection(harbours(1))
     engine = Client(model_path, LoadOptions(n_ctx=4096), log=tmp_path / "engine.log")
     try:
         with Ranking(private=True) as ranking:
             ranking.add(parts.titled_texts())
             asking = Asking(engine, parts, ranking, class_=model_class(LARGE, 4096))
-            lasts = [[*asking.events(f"When was the harbour of {name} opened?")][-1] for name in HARBOURS[:3]]
+            last = [*asking.events(f"When was the harbour of {HARBOURS[0]} opened?")][-1]
     finally:
         engine.close()
-    assert all(isinstance(last, Answered) for last in lasts)
-    assert any(last.reason == "stop" and last.usage.generated > 10 for last in lasts if isinstance(last, Answered))
+    assert isinstance(last, Answered)
+    assert (last.reason, last.usage.generated > 10) == ("stop", True)
