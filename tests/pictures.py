@@ -16,6 +16,7 @@ from quoth.cli.streams import Streams
 from quoth.models.store import Store
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
+from quoth.tui.widgets.probabilities import Probabilities
 from tests.real_model import demonstration_model
 
 FOLDER = Path(__file__).parents[1] / ".github" / "pictures"
@@ -69,6 +70,7 @@ async def narrow(home: Path) -> None:
         await ask(app, pilot, FIRST)
         await pilot.press("ctrl+up")
         await pilot.press("p")
+        await until(pilot, lambda: bool(app.chat.query(Probabilities)))
         await pilot.press("u")
         await pilot.pause(1.0)
         save(app, "probabilities.svg")
