@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 
 WINDOW = 0.2  # seconds that are looked at together
 SHARED = 0.8  # of the time that all threads could have had: with less, others have the cores as well
@@ -18,13 +17,14 @@ BETTER = 0.95  # of the time of a token, or it is not worth a change
 PATIENCE = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
 
 
-@dataclass(slots=True)
 class _Window:
     """Tokens that are looked at together, the seconds that they took, and those that the processor gave to them."""
 
-    tokens: int = 0
-    wall: float = 0.0
-    had: float = 0.0
+    __slots__ = ("had", "tokens", "wall")
+
+    def __init__(self) -> None:
+        self.tokens = 0
+        self.wall = self.had = 0.0
 
 
 class Threads:
