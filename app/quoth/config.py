@@ -5,17 +5,15 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from quoth.errors import UsageError
 
 Value = bool | int | float | str
 
 
-@dataclass(frozen=True, slots=True)
-class Setting:
+class Setting(NamedTuple):
     """One setting: its name in the file, its environment variable QUOTH_NAME, its flags and its range."""
 
     name: str
@@ -102,8 +100,7 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 
 
-@dataclass(frozen=True, slots=True)
-class Origin:
+class Origin(NamedTuple):
     """A value and where it comes from: "default", the config file's path, "QUOTH_SEED", "--seed"."""
 
     value: Any
@@ -203,8 +200,7 @@ def _from_file(path: Path) -> dict[str, Value]:
     return values
 
 
-@dataclass(frozen=True, slots=True)
-class Folders:
+class Folders(NamedTuple):
     """Where files are kept. Any of them may be missing or read-only."""
 
     config: Path

@@ -32,14 +32,14 @@ UNOPENED = CHATML + "{# <think></think> #}"
 
 def spelled(answer: str) -> Sampling:
     """Sampling that can only give this answer."""
-    return replace(GREEDY, grammar=f"root ::= {json.dumps(answer, ensure_ascii=False)}")
+    return GREEDY._replace(grammar=f"root ::= {json.dumps(answer, ensure_ascii=False)}")
 
 
 # Stop strings and limits
 
 
 def test_a_stop_string_may_straddle_tokens(llama: Llama) -> None:
-    said = say(llama, text(PROMPT, 12, replace(GREEDY, logprobs=1)))
+    said = say(llama, text(PROMPT, 12, GREEDY._replace(logprobs=1)))
     first, second = (token.text for token in said.logprobs[4:6])
     stop = first[-1] + second[:2]
     stopped = say(llama, text(PROMPT, 12, stop=("no such text", stop)))
@@ -84,12 +84,12 @@ def test_a_seed_repeats_its_answer(llama: Llama) -> None:
 
 
 def test_another_seed_gives_another_answer(llama: Llama) -> None:
-    said = say_all(llama, [text("Once", 12, replace(HOT, seed=seed)) for seed in range(3)])
+    said = say_all(llama, [text("Once", 12, HOT._replace(seed=seed)) for seed in range(3)])
     assert len({s.text for s in said}) > 1
 
 
 def test_temperature_zero_asks_no_seed(llama: Llama) -> None:
-    said = say_all(llama, [text(PROMPT, 8, replace(GREEDY, seed=seed)) for seed in range(2)])
+    said = say_all(llama, [text(PROMPT, 8, GREEDY._replace(seed=seed)) for seed in range(2)])
     assert said[0].text == said[1].text
 
 
@@ -97,8 +97,8 @@ def test_temperature_zero_asks_no_seed(llama: Llama) -> None:
     "penalty", [Sampling(repeat_penalty=5.0), Sampling(frequency_penalty=5.0), Sampling(presence_penalty=5.0)]
 )
 def test_penalties_keep_an_answer_from_repeating(forgetful: Llama, penalty: Sampling) -> None:
-    punished = replace(penalty, temperature=0.0, logprobs=1, repeat_last_n=-1)
-    plain = [token.id for token in say(forgetful, text("a", 60, replace(GREEDY, logprobs=1))).logprobs]
+    punished = penalty._replace(temperature=0.0, logprobs=1, repeat_last_n=-1)
+    plain = [token.id for token in say(forgetful, text("a", 60, GREEDY._replace(logprobs=1))).logprobs]
     others = [token.id for token in say(forgetful, text("a", 60, punished)).logprobs]
     assert len(set(others)) == len(others) == 60
     assert len(set(plain)) < 50
@@ -107,14 +107,14 @@ def test_penalties_keep_an_answer_from_repeating(forgetful: Llama, penalty: Samp
 def test_penalties_count_the_prompt_as_well(llama: Llama) -> None:
     prompt = "The capital of Italy is Rome. It is Rome. The capital of Italy is"
     assert say(llama, text(prompt, 1)).text == " Rome"
-    assert say(llama, text(prompt, 1, replace(GREEDY, presence_penalty=15.0))).text != " Rome"
+    assert say(llama, text(prompt, 1, GREEDY._replace(presence_penalty=15.0))).text != " Rome"
 
 
 # Grammars
 
 
 def test_a_grammar_holds(llama: Llama) -> None:
-    said = say(llama, chat("Is the sky blue?", 8, replace(HOT, grammar='root ::= "yes" | "no"')))
+    said = say(llama, chat("Is the sky blue?", 8, HOT._replace(grammar='root ::= "yes" | "no"')))
     assert said.text in ("yes", "no")
     assert said.done.reason == "stop"
 
@@ -126,7 +126,7 @@ def test_a_schema_holds(llama: Llama) -> None:
         "required": ["city", "old"],
         "additionalProperties": False,
     }
-    said = say(llama, chat("Name a city", 60, replace(HOT, schema=json.dumps(schema))))
+    said = say(llama, chat("Name a city", 60, HOT._replace(schema=json.dumps(schema))))
     value = json.loads(said.text)
     assert set(value) == {"city", "old"}
     assert len(value["city"]) <= 8
@@ -139,7 +139,7 @@ def test_a_schema_holds(llama: Llama) -> None:
 )
 def test_a_bad_grammar_is_a_usage_error_and_the_engine_lives(llama: Llama, grammar: str) -> None:
     with pytest.raises(UsageError, match="the grammar does not parse"):
-        say(llama, text(PROMPT, 2, replace(GREEDY, grammar=grammar)))
+        say(llama, text(PROMPT, 2, GREEDY._replace(grammar=grammar)))
     assert say(llama, text(PROMPT, 1)).text
 
 
@@ -160,15 +160,15 @@ WORDS = {"type": "array", "items": {"type": "string", "maxLength": 20}}
     ],
 )
 def test_a_schema_may_have_wide_bounds(llama: Llama, schema: dict[str, object]) -> None:
-    said = say(llama, chat("Say something.", 8, replace(HOT, schema=json.dumps(schema))))
+    said = say(llama, chat("Say something.", 8, HOT._replace(schema=json.dumps(schema))))
     assert said.text.strip()[:1] in ("[", "{", '"')
 
 
 @pytest.mark.parametrize(("least", "most"), [(0, 0), (0, 1), (1, 1), (2, 2), (2, 5), (3, 3)])
 def test_an_array_has_as_many_items_as_its_schema_says(llama: Llama, least: int, most: int) -> None:
     schema = {"type": "array", "items": {"type": "integer", "maximum": 9}, "minItems": least, "maxItems": most}
-    sampling = replace(HOT, schema=json.dumps(schema))
-    said = [say(llama, chat("Count from 1 to 20.", 60, replace(sampling, seed=seed))) for seed in range(5)]
+    sampling = HOT._replace(schema=json.dumps(schema))
+    said = [say(llama, chat("Count from 1 to 20.", 60, sampling._replace(seed=seed))) for seed in range(5)]
     lengths = [len(json.loads(one.text)) for one in said if one.done.reason == "stop"]
     assert lengths
     assert all(least <= length <= most for length in lengths)
@@ -177,7 +177,7 @@ def test_an_array_has_as_many_items_as_its_schema_says(llama: Llama, least: int,
 @pytest.mark.parametrize("schema", ["", "{", "[1]", '{"$ref": "#/nowhere"}', '{"type": "colour"}'])
 def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: Llama, schema: str) -> None:
     with pytest.raises(UsageError, match="the schema cannot be turned into a grammar"):
-        say(llama, text(PROMPT, 2, replace(GREEDY, schema=schema)))
+        say(llama, text(PROMPT, 2, GREEDY._replace(schema=schema)))
     assert say(llama, text(PROMPT, 1)).text
 
 
@@ -185,15 +185,15 @@ def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: Llama, schema
 
 
 def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
-    first = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=1))).logprobs[0].id
+    first = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=1))).logprobs[0].id
     (other,) = llama.tokenize(" Madrid")
-    forbidden = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=1, logit_bias=((first, -math.inf),))))
+    forbidden = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=1, logit_bias=((first, -math.inf),))))
     assert forbidden.logprobs[0].id != first
-    assert say(llama, text(PROMPT, 1, replace(GREEDY, logit_bias=((other, 100.0),)))).text == " Madrid"
+    assert say(llama, text(PROMPT, 1, GREEDY._replace(logit_bias=((other, 100.0),)))).text == " Madrid"
 
 
 def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path) -> None:
-    (token,) = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=5))).logprobs
+    (token,) = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=5))).logprobs
     model = Model(model_path)
     session = Session(model, 2048, Threads(llama.info.threads), False, Abort(), lambda: 0)
     prompt = llama.tokenize(PROMPT)
@@ -211,15 +211,15 @@ def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path) -
 
 
 def test_probabilities_sum_to_at_most_one_and_the_greedy_token_is_the_best(llama: Llama) -> None:
-    for token in say(llama, text(PROMPT, 8, replace(GREEDY, logprobs=20))).logprobs:
+    for token in say(llama, text(PROMPT, 8, GREEDY._replace(logprobs=20))).logprobs:
         assert token.top[0][:2] == (token.text, token.id)
         assert math.fsum(math.exp(logprob) for _, _, logprob in token.top) <= 1.0 + 1e-9
         assert [p for _, _, p in token.top] == sorted((p for _, _, p in token.top), reverse=True)
 
 
 def test_temperature_does_not_change_the_probabilities(llama: Llama) -> None:
-    cold = say(llama, text(PROMPT, 1, replace(GREEDY, logprobs=3))).logprobs[0]
-    warm = say(llama, text(PROMPT, 1, replace(HOT, temperature=1.7, logprobs=3))).logprobs[0]
+    cold = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=3))).logprobs[0]
+    warm = say(llama, text(PROMPT, 1, HOT._replace(temperature=1.7, logprobs=3))).logprobs[0]
     assert warm.top == cold.top
 
 
@@ -357,9 +357,9 @@ def test_the_file_recommends_its_sampling(tmp_path: Path) -> None:
 
 
 def test_tokens_that_the_file_suppresses_are_never_written(tmp_path: Path, tiny: Llama) -> None:
-    favourite = say(tiny, text("a", 1, replace(GREEDY, logprobs=1))).logprobs[0].id
+    favourite = say(tiny, text("a", 1, GREEDY._replace(logprobs=1))).logprobs[0].id
     engine = Llama(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__suppress_tokens=Typed(I32, [favourite])))
-    said = say(engine, text("a", 40, replace(GREEDY, logprobs=1)))
+    said = say(engine, text("a", 40, GREEDY._replace(logprobs=1)))
     assert favourite not in [token.id for token in said.logprobs]
     engine.close()
 

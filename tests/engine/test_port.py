@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -38,7 +37,7 @@ KINDS = ("scripted", "llama", "client")
 @pytest.fixture(params=KINDS)
 def engine(request: pytest.FixtureRequest) -> Engine:
     if request.param == "scripted":
-        return Scripted(lambda _: LONG, info=replace(Scripted().info, n_ctx=2048))
+        return Scripted(lambda _: LONG, info=Scripted().info._replace(n_ctx=2048))
     engine: Engine = request.getfixturevalue(request.param)
     return engine
 
@@ -46,7 +45,7 @@ def engine(request: pytest.FixtureRequest) -> Engine:
 @pytest.fixture(params=KINDS)
 def base_engine(request: pytest.FixtureRequest, tiny_base_path: Path) -> Iterator[Engine]:
     if request.param == "scripted":
-        made: Engine = Scripted(lambda _: LONG, info=replace(Scripted().info, kind="base"))
+        made: Engine = Scripted(lambda _: LONG, info=Scripted().info._replace(kind="base"))
     else:
         made = Llama(tiny_base_path) if request.param == "llama" else Client(tiny_base_path)
     yield made
@@ -196,7 +195,7 @@ def test_counting_works_while_an_answer_is_written(engine: Engine) -> None:
 
 
 def test_log_probabilities_come_with_the_pieces_when_asked_for(engine: Engine) -> None:
-    said = say(engine, text(PROMPT, 4, replace(GREEDY, logprobs=1)))
+    said = say(engine, text(PROMPT, 4, GREEDY._replace(logprobs=1)))
     assert "".join(token.text for token in said.logprobs) == said.text
     assert all(token.top[0][:2] == (token.text, token.id) and token.logprob <= 0.0 for token in said.logprobs)
     assert not say(engine, text(PROMPT, 2)).logprobs

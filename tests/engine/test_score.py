@@ -107,7 +107,7 @@ def test_each_token_has_the_log_softmax_of_the_logits_before_it(tiny: Llama, tin
 
 @pytest.mark.parametrize("prompt", [Text(STORY), Text(""), Chat((Message("user", STORY * 3),))])
 def test_an_answer_scores_what_it_was_written_with(tiny: Llama, prompt: Text | Chat) -> None:
-    letters = replace(GREEDY, logprobs=1, grammar="root ::= [a-z]{40}")  # a token each
+    letters = GREEDY._replace(logprobs=1, grammar="root ::= [a-z]{40}")  # a token each
     written = say(tiny, Request(prompt, letters, 40)).logprobs
     found = score(tiny, Scoring(prompt, "".join(token.text for token in written))).logprobs
     assert len(written) == 40
@@ -124,7 +124,7 @@ def test_an_answer_scores_what_it_was_written_with(tiny: Llama, prompt: Text | C
     ],
 )
 def test_a_greedy_answer_of_the_real_model_scores_what_it_was_written_with(llama: Llama, prompt: Text | Chat) -> None:
-    written = say(llama, Request(prompt, replace(GREEDY, logprobs=1), 24)).logprobs
+    written = say(llama, Request(prompt, GREEDY._replace(logprobs=1), 24)).logprobs
     one = score(llama, Scoring(prompt, "".join(token.text for token in written)))
     assert [token.id for token in one.logprobs] == [token.id for token in written]
     # Token by token and in slices, 8-bit activations are rounded differently: 0.03 a token, measured.
@@ -142,7 +142,7 @@ def test_alternatives_are_the_best_tokens_of_each_place(llama: Llama, fresh: Sco
         assert len(token.top) == 2
         assert token.top[0][2] >= token.top[1][2]
         assert token.logprob <= token.top[0][2]
-    assert all(token.top == () for token in score(llama, replace(QUESTION, top=0)).logprobs)
+    assert all(token.top == () for token in score(llama, QUESTION._replace(top=0)).logprobs)
 
 
 # The same bits, whatever came before
@@ -171,7 +171,7 @@ def test_an_answer_written_to_the_same_prompt_changes_no_bit(llama: Llama, fresh
 
 
 def test_a_scoring_before_changes_no_bit_of_an_answer(llama: Llama) -> None:
-    request = Request(PASSAGE, replace(GREEDY, logprobs=1), 8)
+    request = Request(PASSAGE, GREEDY._replace(logprobs=1), 8)
     say(llama, text("Something else", 1))
     alone = say(llama, request).logprobs
     score(llama, QUESTION)

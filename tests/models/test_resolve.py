@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -146,9 +145,9 @@ def test_the_default_is_the_configured_one_then_the_store_s_then_the_best(store:
 
 def test_the_best_is_by_class_then_by_size_and_must_fit(tmp_path: Path) -> None:
     model = describe(write_tiny(tmp_path / "t.gguf"), "t", "file")
-    demonstration = replace(model, name="smollm2-135m", size=100)
-    recommended = replace(model, name="any", origin=catalogue.of("recommended").source, size=2500)
-    other, larger = replace(model, name="x", size=200), replace(model, name="y", size=9000)
+    demonstration = model._replace(name="smollm2-135m", size=100)
+    recommended = model._replace(name="any", origin=catalogue.of("recommended").source, size=2500)
+    other, larger = model._replace(name="x", size=200), model._replace(name="y", size=9000)
     everything = [demonstration, other, larger, recommended]
     assert best(everything) == recommended
     assert best([demonstration, other, larger]) == larger

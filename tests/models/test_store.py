@@ -7,7 +7,6 @@ import json
 import os
 import stat
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -292,6 +291,6 @@ def test_a_damaged_list_of_trust_trusts_nothing(store: Store, tmp_path: Path) ->
 
 def test_a_copied_record_keeps_the_name_of_its_folder(store: Store) -> None:
     part, model = _part(store, "tiny")
-    store.install(part, replace(model, name="Tiny"), file="t.gguf")
+    store.install(part, model._replace(name="Tiny"), file="t.gguf")
     (store.folder / "tiny").rename(store.folder / "renamed")
     assert [model.name for model in store.list().models] == ["renamed"]

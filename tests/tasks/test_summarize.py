@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
-from quoth.engine import Chat, ModelInfo, Request
+from quoth.engine import Chat, Done, ModelInfo, Request
 from quoth.engine.scripted import Answer, Scripted
 from quoth.errors import InputError
 from quoth.tasks import summarize as task
@@ -293,8 +292,9 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
     class Slow(Scripted):
         def generate(self, requests, *, stop=lambda: False):  # type: ignore[no-untyped-def]
             for event in super().generate(requests, stop=stop):
-                usage = getattr(event, "usage", None)
-                yield replace(event, usage=replace(usage, read_seconds=2.0, write_seconds=3.0)) if usage else event
+                if isinstance(event, Done):
+                    event = event._replace(usage=event.usage._replace(read_seconds=2.0, write_seconds=3.0))
+                yield event
 
     kept, parts = Kept(), collection(harbours(24))
     for run in range(2):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from dataclasses import replace
 
 from quoth.documents import Document, read_stream
 from quoth.engine import Chat, ModelInfo, Request
@@ -40,7 +39,7 @@ def harbours(count: int = 8) -> str:
 
 
 def engine_info(n_params: int = LARGE, n_ctx: int = 4096) -> ModelInfo:
-    return replace(Scripted().info, n_params=n_params, n_ctx=n_ctx)
+    return Scripted().info._replace(n_params=n_params, n_ctx=n_ctx)
 
 
 def asked_text(request: Request) -> str:

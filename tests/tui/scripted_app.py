@@ -9,7 +9,6 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,7 @@ class ScriptedModels:
         if self.fails is not None:
             raise self.fails
         engine = Scripted(self._answers, timing=self._timing)
-        engine.info = replace(engine.info, name=model.name, **self.info)
+        engine.info = engine.info._replace(name=model.name, **self.info)
         self.engines.append(engine)
         return engine
 

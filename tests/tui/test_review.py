@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -357,7 +356,7 @@ class Several(ScriptedModels):
     """Three to choose from, two of which begin alike."""
 
     def choices(self) -> Any:
-        return [*super().choices(), Choice("other-7b: installed", model=replace(OTHER, name="other-7b"))]
+        return [*super().choices(), Choice("other-7b: installed", model=OTHER._replace(name="other-7b"))]
 
 
 CHOSEN: list[tuple[str, list[str], str]] = [  # what is typed, the keys after it, what enter takes

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from quoth import __version__
@@ -137,7 +136,7 @@ class Answering:
 
 def _stored(sampling: Sampling) -> dict[str, Any]:
     """The sampling as the history has it, without what was not asked for."""
-    return {name: value for name, value in asdict(sampling).items() if value not in (None, (), "")}
+    return {name: value for name, value in sampling._asdict().items() if value not in (None, (), "")}
 
 
 def _recorded(events: Generator[Event, None, None], recording: Recording) -> Generator[Event, None, None]:

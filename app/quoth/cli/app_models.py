@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from quoth.cli.environment import Environment
@@ -98,4 +97,4 @@ class AppModels:
         asked = {name: (settings[name], settings.origin(name)) for name in SAMPLING}
         values = sampling_values(self._started[info.name], dict(info.sampling), asked)
         seed = settings["seed"] if settings["seed"] is not None else new_seed()
-        return replace(sampling_of({name: value for name, (value, _) in values.items()}), seed=seed)
+        return sampling_of({name: value for name, (value, _) in values.items()})._replace(seed=seed)

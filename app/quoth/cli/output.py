@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Generator
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from quoth.cli.streams import Streams
@@ -161,4 +161,4 @@ def _json_fields(event: Event) -> dict[str, Any]:
         if event.logprobs:
             fields["logprobs"] = [token_fields(token) for token in event.logprobs]
         return fields
-    return asdict(event)
+    return event._asdict()

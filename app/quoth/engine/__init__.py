@@ -7,8 +7,7 @@ the worker: only the worker knows which tokens came from the template and which 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass, field
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 from quoth.chat import Message
 
@@ -16,8 +15,7 @@ Kind = Literal["chat", "base"]
 Reason = Literal["stop", "length", "cancelled", "context", "loop"]
 
 
-@dataclass(frozen=True, slots=True)
-class ModelInfo:
+class ModelInfo(NamedTuple):
     """What a loaded model is and where it runs."""
 
     name: str
@@ -36,8 +34,7 @@ class ModelInfo:
     sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
 
 
-@dataclass(frozen=True, slots=True)
-class LoadOptions:
+class LoadOptions(NamedTuple):
     """How to load a model. Zero means: decide by the machine and the file."""
 
     name: str = ""
@@ -47,8 +44,7 @@ class LoadOptions:
     template: str | None = None  # Jinja text in place of the file's own
 
 
-@dataclass(frozen=True, slots=True)
-class Sampling:
+class Sampling(NamedTuple):
     """How the next token is chosen. Names and meanings are llama.cpp's; temperature 0 is greedy."""
 
     temperature: float = 0.8
@@ -77,8 +73,7 @@ SAMPLING_KEYS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class Chat:
+class Chat(NamedTuple):
     """A conversation, rendered by the model's own template.
 
     `continue_last` leaves the last assistant message open, so that the model goes on with it.
@@ -89,15 +84,13 @@ class Chat:
     think: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Text:
+class Text(NamedTuple):
     """Plain text to continue."""
 
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One thing to generate. `keep` says whether its KV state may be written to disk."""
 
     input: Chat | Text
@@ -108,8 +101,7 @@ class Request:
     total_tokens: int | None = None  # prompt and answer together; the smaller of the two limits holds
 
 
-@dataclass(frozen=True, slots=True)
-class Scoring:
+class Scoring(NamedTuple):
     """A text to be scored behind an input: as what the assistant says next in a chat, or as a text's continuation.
 
     The text follows the input character for character; its tokens are its own, none goes over the border.
@@ -120,8 +112,7 @@ class Scoring:
     top: int = 0  # alternatives reported for each token
 
 
-@dataclass(frozen=True, slots=True)
-class TokenLogprob:
+class TokenLogprob(NamedTuple):
     """A token's text, id and natural-log probability, before temperature and truncation."""
 
     text: str
@@ -130,8 +121,7 @@ class TokenLogprob:
     top: tuple[tuple[str, int, float], ...] = ()  # alternatives: text, id, logprob; best first
 
 
-@dataclass(frozen=True, slots=True)
-class Usage:
+class Usage(NamedTuple):
     """Tokens and seconds of one request. `prompt` counts all prompt tokens, `reused` those not read again."""
 
     prompt: int = 0
@@ -140,7 +130,7 @@ class Usage:
     read_seconds: float = 0.0
     write_seconds: float = 0.0
 
-    def __add__(self, other: Usage) -> Usage:
+    def plus(self, other: Usage) -> Usage:
         """Of two requests together."""
         return Usage(
             self.prompt + other.prompt,
@@ -151,8 +141,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class Reading:
+class Reading(NamedTuple):
     """`done` of `total` prompt tokens have been read."""
 
     request: int
@@ -160,8 +149,7 @@ class Reading:
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Thought:
+class Thought(NamedTuple):
     """Text between the template's thinking marks, and how many tokens came since the text before."""
 
     request: int
@@ -169,8 +157,7 @@ class Thought:
     tokens: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Piece:
+class Piece(NamedTuple):
     """Text of the answer, and how many tokens came since the text before; their log-probabilities if asked for."""
 
     request: int
@@ -179,25 +166,22 @@ class Piece:
     tokens: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(NamedTuple):
     """Something the person should know: "2 control tokens in the text were broken"."""
 
     request: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Done:
+class Done(NamedTuple):
     """The request ended."""
 
     request: int
     reason: Reason
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
+class Scored(NamedTuple):
     """The log-probability of each token of a text, where `usage.prompt` counts the input's tokens and the text's.
 
     The first token is left out where nothing stands before it: an empty input, and a model without a BOS token.
@@ -205,7 +189,7 @@ class Scored:
 
     request: int
     logprobs: tuple[TokenLogprob, ...]
-    usage: Usage = field(default_factory=Usage)
+    usage: Usage = Usage()
 
 
 Event = Reading | Thought | Piece | Notice | Done

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from quoth.engine.shortage import shortage
 from quoth.errors import EngineError, ModelError, QuothError
@@ -13,8 +13,7 @@ STOPPED = "it did not stop in time"
 TAIL = 4096  # bytes of the log in which its last line is looked for
 
 
-@dataclass(frozen=True, slots=True)
-class Death:
+class Death(NamedTuple):
     """What a call gets when the worker is gone."""
 
     returncode: int

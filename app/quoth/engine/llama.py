@@ -5,10 +5,9 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from quoth.chat import Message
 from quoth.engine import (
@@ -41,8 +40,7 @@ if TYPE_CHECKING:
     from quoth.engine.thinking import Marks
 
 
-@dataclass(frozen=True, slots=True)
-class Prepared:
+class Prepared(NamedTuple):
     """A request whose prompt is known to fit."""
 
     request: Request

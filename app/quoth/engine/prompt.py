@@ -11,10 +11,9 @@ anything slow, so cutting there gains nothing, and any other cut can change the 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from quoth.chat import Message
 from quoth.engine.specials import Specials
@@ -46,8 +45,7 @@ class Vocabulary(Protocol):
     def tokenize(self, text: str, *, special: bool, bos: bool) -> list[int]: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Prompt:
+class Prompt(NamedTuple):
     """Token ids to read, and what is to be known about them."""
 
     tokens: list[int]

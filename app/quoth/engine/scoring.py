@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.engine import Reading, Scored, TokenLogprob, Usage
 from quoth.engine.sampling import token_logprob
@@ -12,8 +12,7 @@ from quoth.engine.session import Cancelled, Session
 from quoth.native import Vocabulary
 
 
-@dataclass(frozen=True, slots=True)
-class PreparedScoring:
+class PreparedScoring(NamedTuple):
     """A text behind its input, both as tokens, known to fit."""
 
     tokens: list[int]

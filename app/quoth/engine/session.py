@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.engine import host
 from quoth.engine.threads import Threads
@@ -18,8 +18,7 @@ class Cancelled(Exception):
     """Somebody asked to stop while tokens were being computed."""
 
 
-@dataclass(frozen=True, slots=True)
-class Slices:
+class Slices(NamedTuple):
     """Where a prompt is cut: each slice as long as all before it together, from `least` to `most` tokens.
 
     Short prompts are read in small steps, so that one that is nearly the same reads little again; long ones fast.

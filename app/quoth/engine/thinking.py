@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Marks:
+class Marks(NamedTuple):
     """What stands around a thought in the model's own text, special tokens spelled out.
 
     `drop` are headers that belong neither to the thought nor to the answer; `implied` says that every answer
@@ -20,8 +19,7 @@ class Marks:
     implied: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Family:
+class _Family(NamedTuple):
     """Marks of the templates whose source holds all the `signs`."""
 
     signs: tuple[str, ...]

@@ -1,13 +1,12 @@
 """Frames between the client and the worker: four bytes of length, then JSON.
 
-Values are what JSON has, tuples, and the port's dataclasses, which travel as {"_": name, field: value, ...}. Lists come
+Values are what JSON has, tuples, and the port's records, which travel as {"_": name, field: value, ...}. Lists come
 back as tuples: the port has no lists.
 """
 
 from __future__ import annotations
 
 import json
-from dataclasses import fields, is_dataclass
 from typing import Any, BinaryIO
 
 from quoth import chat, engine
@@ -34,7 +33,6 @@ _CLASSES = {
         engine.Scored,
     )
 }
-_FIELDS = {name: tuple(f.name for f in fields(cls)) for name, cls in _CLASSES.items()}
 
 
 class BrokenFrame(Exception):
@@ -42,11 +40,10 @@ class BrokenFrame(Exception):
 
 
 def _plain(value: Any) -> Any:
-    if is_dataclass(value):
-        name = type(value).__name__
-        return {"_": name, **{field: _plain(getattr(value, field)) for field in _FIELDS[name]}}
     if isinstance(value, (tuple, list)):
-        return [_plain(item) for item in value]
+        items = map(_plain, value)
+        name = type(value).__name__
+        return {"_": name, **dict(zip(_CLASSES[name]._fields, items, strict=True))} if name in _CLASSES else [*items]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value
@@ -59,7 +56,7 @@ def _rich(value: Any) -> Any:
         name = value.pop("_", None)
         if name is None:
             return {key: _rich(item) for key, item in value.items()}
-        if name not in _CLASSES or not set(value) <= set(_FIELDS[name]):
+        if name not in _CLASSES or not set(value) <= set(_CLASSES[name]._fields):
             raise BrokenFrame(f"unknown kind {name!r}")
         return _CLASSES[name](**{key: _rich(item) for key, item in value.items()})
     return value

@@ -44,6 +44,7 @@ def main(parent: int) -> None:
     frames_in, frames_out = os.fdopen(os.dup(0), "rb"), os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(2, 1)
+    sys.setswitchinterval(0.001)  # a frame should not wait 5 ms for the thread that imports
     Worker(frames_in, frames_out).run()
 
 
@@ -88,12 +89,14 @@ class Worker:
     def run(self) -> None:
         """Read frames in one thread, count in another, compute in a third."""
         from quoth import native
+        from quoth.engine import llama  # noqa: F401  # loading needs it, and here no thread holds Python's lock
 
         self._sandbox = "off (a GPU driver needs what it forbids)" if native.can_use_gpu() else host.close_network()
-        self._counts.put({"call": 0, "do": "preload"})  # while the client finds out which model it wants
         threading.Thread(target=self._read, daemon=True).start()
         start_deep(lambda: self._work(self._counts))
-        start_deep(lambda: self._work(self._jobs)).join()
+        jobs = start_deep(lambda: self._work(self._jobs))
+        self._counts.put({"call": 0, "do": "preload"})  # while the weights load
+        jobs.join()
 
     def _read(self) -> None:
         while True:
@@ -147,7 +150,7 @@ class Worker:
         return self._model
 
     def _do_preload(self, message: dict[str, Any]) -> None:
-        from quoth.engine import llama, template  # noqa: F401  # the port first: loading waits for it
+        from quoth.engine import prompt, template  # noqa: F401
 
         template.preload()
 

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from quoth.errors import ModelError
 
@@ -21,8 +20,7 @@ if TYPE_CHECKING:
 FOUND_ORIGINS = ("ollama", "lmstudio", "hf-cache", "llama.cpp")
 
 
-@dataclass(frozen=True, slots=True)
-class Model:
+class Model(NamedTuple):
     """A model on this machine. `origin` is where it came from: "hf:OWNER/REPO:QUANT", "ollama:NAME", "file", ..."""
 
     name: str
@@ -37,8 +35,7 @@ class Model:
     installed: bool = False  # it is in the store
 
 
-@dataclass(frozen=True, slots=True)
-class Broken:
+class Broken(NamedTuple):
     """A model that is there but cannot be used, and why."""
 
     name: str
@@ -46,8 +43,7 @@ class Broken:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Shelf:
+class Shelf(NamedTuple):
     """What a place holds."""
 
     models: tuple[Model, ...] = ()

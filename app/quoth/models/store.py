@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
@@ -95,14 +95,14 @@ class Store:
             raise UsageError(f"there is a model called {name} already", try_="Give another name, or remove that one")
         model = describe(file, name, origin, installed=True)
         if not copy:
-            return self._record(replace(model, path=Path(os.path.abspath(file))))
+            return self._record(model._replace(path=Path(os.path.abspath(file))))
         if len(header.parts) > 1:
             raise UsageError(f"{file.name} is in {len(header.parts)} parts", try_="Register it without copying")
         part = self.parts / f"{name}.{os.getpid()}.part"
         with disk.attempt(f"copy {file.name} into {self.folder}"):
             disk.make_folder(self.parts)
             digest = disk.copy(file, part)
-        return self.install(part, replace(model, sha256=digest), file=f"{name_from(file.stem)}.gguf")
+        return self.install(part, model._replace(sha256=digest), file=f"{name_from(file.stem)}.gguf")
 
     def install(self, part: Path, model: Model, *, file: str, others: Mapping[str, Path] | None = None) -> Model:
         """Move a verified file into place under `file`, with the `others` of a model in parts; then record it.
@@ -119,7 +119,7 @@ class Store:
                 disk.flush(source)
                 os.replace(source, place / target)
             disk.flush_folder(place)
-        installed = self._record(replace(model, name=name, path=place / file, installed=True))
+        installed = self._record(model._replace(name=name, path=place / file, installed=True))
         _sweep(self.folder / name, {place / each for each in files})
         return installed
 
@@ -209,7 +209,7 @@ class Store:
         import json
 
         place = self.folder / model.name
-        record = {**asdict(model), "version": 1, "path": str(model.path)}
+        record = {**model._asdict(), "version": 1, "path": str(model.path)}
         if model.path.is_relative_to(place):  # the whole folder may be moved
             record["path"] = model.path.relative_to(place).as_posix()
         del record["installed"]

@@ -270,7 +270,7 @@ class Asking:
         read = tuple(part for answer in answers for part in answer.read)
         usage = answers[0].usage if answers else Usage()
         for answer in answers[1:]:
-            usage = usage + answer.usage
+            usage = usage.plus(answer.usage)
         reason = next((answer.reason for answer in answers if answer.reason != "stop"), "stop")
         text = "\n".join(dict.fromkeys(answer.answer for answer in found))
         return Answered(text, tuple(c for answer in found for c in answer.citations), read, usage, reason)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
 from quoth.chat import Message
@@ -79,7 +78,7 @@ def continue_text(
     requests = [
         Request(
             Text(text),
-            replace(sampling, seed=(sampling.seed + number) % 2**32),
+            sampling._replace(seed=(sampling.seed + number) % 2**32),
             max_tokens,
             tuple(stop),
             keep,
@@ -137,5 +136,5 @@ def jsonschema_error(value: Any, schema: Any) -> str | None:
 
 def sampling_of(values: Mapping[str, Any], **more: Any) -> Sampling:
     """Sampling from resolved values by name; names that Sampling does not know are left out."""
-    known = {name: value for name, value in values.items() if name in Sampling.__slots__ and value is not None}
+    known = {name: value for name, value in values.items() if name in Sampling._fields and value is not None}
     return Sampling(**known, **more)

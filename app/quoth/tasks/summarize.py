@@ -195,7 +195,7 @@ class Summary:
             self._known += 1
             pace.known(number)
         else:
-            self._usage = self._usage + usage
+            self._usage = self._usage.plus(usage)
             pace.wrote(number, usage)
 
     def _where(self, part: int) -> str:
@@ -251,6 +251,6 @@ class Summary:
             except StopIteration as end:
                 return cast(T, end.value)
             if isinstance(event, Usage):
-                self._usage = self._usage + event
+                self._usage = self._usage.plus(event)
             else:
                 yield event

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.errors import InputError
 
@@ -34,8 +34,7 @@ _KINDS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decoded:
+class Decoded(NamedTuple):
     """Text with newlines as its only line endings, the encoding it had, and how many of its bytes were replaced."""
 
     text: str
