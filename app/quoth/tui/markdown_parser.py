@@ -7,6 +7,7 @@ true, which appending to a Markdown widget depends on.
 from __future__ import annotations
 
 import re
+from functools import cache
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_block import StateBlock
@@ -30,8 +31,9 @@ _GOES_ON = re.compile(r"[ \t]|[-*+>]|\d+[.)]")
 _BLOCK_AT = "quoth block at"  # key of `env`: tokens there were when the block at level 0 began
 
 
+@cache
 def parser_factory() -> MarkdownIt:
-    """A parser for `Markdown(parser_factory=...)`."""
+    """The parser for `Markdown(parser_factory=...)`, which asks with every piece; a text leaves nothing in it."""
     parser = MarkdownIt("commonmark", {"maxNesting": DEPTH}).enable(["table", "strikethrough"])
     parser.block.ruler.at("table", _table, {"alt": ["paragraph", "reference"]})
     parser.block.ruler.before(parser.block.ruler.get_active_rules()[0], "bounds", _bounds)

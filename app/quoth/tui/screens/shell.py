@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.containers import Horizontal, Vertical
 from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
@@ -16,6 +15,7 @@ from quoth.tui.backend import Backend
 from quoth.tui.keeper import Keeper
 from quoth.tui.loading import EngineHolder
 from quoth.tui.screens.talk import Talk
+from quoth.tui.widgets.drawing import Column, Row
 from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.prompt import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
@@ -61,9 +61,9 @@ class Shell(Screen[None]):
         self._lasting = self.keeper
 
     def compose(self) -> ComposeResult:
-        with Horizontal():
+        with Row():
             yield Sidebar(id="sidebar")
-            with Vertical(id="main"):
+            with Column(id="main"):
                 yield Transcript(id="transcript")
                 yield Static("", id="banner", markup=False)
                 yield Static("", id="detail", markup=False)

@@ -9,13 +9,13 @@ from textual.widgets import Markdown
 from textual.widgets.markdown import MarkdownStream
 
 from quoth.tui.markdown_parser import parser_factory
-from quoth.tui.widgets.drawing import Backdrop, Growing
+from quoth.tui.widgets.drawing import AsHighAsItsContent, Growing, Unpainted
 
 # What a stream gets wrong: links whose address is defined later, and ordered lists that hold a block of code.
 LATER = re.compile(r"^ {0,3}\[[^\]]+\]:|^\d+[.)] .*\n(?:.*\n)*? {2,}(?:```|~~~)", re.MULTILINE)
 
 
-class Answer(Markdown, Growing, Backdrop):
+class Answer(Markdown, AsHighAsItsContent, Unpainted):
     """Grows while an answer comes; `finish` shows the whole again where what came later changes what came before."""
 
     DEFAULT_CSS = """

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+from rich.color import Color
+from rich.segment import Segment
+from rich.style import Style
+from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.geometry import Region, Size
+from textual.layout import DockArrangeResult
+from textual.scrollbar import ScrollBar, ScrollBarRender
 from textual.strip import Strip
 from textual.widget import Widget
 from textual.widgets import Static
@@ -21,6 +29,16 @@ class Growing(Widget):
         return super()._size_updated(size, virtual_size, container_size, layout=False)
 
 
+class AsHighAsItsContent(Growing):
+    """A container whose height is its content's: where its children stand depends on its width alone.
+
+    Textual arranges them twice in each layout, to learn the height and then within it.
+    """
+
+    def arrange(self, size: Size, optimal: bool = False) -> DockArrangeResult:
+        return super().arrange(size.with_height(0), optimal)
+
+
 class Backdrop(Widget):
     """A container of which every line looks the same, for what is on it: one is drawn, and stands for all.
 
@@ -29,6 +47,52 @@ class Backdrop(Widget):
 
     def render_lines(self, crop: Region) -> list[Strip]:
         return super().render_lines(Region(crop.x, crop.y, crop.width, 1)) * crop.height if crop.height else []
+
+
+class Unpainted(Widget):
+    """A container without a look of its own: what it stands on shows, and nothing is drawn to be hidden."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        return []
+
+
+class Row(Horizontal, Unpainted):
+    """Things beside each other."""
+
+
+class Column(Vertical, Unpainted):
+    """Things on top of each other."""
+
+
+class Bar(ScrollBar):
+    """A vertical scroll bar, which moves with each piece: its lines are of four kinds at most, each drawn once."""
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        segments = self._segments()
+        kinds = {id(segment): segment for segment in segments}
+        background = self.background_colors[1]
+        under = Style(bgcolor=background.rich_color)
+        strips = {}
+        for key, segment in kinds.items():
+            strip = Strip([Segment(segment.text, under + segment.style if segment.style else under)], self.thickness)
+            for line_filter in self.get_line_filters():
+                strip = strip.apply_filter(line_filter, background)
+            strips[key] = strip.crop(crop.x, crop.right)
+        return [strips[id(segment)] for segment in segments[crop.y : crop.bottom]]
+
+    def _segments(self) -> list[Segment]:
+        bar = cast(ScrollBarRender, self.render())
+        style = cast(Style, bar.style)
+        drawn = bar.render_bar(
+            size=self.size.height,
+            virtual_size=bar.virtual_size,
+            window_size=bar.window_size,
+            position=bar.position,
+            thickness=self.thickness,
+            back_color=cast(Color, style.bgcolor),
+            bar_color=cast(Color, style.color),
+        )
+        return list(drawn.segments)
 
 
 class PlainText(Static, Growing):

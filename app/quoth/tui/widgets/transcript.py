@@ -8,11 +8,12 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.geometry import Size
+from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
 from quoth.tui.keeper import Ref
-from quoth.tui.widgets.drawing import Backdrop
+from quoth.tui.widgets.drawing import Bar, Unpainted
 from quoth.tui.widgets.turn import TurnView
 
 CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
@@ -20,7 +21,7 @@ SCREENS = 1.0  # of turns that stay laid out above the end
 MORE = 10_000  # characters of the turns that are added when somebody looks further up
 
 
-class Transcript(VerticalScroll, Backdrop, can_focus=False):
+class Transcript(VerticalScroll, Unpainted, can_focus=False):
     """Turns from the top, the newest last. Earlier ones are laid out when somebody scrolls up to them."""
 
     DEFAULT_CSS = """
@@ -38,8 +39,25 @@ class Transcript(VerticalScroll, Backdrop, can_focus=False):
         self._loading = False
 
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
-        """A new window is another place to scroll to; a new length alone needs no second layout."""
-        return super()._size_updated(size, virtual_size, container_size, layout and size != self.outer_size)
+        """A new window is another place to scroll to; a new length alone needs no second layout.
+
+        Nor does the scroll bar need a drawing of its own behind the one that follows.
+        """
+        updated = super()._size_updated(size, virtual_size, container_size, layout and size != self.outer_size)
+        if self.show_vertical_scrollbar:
+            bar = self.vertical_scrollbar
+            self.screen._compositor.update_widgets({bar})
+            bar._repaint_required = False
+        return updated
+
+    @property
+    def vertical_scrollbar(self) -> ScrollBar:
+        """Made at its first use, as Textual's own."""
+        if self._vertical_scrollbar is None:
+            self._vertical_scrollbar = Bar(name="vertical", thickness=self.scrollbar_size_vertical)
+            self._vertical_scrollbar.display = False
+            self.app._start_widget(self, self._vertical_scrollbar)
+        return self._vertical_scrollbar
 
     @property
     def views(self) -> list[TurnView]:

@@ -16,7 +16,7 @@ from textual.widgets import Collapsible, Static
 from quoth.engine import TokenLogprob
 from quoth.store import Turn
 from quoth.tui.keeper import Ref
-from quoth.tui.widgets.drawing import Backdrop, Growing, PlainText
+from quoth.tui.widgets.drawing import AsHighAsItsContent, Backdrop, PlainText
 from quoth.tui.widgets.probabilities import Probabilities
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ REASONS = {
 NAMES = {"user": "You", "assistant": "", "summary": "Summary of what was said before"}
 
 
-class TurnView(Vertical, Growing, Backdrop, can_focus=True):
+class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
     """A question, an answer or a summary. What is done to it is asked of the screen."""
 
     DEFAULT_CSS = """
