@@ -71,10 +71,10 @@ def theirs(source: Path, folder: Path) -> float:
     return time.perf_counter() - began
 
 
-def command(source: Path, folder: Path, level: str) -> tuple[float, Watched]:
-    """Seconds of the whole command, and the peak of its processes' memory."""
+def command(source: Path, folder: Path, level: str, *more: str) -> tuple[float, Watched]:
+    """Seconds of the whole command with `more` flags, and the peak of its processes' memory."""
     target = folder / f"{level}.gguf"
-    line = [*quoth_command(), "convert", str(source), "-o", str(target), "--verify", level, "--force"]
+    line = [*quoth_command(), "convert", str(source), "-o", str(target), "--verify", level, "--force", *more]
     began = time.perf_counter()
     with subprocess.Popen(
         line, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env=quoth_environment()

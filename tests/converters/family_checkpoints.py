@@ -66,15 +66,14 @@ def meta_weights() -> dict[str, Any]:
     return found
 
 
-def _layers(weights: Mapping[str, Any], *names: str) -> bytes:
-    return b"".join(
-        weights[f"layers.{layer}.{name}.weight"].tobytes() for name in names for layer in range(ARGUMENTS["n_layers"])
-    )
+def _layers(weights: Mapping[str, Any], layers: int, *names: str) -> bytes:
+    return b"".join(weights[f"layers.{layer}.{name}.weight"].tobytes() for name in names for layer in range(layers))
 
 
 def llama2c_bytes(version: int, weights: Mapping[str, Any], head: Any = None, **changes: int) -> bytes:
     """llama2.c's file of these weights, `head` its own head; keywords change the header."""
     sizes = {**ARGUMENTS, **changes}
+    layers = sizes["n_layers"]
     attention = ("attention.wq", "attention.wk", "attention.wv", "attention.wo")
     feed_forward = ("feed_forward.w1", "feed_forward.w2", "feed_forward.w3")
     embedding, norm = bytes(weights["tok_embeddings.weight"]), bytes(weights["norm.weight"])
@@ -82,12 +81,12 @@ def llama2c_bytes(version: int, weights: Mapping[str, Any], head: Any = None, **
     if version == 0:
         if head is not None:
             sizes["vocab_size"] *= -1
-        body = embedding + _layers(weights, "attention_norm", *attention, "ffn_norm", *feed_forward) + norm
+        body = embedding + _layers(weights, layers, "attention_norm", *attention, "ffn_norm", *feed_forward) + norm
         tables = np.zeros((2, sizes["max_seq_len"], 4), "<f4").tobytes()
         return struct.pack("<7i", *sizes.values()) + body + tables + behind
     front = struct.pack("<Ii7iB", 0x616B3432, version, *sizes.values(), head is None)
-    body = _layers(weights, "attention_norm", "ffn_norm") + norm + embedding
-    return front.ljust(256, b"\0") + body + _layers(weights, *attention, *feed_forward) + behind
+    body = _layers(weights, layers, "attention_norm", "ffn_norm") + norm + embedding
+    return front.ljust(256, b"\0") + body + _layers(weights, layers, *attention, *feed_forward) + behind
 
 
 LLMC_KINDS = (
