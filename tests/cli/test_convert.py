@@ -14,8 +14,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+from filelock import FileLock
 
-from quoth.models import catalogue
+from quoth.errors import StorageError
+from quoth.models import catalogue, disk
 from quoth.models.store import Store
 from tests.cli.commands import Outcome, run_here
 from tests.conftest import Run
@@ -227,6 +229,45 @@ def test_ctrl_c_ends_it_and_leaves_nothing(environ: dict[str, str], home: Path) 
     assert b"error" not in err
     assert left(home) == []
     assert [path.name for path in (home / "data" / "models").rglob("*.part")] == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="there is no SIGKILL")
+def test_what_a_killed_conversion_left_goes_with_the_next_and_that_of_a_living_one_stays(
+    environ: dict[str, str], tmp_path: Path
+) -> None:
+    place = tmp_path / "out"
+    place.mkdir()
+    target = place / "m.gguf"
+    command = [sys.executable, "-m", "quoth", "convert", str(NANO), "-o", str(target), "--verify", "full"]
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stderr is not None
+        while b"tokens of context" not in process.stderr.readline():
+            assert process.poll() is None
+        while not (left := list(place.glob(".m.gguf.*.part/.lock"))):
+            assert process.poll() is None
+        process.kill()
+    living, young, other = (place / name for name in (".m.gguf.1.part", ".m.gguf.2.part", ".mine.gguf.3.part"))
+    for folder in (living, young, other):
+        folder.mkdir()
+    for folder in (left[0].parent, living, other):
+        os.utime(folder, (0, 0))
+    with FileLock(living / ".lock"):
+        os.utime(living, (0, 0))
+        assert convert(environ, str(NANO), "-o", str(target)).code == 0
+    assert {path.name for path in place.iterdir()} == {"m.gguf", living.name, young.name, other.name}
+
+
+def test_a_file_that_somebody_else_wrote_meanwhile_is_kept(tmp_path: Path) -> None:
+    ours, target = tmp_path / "ours", tmp_path / "m.gguf"
+    ours.write_text("ours")
+    target.write_text("theirs")
+    with pytest.raises(StorageError, match="exists"):
+        disk.move(ours, target, replace=False)
+    assert (ours.read_text(), target.read_text()) == ("ours", "theirs")
+    disk.move(ours, target, replace=True)
+    assert (ours.exists(), target.read_text()) == (False, "ours")
+    disk.move(target, ours, replace=False)
+    assert (ours.read_text(), target.exists()) == ("ours", False)
 
 
 def whole_tokenizer() -> dict[str, Any]:

@@ -95,7 +95,7 @@ class Targets:
         with disk.attempt(f"write {self._output}"):
             for kind, path in made.files.items():
                 disk.flush(path)
-                os.replace(path, files[kind])
+                disk.move(path, files[kind], replace=self._force)
             disk.flush_folder(self._output.parent)
         return [(kind, path, "") for kind, path in files.items()]
 

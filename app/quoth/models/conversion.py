@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import math
 import os
+import re
+import time
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
@@ -15,6 +17,8 @@ from quoth.models import Model, describe, disk
 from quoth.models.store import Store, name_from
 
 if TYPE_CHECKING:
+    from filelock import BaseFileLock
+
     from quoth.gguf import Header
     from quoth_converters.conversion import Conversion, Described
     from quoth_converters.report import Report
@@ -25,6 +29,7 @@ Count = Callable[[str, int, int], None]  # what is done ("converting"), how much
 
 RECOMMENDED: Final = "auto"  # in place of a type: the one that the model's size and widths call for
 _PARTS: Final = ".part"
+_NEW_SECONDS: Final = 60  # in which a folder is certainly locked
 _SIGINT: Final = 2
 _ERRORS: Final[dict[str, type[QuothError]]] = {"output": StorageError}  # of the rest each is a ModelError
 
@@ -71,16 +76,46 @@ def sentences() -> Iterator[None]:
 
 @contextmanager
 def workplace(beside: Path) -> Iterator[Path]:
-    """A folder of our own on the disk where `beside` will stand; it goes with everything in it."""
+    """A folder of our own on the disk where `beside` will stand; it goes with everything in it.
+
+    What a program that was killed left there for the same name goes too: nobody holds its lock.
+    """
     import shutil
 
+    for left in _left(beside):
+        shutil.rmtree(left, ignore_errors=True)
     folder = beside.with_name(f".{beside.name}.{os.getpid()}{_PARTS}")
     with disk.attempt(f"write to {beside.parent}"):
         disk.make_folder(folder)
+    lock = _lock_of(folder)
+    with suppress(OSError, NotImplementedError):  # without locks it stays until somebody removes it
+        lock.acquire(timeout=0)
     try:
         yield folder
     finally:
+        lock.release()
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _left(beside: Path) -> Iterator[Path]:
+    """Folders of conversions to this name whose program is gone. A new one may not be locked yet."""
+    from filelock import Timeout
+
+    mine = re.compile(rf"\.{re.escape(beside.name)}\.\d+{re.escape(_PARTS)}")
+    for folder in beside.parent.glob(f".*{_PARTS}"):
+        lock = _lock_of(folder)
+        with suppress(OSError, NotImplementedError, Timeout):
+            if mine.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > _NEW_SECONDS:
+                if Path(lock.lock_file).exists():
+                    lock.acquire(timeout=0)
+                    lock.release()
+                yield folder
+
+
+def _lock_of(folder: Path) -> BaseFileLock:
+    from filelock import FileLock
+
+    return FileLock(folder / ".lock", mode=0o600)
 
 
 def known_types(types: Iterable[str]) -> None:

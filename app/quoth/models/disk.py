@@ -48,6 +48,26 @@ def write(path: Path, data: bytes) -> None:
     flush_folder(path.parent)
 
 
+def move(path: Path, target: Path, *, replace: bool) -> None:
+    """Give a file another name on the same disk. Raises StorageError where that is taken, unless it may be replaced.
+
+    To look first would not do: another program may write the target between the look and the move.
+    """
+    if replace:
+        os.replace(path, target)
+        return
+    try:
+        os.link(path, target)
+    except FileExistsError:
+        raise StorageError(f"{target} exists", "", "Give another name, or --force to replace it") from None
+    except OSError:  # a file system without hard links
+        if os.path.lexists(target):
+            raise StorageError(f"{target} exists", "", "Give another name, or --force to replace it") from None
+        os.replace(path, target)
+    else:
+        os.unlink(path)
+
+
 def flush(path: Path) -> None:
     """Wait until a file is on the disk."""
     with path.open("rb+") as file:
