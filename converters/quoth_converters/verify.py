@@ -210,7 +210,7 @@ def _report(
     if level == "none":
         return Report(level, (), 0.0)
     if not path.is_file():
-        raise ConvertError(f"{shown(path)} does not exist")
+        raise ConvertError(f"{shown(path)} is no file" if path.exists() else f"{shown(path)} does not exist")
     begun = time.monotonic()
     run = _Run(described, path, level, quantized, progress, cancelled)
     checks = tuple(run.checks())

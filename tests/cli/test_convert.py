@@ -318,6 +318,10 @@ def test_a_repository_is_fetched_converted_and_cleared_away(
     fetched = {seen.path.rpartition("/")[2] for seen in hub.seen if "/resolve/" in seen.path}
     assert fetched == {"config.json", "tokenizer.json", "model.safetensors"}
     assert left(home) == ["data/models/original/original.F16.gguf"]
+    again = run_here("convert", "--check", str(model.path), "hf:openai-community/gpt2", environ=environ)
+    assert again.code == 0, again.err
+    assert "verified (quick, " in again.out
+    assert left(home) == ["data/models/original/original.F16.gguf"]
 
 
 def test_a_fetch_that_broke_off_goes_on(environ: dict[str, str], hub: HubServer, home: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,18 +60,25 @@ def command(environment: Environment, /, **values: Any) -> int:
     flags, rest = split_settings(values)
     environment.use(flags)
     environment.streams.require_stdout()
+    order = _order(rest)
     if rest["check"]:
         from quoth.cli.converting import check_file
 
-        return check_file(environment, _order(rest), Path(rest["check"]), rest["as_json"])
-    order = _order(rest)
+        with _on_disk(environment, rest, order) as order:
+            return check_file(environment, order, Path(rest["check"]), rest["as_json"])
     targets = _targets(environment, order, rest["output"], rest["name"], rest["force"])
-    if str(rest["source"]).startswith("hf:"):
-        from quoth.cli.converting import fetched
+    with _on_disk(environment, rest, order) as order:
+        return _convert(environment, order, targets, rest)
 
-        with fetched(environment, rest["source"], order, keep=rest["dry_run"]) as order:
-            return _convert(environment, order, targets, rest)
-    return _convert(environment, order, targets, rest)
+
+def _on_disk(environment: Environment, values: dict[str, Any], order: Order) -> AbstractContextManager[Order]:
+    """The order with a source on the disk: one of the hub is fetched."""
+    from quoth.cli.converting import fetched
+
+    source = values["source"]
+    if source.startswith("hf:"):
+        return fetched(environment, source, order, keep=values["dry_run"])
+    return nullcontext(order)
 
 
 def _order(values: dict[str, Any]) -> Order:
