@@ -246,15 +246,17 @@ def test_what_a_killed_conversion_left_goes_with_the_next_and_that_of_a_living_o
         while not (left := list(place.glob(".m.gguf.*.part/.lock"))):
             assert process.poll() is None
         process.kill()
-    living, young, other = (place / name for name in (".m.gguf.1.part", ".m.gguf.2.part", ".mine.gguf.3.part"))
-    for folder in (living, young, other):
+    names = ("living", "young", "unlocked")
+    kept = [place / f".m.gguf.{name}.part" for name in names] + [place / ".other.gguf.old.part"]
+    for folder in kept:
         folder.mkdir()
-    for folder in (left[0].parent, living, other):
-        os.utime(folder, (0, 0))
-    with FileLock(living / ".lock"):
-        os.utime(living, (0, 0))
+        if "unlocked" not in folder.name:
+            (folder / ".lock").touch()
+    with FileLock(kept[0] / ".lock"):
+        for folder in (left[0].parent, *kept):
+            os.utime(folder, None if "young" in folder.name else (0, 0))
         assert convert(environ, str(NANO), "-o", str(target)).code == 0
-    assert {path.name for path in place.iterdir()} == {"m.gguf", living.name, young.name, other.name}
+    assert {path.name for path in place.iterdir()} == {"m.gguf", *(folder.name for folder in kept)}
 
 
 def test_a_file_that_somebody_else_wrote_meanwhile_is_kept(tmp_path: Path) -> None:

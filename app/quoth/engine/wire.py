@@ -42,8 +42,10 @@ class BrokenFrame(Exception):
 def _plain(value: Any) -> Any:
     if isinstance(value, (tuple, list)):
         items = map(_plain, value)
-        name = type(value).__name__
-        return {"_": name, **dict(zip(_CLASSES[name]._fields, items, strict=True))} if name in _CLASSES else [*items]
+        if hasattr(value, "_fields"):
+            name = type(value).__name__
+            return {"_": name, **dict(zip(_CLASSES[name]._fields, items, strict=True))}
+        return [*items]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
     return value

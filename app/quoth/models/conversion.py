@@ -81,12 +81,13 @@ def workplace(beside: Path) -> Iterator[Path]:
     What a program that was killed left there for the same name goes too: nobody holds its lock.
     """
     import shutil
+    import tempfile
 
     for left in _left(beside):
         shutil.rmtree(left, ignore_errors=True)
-    folder = beside.with_name(f".{beside.name}.{os.getpid()}{_PARTS}")
     with disk.attempt(f"write to {beside.parent}"):
-        disk.make_folder(folder)
+        disk.make_folder(beside.parent)
+        folder = Path(tempfile.mkdtemp(_PARTS, f".{beside.name}.", beside.parent))
     lock = _lock_of(folder)
     with suppress(OSError, NotImplementedError):  # without locks it stays until somebody removes it
         lock.acquire(timeout=0)
@@ -98,17 +99,16 @@ def workplace(beside: Path) -> Iterator[Path]:
 
 
 def _left(beside: Path) -> Iterator[Path]:
-    """Folders of conversions to this name whose program is gone. A new one may not be locked yet."""
-    from filelock import Timeout
-
-    mine = re.compile(rf"\.{re.escape(beside.name)}\.\d+{re.escape(_PARTS)}")
+    """Folders of conversions to this name whose program is gone. A new one may have a lock that nobody holds yet."""
+    mine = re.compile(rf"\.{re.escape(beside.name)}\.\w+{re.escape(_PARTS)}")
     for folder in beside.parent.glob(f".*{_PARTS}"):
         lock = _lock_of(folder)
-        with suppress(OSError, NotImplementedError, Timeout):
-            if mine.fullmatch(folder.name) and time.time() - folder.stat().st_mtime > _NEW_SECONDS:
-                if Path(lock.lock_file).exists():
-                    lock.acquire(timeout=0)
-                    lock.release()
+        file = Path(lock.lock_file)
+        with suppress(OSError, NotImplementedError):
+            old = time.time() - folder.stat().st_mtime > _NEW_SECONDS
+            if mine.fullmatch(folder.name) and old and file.is_file() and not file.is_symlink():
+                lock.acquire(timeout=0)  # or Timeout, which is an OSError: somebody works there
+                lock.release()
                 yield folder
 
 

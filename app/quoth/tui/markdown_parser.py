@@ -39,6 +39,8 @@ def parser_factory() -> MarkdownIt:
     parser.block.ruler.before(parser.block.ruler.get_active_rules()[0], "bounds", _bounds)
     parser.core.ruler.at("inline", _inline)
     parser.core.ruler.after("inline", "languages", _name_languages)
+    for ruler in (parser.core.ruler, parser.block.ruler, parser.inline.ruler, parser.inline.ruler2):
+        ruler.getRules("")  # they are compiled at their first use, which may be in several threads at once
     return parser
 
 

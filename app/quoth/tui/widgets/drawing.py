@@ -65,7 +65,9 @@ class Column(Vertical, Unpainted):
 
 
 class Bar(ScrollBar):
-    """A vertical scroll bar, which moves with each piece: its lines are of four kinds at most, each drawn once."""
+    """A vertical scroll bar, which moves with each piece: its lines are of five kinds at most, each drawn once."""
+
+    drawn: float | None = None  # the position that was drawn last
 
     def render_lines(self, crop: Region) -> list[Strip]:
         segments = self._segments()
@@ -74,7 +76,7 @@ class Bar(ScrollBar):
         under = Style(bgcolor=background.rich_color)
         strips = {}
         for key, segment in kinds.items():
-            strip = Strip([Segment(segment.text, under + segment.style if segment.style else under)], self.thickness)
+            strip = Strip([Segment(segment.text, under + segment.style if segment.style else under)], self.size.width)
             for line_filter in self.get_line_filters():
                 strip = strip.apply_filter(line_filter, background)
             strips[key] = strip.crop(crop.x, crop.right)
@@ -82,13 +84,14 @@ class Bar(ScrollBar):
 
     def _segments(self) -> list[Segment]:
         bar = cast(ScrollBarRender, self.render())
+        self.drawn = self.position
         style = cast(Style, bar.style)
         drawn = bar.render_bar(
             size=self.size.height,
             virtual_size=bar.virtual_size,
             window_size=bar.window_size,
             position=bar.position,
-            thickness=self.thickness,
+            thickness=self.size.width,
             back_color=cast(Color, style.bgcolor),
             bar_color=cast(Color, style.color),
         )

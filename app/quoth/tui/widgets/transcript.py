@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import ClassVar
+from typing import ClassVar, cast
 
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.geometry import Size
-from textual.scrollbar import ScrollBar
 from textual.widget import Widget
 from textual.widgets import Static
 
@@ -46,18 +45,20 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         updated = super()._size_updated(size, virtual_size, container_size, layout and size != self.outer_size)
         if self.show_vertical_scrollbar:
             bar = self.vertical_scrollbar
+            if bar.position != bar.drawn:  # a layout moves it without a word while the end is held in sight
+                bar._set_dirty()
             self.screen._compositor.update_widgets({bar})
             bar._repaint_required = False
         return updated
 
     @property
-    def vertical_scrollbar(self) -> ScrollBar:
+    def vertical_scrollbar(self) -> Bar:
         """Made at its first use, as Textual's own."""
         if self._vertical_scrollbar is None:
-            self._vertical_scrollbar = Bar(name="vertical", thickness=self.scrollbar_size_vertical)
-            self._vertical_scrollbar.display = False
-            self.app._start_widget(self, self._vertical_scrollbar)
-        return self._vertical_scrollbar
+            self._vertical_scrollbar = bar = Bar(name="vertical")
+            bar.display = False
+            self.app._start_widget(self, bar)
+        return cast(Bar, self._vertical_scrollbar)
 
     @property
     def views(self) -> list[TurnView]:
