@@ -21,6 +21,8 @@ class ModelClass:
     support: float  # share of a sentence's content words that its sources must have
 
 
+# The demonstration model quotes: of 20 questions (every eighth) 12 answers were right so, in 0.02 s each, and none of
+# those that it wrote itself, in 73 s each beside other work: no quote of its own stands in the text.
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.5e9, True, True, 300, 10, 700, 90, 1500, 0.6),
     ModelClass("small", 4e9, False, False, 300, 12, 1200, 160, 4000, 0.5),
