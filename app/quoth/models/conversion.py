@@ -80,18 +80,18 @@ def workplace(beside: Path) -> Iterator[Path]:
 
     What a program that was killed left there for the same name goes too: nobody holds its lock.
     """
+    import secrets
     import shutil
-    import tempfile
 
     for left in _left(beside):
         shutil.rmtree(left, ignore_errors=True)
-    with disk.attempt(f"write to {beside.parent}"):
-        disk.make_folder(beside.parent)
-        folder = Path(tempfile.mkdtemp(_PARTS, f".{beside.name}.", beside.parent))
+    folder = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}{_PARTS}")
     lock = _lock_of(folder)
-    with suppress(OSError, NotImplementedError):  # without locks it stays until somebody removes it
-        lock.acquire(timeout=0)
     try:
+        with disk.attempt(f"write to {beside.parent}"):
+            disk.make_folder(folder)
+        with suppress(OSError, NotImplementedError):  # without locks it stays until somebody removes it
+            lock.acquire(timeout=0)
         yield folder
     finally:
         lock.release()
