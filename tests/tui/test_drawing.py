@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 from rich.color import Color
 from textual.geometry import Region
+from textual.pilot import Pilot
 from textual.scrollbar import ScrollBar
 
 from quoth.tui.markdown_parser import parser_factory
@@ -14,6 +17,16 @@ from quoth.tui.widgets.transcript import Transcript
 from tests.tui.test_chat import chat, until
 
 LONG = "\n\n".join(f"Paragraph {i} of a long answer." for i in range(40))
+
+
+@asynccontextmanager
+async def long_answer(home: Path) -> AsyncIterator[tuple[Transcript, Pilot[None]]]:
+    """The transcript at the end of an answer that is longer than the screen."""
+    async with chat(home, [LONG], size=(80, 24)) as (app, pilot):
+        await pilot.press(*"go on", "enter")
+        transcript = app.chat.transcript
+        await until(pilot, lambda: 40 < transcript.max_scroll_y == transcript.scroll_y and not app.chat.busy)
+        yield transcript, pilot
 
 
 def cells(bar: ScrollBar, draw: type[ScrollBar]) -> list[list[tuple[str, Color | None, Color | None, str]]]:
@@ -31,10 +44,7 @@ def cells(bar: ScrollBar, draw: type[ScrollBar]) -> list[list[tuple[str, Color |
 
 def test_the_scroll_bar_is_textual_s_own_wherever_it_stands(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with chat(tmp_path, [LONG], size=(80, 24)) as (app, pilot):
-            await pilot.press(*"go on", "enter")
-            await until(pilot, lambda: app.chat.transcript.max_scroll_y > 40)
-            transcript = app.chat.transcript
+        async with long_answer(tmp_path) as (transcript, pilot):
             bar = transcript.vertical_scrollbar
             assert bar.size == (2, transcript.size.height)
             for y in (transcript.max_scroll_y, 30, 7, 0):
@@ -52,11 +62,7 @@ def test_the_scroll_bar_is_textual_s_own_wherever_it_stands(tmp_path: Path) -> N
 
 def test_the_scroll_bar_can_be_dragged(tmp_path: Path) -> None:
     async def scenario() -> None:
-        async with chat(tmp_path, [LONG], size=(80, 24)) as (app, pilot):
-            await pilot.press(*"go on", "enter")
-            await until(pilot, lambda: app.chat.transcript.max_scroll_y > 40)
-            transcript = app.chat.transcript
-            await until(pilot, lambda: transcript.scroll_y == transcript.max_scroll_y)
+        async with long_answer(tmp_path) as (transcript, pilot):
             before = transcript.scroll_y
             end = transcript.size.height - 1
             await pilot.mouse_down(Transcript, offset=(transcript.size.width - 1, end))
