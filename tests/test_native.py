@@ -219,19 +219,63 @@ def test_a_state_is_carried_into_a_larger_context(model: Model) -> None:
     small.decode(range(40), 0)
     assert small.copy_state_to(large)
     assert small.decode([7], 40) == large.decode([7], 40) == 0
-    assert bytes(small.logits(260)) == bytes(large.logits(260))
+    assert bytes(small.logits()) == bytes(large.logits())
     small.close()
     large.close()
 
 
 def test_a_sampler_that_is_greedy_takes_the_largest_logit(model: Model) -> None:
-    context, chain = Context(model, n_ctx=256, n_batch=64, threads=1, abort=Abort()), Chain()
+    context, chain = Context(model, n_ctx=256, n_batch=64, threads=1, abort=Abort()), Chain(model.vocabulary)
     context.decode(range(10), 0)
-    logits = list(context.logits(260))
+    logits = list(context.logits())
     chain.add("greedy")
     assert chain.sample(context) == logits.index(max(logits))
     chain.close()
     context.close()
+
+
+def test_logits_stay_what_they_were_when_the_next_token_is_computed(model: Model) -> None:
+    context = Context(model, n_ctx=256, n_batch=64, threads=1, abort=Abort())
+    context.decode([1, 2], 0)
+    logits = context.logits()
+    before = bytes(logits)
+    context.decode([3], 2)
+    assert bytes(logits) == before != bytes(context.logits())
+    context.close()
+    assert bytes(logits) == before
+
+
+USES = {
+    "its size": lambda model, context, chain: model.size,
+    "its template": lambda model, context, chain: model.chat_template(),
+    "its vocabulary": lambda model, context, chain: model.vocabulary.bos,
+    "a text": lambda model, context, chain: model.vocabulary.tokenize("ab", special=False, bos=False),
+    "a piece": lambda model, context, chain: model.vocabulary.piece(7),
+    "special tokens": lambda model, context, chain: model.vocabulary.control,
+    "a context": lambda model, context, chain: context.decode([1], 1),
+    "logits": lambda model, context, chain: context.logits(),
+    "a cut": lambda model, context, chain: context.keep(0),
+    "a state": lambda model, context, chain: context.copy_state_to(context),
+    "threads": lambda model, context, chain: context.set_threads(2),
+    "a sample": lambda model, context, chain: chain.sample(context),
+    "a grammar": lambda model, context, chain: chain.add_grammar('root ::= "a"'),
+    "a new context": lambda model, context, chain: Context(model, n_ctx=64, n_batch=64, threads=1, abort=Abort()),
+    "a new chain": lambda model, context, chain: Chain(model.vocabulary),
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+def test_what_is_closed_raises_in_place_of_reading_freed_memory(tmp_path: Path, use: Callable[..., object]) -> None:
+    loaded = Model(write_tiny(tmp_path / "tiny.gguf"))
+    context = Context(loaded, n_ctx=64, n_batch=64, threads=1, abort=Abort())
+    chain = Chain(loaded.vocabulary)
+    chain.add("greedy")
+    context.decode([1], 0)
+    loaded.close()
+    with pytest.raises(NativeError, match=r"^the (model|vocabulary|context|sampler chain) is closed$"):
+        use(loaded, context, chain)
+    for each in (chain, context, loaded):  # in any order, and again
+        each.close()
 
 
 # Vocabularies
@@ -255,12 +299,13 @@ def test_the_longest_tokens_of_gpt_2_have_all_their_bytes(open_vocabulary: Open)
 
 
 @pytest.mark.parametrize("name", ["gpt-2", "llama-spm", "phi-3", "refact"])
-def test_special_tokens_are_the_same_with_the_file_and_without(open_vocabulary: Open, name: str) -> None:
-    fast: Vocabulary = open_vocabulary(name)
-    slow = Vocabulary(fast._vocab)
+def test_special_tokens_are_the_same_with_the_file_and_without(name: str) -> None:
+    loaded = Model(vocabulary_file(name), vocab_only=True)
+    fast, slow = loaded.vocabulary, Vocabulary(loaded.handle)
     assert (fast.control, fast.user_defined, fast.eog) == (slow.control, slow.user_defined, slow.eog)
     assert fast.control
     assert all(fast.piece(token) == b"" and fast.piece(token, special=True) for token in fast.control)
+    loaded.close()
 
 
 def test_a_control_token_that_the_file_calls_normal_is_found(tmp_path: Path) -> None:
@@ -283,7 +328,7 @@ def reference(known: Vocabulary, text: str, special: bool) -> list[int]:
     """Token ids in one call of llama.cpp."""
     data = text.encode()
     buffer = (ctypes.c_int32 * (len(data) + 8))()
-    return buffer[: L.llama_tokenize(known._vocab, data, len(data), buffer, len(buffer), False, special)]
+    return buffer[: L.llama_tokenize(known.handle.pointer, data, len(data), buffer, len(buffer), False, special)]
 
 
 @pytest.mark.parametrize("name", ["llama-spm", "phi-3", "qwen2"])
@@ -330,9 +375,9 @@ def test_a_text_to_be_continued_gets_no_end(tmp_path: Path) -> None:
         write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__add_eos_token=True, tokenizer__ggml__add_bos_token=True)
     )
     ids = loaded.vocabulary.tokenize("ab", special=False, bos=True)
-    loaded.close()
     assert ids[0] == loaded.vocabulary.bos
     assert len(ids) == 3
+    loaded.close()
 
 
 @pytest.mark.long
@@ -354,6 +399,6 @@ def test_every_unicode_scalar_value_can_be_tokenised(open_vocabulary: Open, name
 def test_special_tokens_of_every_vocabulary_are_found_by_their_types() -> None:
     for path in sorted(upstream().glob("*.gguf")):
         loaded = Model(path, vocab_only=True)
-        fast, slow = loaded.vocabulary, Vocabulary(loaded.vocabulary._vocab)
+        fast, slow = loaded.vocabulary, Vocabulary(loaded.handle)
         assert (fast.control, fast.user_defined, fast.eog) == (slow.control, slow.user_defined, slow.eog), path.name
         loaded.close()

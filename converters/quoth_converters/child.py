@@ -64,7 +64,7 @@ class Loaded:
         """Logits after each of some more tokens."""
         if code := self.context.decode(ids, position, len(ids)):
             raise native.NativeError(f"llama.cpp could not compute tokens at position {position} (code {code})")
-        rows = [np.frombuffer(self.context.logits(self.n_vocab, index), np.float32) for index in range(len(ids))]
+        rows = [np.frombuffer(self.context.logits(index), np.float32) for index in range(len(ids))]
         return np.stack(rows)
 
     def close(self) -> None:

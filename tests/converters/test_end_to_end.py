@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth.native import Abort, Context, L, Model
+from quoth.native import Abort, Context, Model
 from quoth_converters import convert
 from tests.conftest import Run
 from tests.converters.checkpoints import DATA
@@ -41,8 +41,7 @@ def compare(file: Path, folder: Path) -> tuple[float, bool]:
     assert model.vocabulary.tokenize(wanted["prompt"], special=False, bos=False) == wanted["ids"]
     context = Context(model, n_ctx=model.n_ctx_train, n_batch=64, threads=1, abort=Abort())
     assert context.decode(wanted["ids"], 0, len(wanted["ids"])) == 0
-    rows = [L.llama_get_logits_ith(context._context, index) for index in range(len(reference))]
-    logits = np.array([np.ctypeslib.as_array(row, (reference.shape[1],)) for row in rows])
+    logits = np.array([context.logits(index)[: reference.shape[1]] for index in range(len(reference))])
     error = float(((logits - reference) ** 2).mean() / (reference**2).mean())
     same = bool((logits.argmax(1) == reference.argmax(1)).all())
     context.close()

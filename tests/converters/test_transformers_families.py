@@ -18,7 +18,7 @@ from quoth_converters.families import FAMILIES as KNOWN
 from quoth_converters.families import Options
 from quoth_converters.source import open_source
 from quoth_converters.spec import evaluate
-from tests.converters.family_checkpoints import FAMILIES, IDS, ROWS, family_folder, weights_of
+from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors
 
 
@@ -27,7 +27,7 @@ def logits_of(file: Path, ids: list[int]) -> Any:
     model = Model(file)
     context = Context(model, n_ctx=model.n_ctx_train, n_batch=64, threads=1, abort=Abort())
     assert context.decode(ids, 0, len(ids)) == 0
-    found = np.array([list(context.logits(ROWS, index)) for index in range(len(ids))])
+    found = np.array([list(context.logits(index)) for index in range(len(ids))])
     context.close()
     model.close()
     return found

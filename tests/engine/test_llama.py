@@ -199,7 +199,7 @@ def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path) -
     prompt = llama.tokenize(PROMPT)
     session.rewind(prompt, 8)
     list(session.read(prompt, lambda: False))
-    logits = list(session.context.logits(model.vocabulary.n_tokens))
+    logits = list(session.context.logits())
     norm = math.log(math.fsum(math.exp(logit) for logit in logits))
     best = sorted(range(len(logits)), key=lambda i: -logits[i])[:5]
     session.close()
@@ -380,10 +380,10 @@ def test_the_number_of_threads_changes_no_bit(model_path: Path) -> None:
         session = Session(model, 2048, threads, False, Abort(), lambda: 0)
         session.rewind(prompt, 20)
         for _ in session.read(prompt, lambda: False):
-            rows.append(bytes(session.context.logits(model.vocabulary.n_tokens)))
+            rows.append(bytes(session.context.logits()))
         for token in prompt[:10]:
             session.append(token)
-            rows.append(bytes(session.context.logits(model.vocabulary.n_tokens)))
+            rows.append(bytes(session.context.logits()))
         session.close()
     model.close()
     half = len(rows) // 2

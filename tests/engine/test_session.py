@@ -57,11 +57,11 @@ def read(session: Session, prompt: list[int], room: int = 8) -> tuple[int, list[
 
 
 def logits(session: Session, model: Model) -> bytes:
-    return bytes(session.context.logits(model.vocabulary.n_tokens))
+    return bytes(session.context.logits())
 
 
 def write(session: Session, n: int) -> list[int]:
-    chain, written = Chain(), []
+    chain, written = Chain(session._model.vocabulary), []
     chain.add("greedy")
     for _ in range(n):
         written.append(chain.sample(session.context))

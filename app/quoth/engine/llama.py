@@ -224,7 +224,7 @@ class Llama:
 
     def _check_numbers(self) -> None:
         """Weights that were overwritten load as any others. Raises ModelError."""
-        if math.isnan(self._session.context.logits(self._model.vocabulary.n_tokens)[0]):
+        if math.isnan(self._session.context.logits()[0]):
             what = f"{self.info.name} computes what is no number"
             raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
 

@@ -18,10 +18,10 @@ def build_chain(sampling: Sampling, model: Model, prompt: Sequence[int] = ()) ->
     Raises UsageError when the grammar does not parse or the schema cannot be expressed.
     """
     vocabulary = model.vocabulary
-    chain = Chain()
+    chain = Chain(vocabulary)
     bias = [*((token, -math.inf) for token in vocabulary.suppressed()), *sampling.logit_bias]
     if bias:
-        chain.add_logit_bias(vocabulary.n_tokens, bias)
+        chain.add_logit_bias(bias)
     if sampling.repeat_penalty != 1.0 or sampling.frequency_penalty or sampling.presence_penalty:
         last_n = sampling.repeat_last_n if sampling.repeat_last_n >= 0 else model.n_ctx_train
         chain.add(
@@ -34,7 +34,7 @@ def build_chain(sampling: Sampling, model: Model, prompt: Sequence[int] = ()) ->
         )
         chain.accept(prompt[-last_n:] if last_n else ())
     try:
-        _add_grammar(chain, sampling, vocabulary)
+        _add_grammar(chain, sampling)
     except (NativeError, UsageError):
         chain.close()
         raise
@@ -49,7 +49,7 @@ def build_chain(sampling: Sampling, model: Model, prompt: Sequence[int] = ()) ->
     return chain
 
 
-def _add_grammar(chain: Chain, sampling: Sampling, vocabulary: Vocabulary) -> None:
+def _add_grammar(chain: Chain, sampling: Sampling) -> None:
     grammar = sampling.grammar
     if sampling.schema is not None:
         try:
@@ -59,7 +59,7 @@ def _add_grammar(chain: Chain, sampling: Sampling, vocabulary: Vocabulary) -> No
     if grammar is None:
         return
     try:
-        chain.add_grammar(vocabulary, grammar)
+        chain.add_grammar(grammar)
     except NativeError as error:
         raise UsageError("the grammar does not parse", str(error), "It must be GBNF with a rule called root") from None
 

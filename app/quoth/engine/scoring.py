@@ -58,7 +58,7 @@ def score_text(
             for position in range(max(start, logits_from), end):
                 if stop():
                     raise Cancelled
-                row = session.context.logits(vocabulary.n_tokens, position - start)
+                row = session.context.logits(position - start)
                 logprobs.append(token_logprob(row, vocabulary, item.tokens[position + 1], item.top))
             yield Reading(number, end, len(read))
             start = end

@@ -92,7 +92,7 @@ class Writer:
     def _note_logprob(self, session: Session, token: int) -> None:
         top = self._request.sampling.logprobs
         if top:
-            row = session.context.logits(self._vocabulary.n_tokens)
+            row = session.context.logits()
             self._pending.append(token_logprob(row, self._vocabulary, token, top))
 
     def _feed(self, token: int) -> tuple[list[Event], bool]:

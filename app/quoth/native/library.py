@@ -107,3 +107,41 @@ def last_reason(default: str = "") -> str:
 
 class NativeError(Exception):
     """A C call said no; the text is its reason."""
+
+
+class Handle:
+    """A C object that is freed once. Its pointer cannot be had afterwards: C would read freed memory.
+
+    What was made of it (a context of a model, a grammar of a vocabulary) is freed before it.
+    """
+
+    def __init__(self, what: str, pointer: int, free: Callable[[int], object], parent: Handle | None = None) -> None:
+        """Own a new object. Frees it and raises NativeError where its parent is closed."""
+        if parent is not None and parent._pointer is None:
+            free(pointer)
+            raise NativeError(f"the {parent._what} is closed")
+        self._what = what
+        self._pointer: int | None = pointer
+        self._free = free
+        self._parent = parent
+        self._children: list[Handle] = []
+        if parent is not None:
+            parent._children.append(self)
+
+    @property
+    def pointer(self) -> int:
+        """The address. Raises NativeError once the object is closed."""
+        if self._pointer is None:
+            raise NativeError(f"the {self._what} is closed")
+        return self._pointer
+
+    def close(self) -> None:
+        """Free the object, and before it what was made of it. Further calls do nothing."""
+        if self._pointer is None:
+            return
+        for child in [*self._children]:
+            child.close()
+        if self._parent is not None:
+            self._parent._children.remove(self)
+        pointer, self._pointer = self._pointer, None
+        self._free(pointer)

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from quoth.native.library import L, NativeError, last_reason, log_lines, silent, start_backends
+from quoth.native.library import Handle, L, NativeError, last_reason, log_lines, silent, start_backends
 from quoth.native.vocabulary import Vocabulary
 
 
@@ -43,37 +43,47 @@ class Model:
         path: Path,
         *,
         gpu_layers: int = 0,
+        extra_buffers: bool = False,
         vocab_only: bool = False,
         progress: Callable[[float], bool] | None = None,
     ) -> None:
-        """Load a file; `progress` gets 0.0 to 1.0 and goes on while it returns true. Raises NativeError."""
+        """Load a file; `progress` gets 0.0 to 1.0 and goes on while it returns true. Raises NativeError.
+
+        Without GPU layers no GPU is touched at all: by itself llama.cpp has one compute large batches all the same.
+        `extra_buffers`: weights may be laid out anew for this processor (ggml's extra buffer types: repacking, AMX).
+        """
         start_backends()
         params = L.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
+        params.use_extra_bufts = extra_buffers
         params.vocab_only = vocab_only
+        if not gpu_layers:
+            self._no_devices = (ctypes.c_void_p * 1)(None)
+            params.devices = ctypes.cast(self._no_devices, ctypes.c_void_p)
         if progress is not None:
             self._progress = L.llama_progress_callback(lambda done, _: progress(done))
             params.progress_callback = self._progress
         name = str(path).encode("utf-8", "surrogateescape")
         with silent():
-            self._model = L.llama_model_load_from_file(name, params)
-        if not self._model:  # again, to hear why
+            pointer = L.llama_model_load_from_file(name, params)
+        if not pointer:  # again, to hear why
             log_lines.clear()
-            self._model = L.llama_model_load_from_file(name, params)
-        if not self._model:
+            pointer = L.llama_model_load_from_file(name, params)
+        if not pointer:
             raise NativeError(last_reason("llama.cpp did not say why"))
-        self.vocabulary = Vocabulary(L.llama_model_get_vocab(self._model), path)
+        self.handle = Handle("model", pointer, L.llama_model_free)
+        self.vocabulary = Vocabulary(self.handle, path)
 
     @property
     def pointer(self) -> int:
-        return int(self._model)
+        return self.handle.pointer
 
     def meta(self, key: str) -> str | None:
         """A scalar of the file's metadata, as text."""
         size = 256
         while True:
             buffer = ctypes.create_string_buffer(size)
-            n = L.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
+            n = L.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
             if n < 0:
                 return None
             if n < size:
@@ -82,63 +92,62 @@ class Model:
 
     def chat_template(self) -> str | None:
         """The default chat template of the file."""
-        raw = L.llama_model_chat_template(self._model, None)
+        raw = L.llama_model_chat_template(self.pointer, None)
         return raw.decode("utf-8", "replace") if raw else None
 
     @property
     def description(self) -> str:
         """Architecture, size and quantization as llama.cpp puts them: "llama 134.52M Q8_0"."""
         buffer = ctypes.create_string_buffer(256)
-        n = L.llama_model_desc(self._model, buffer, 256)
+        n = L.llama_model_desc(self.pointer, buffer, 256)
         return buffer.raw[: max(0, min(n, 255))].decode("utf-8", "replace")
 
     @property
     def quantization(self) -> str:
-        raw = L.llama_ftype_name(L.llama_model_ftype(self._model))
+        raw = L.llama_ftype_name(L.llama_model_ftype(self.pointer))
         return raw.decode("utf-8", "replace") if raw else "unknown"
 
     @property
     def n_ctx_train(self) -> int:
-        return int(L.llama_model_n_ctx_train(self._model))
+        return int(L.llama_model_n_ctx_train(self.pointer))
 
     @property
     def n_params(self) -> int:
-        return int(L.llama_model_n_params(self._model))
+        return int(L.llama_model_n_params(self.pointer))
 
     @property
     def n_layer(self) -> int:
-        return int(L.llama_model_n_layer(self._model))
+        return int(L.llama_model_n_layer(self.pointer))
 
     @property
     def n_embd(self) -> int:
-        return int(L.llama_model_n_embd(self._model))
+        return int(L.llama_model_n_embd(self.pointer))
 
     @property
     def n_head(self) -> int:
-        return int(L.llama_model_n_head(self._model))
+        return int(L.llama_model_n_head(self.pointer))
 
     @property
     def n_head_kv(self) -> int:
-        return int(L.llama_model_n_head_kv(self._model))
+        return int(L.llama_model_n_head_kv(self.pointer))
 
     @property
     def size(self) -> int:
         """Bytes of all tensors."""
-        return int(L.llama_model_size(self._model))
+        return int(L.llama_model_size(self.pointer))
 
     @property
     def is_recurrent(self) -> bool:
         """The state cannot be cut back to an earlier position."""
-        return bool(L.llama_model_is_recurrent(self._model) or L.llama_model_is_hybrid(self._model))
+        return bool(L.llama_model_is_recurrent(self.pointer) or L.llama_model_is_hybrid(self.pointer))
 
     @property
     def has_encoder(self) -> bool:
-        return bool(L.llama_model_has_encoder(self._model))
+        return bool(L.llama_model_has_encoder(self.pointer))
 
     def close(self) -> None:
-        if self._model:
-            L.llama_model_free(self._model)
-            self._model = None
+        """Free the weights, and before them every context and sampler chain that was made of them."""
+        self.handle.close()
 
 
 MOST_SCORES = 128 * 1024 * 1024  # bytes of attention scores computed at a time
@@ -178,21 +187,34 @@ class Context:
         params.abort_callback = abort.callback
         params.abort_callback_data = abort.data
         log_lines.clear()
-        self._context = L.llama_init_from_model(model.pointer, params)
-        if not self._context:
+        pointer = L.llama_init_from_model(model.pointer, params)
+        if not pointer:
             raise NativeError(last_reason("no memory for the context"))
-        self._memory = L.llama_get_memory(self._context)
         self._batch = L.llama_batch_init(n_batch, 0, 1)
+        self._handle = Handle("context", pointer, self._free, model.handle)
         self._abort = abort  # llama.cpp holds its buffer
-        self.n_ctx: int = L.llama_n_ctx(self._context)
+        self._n_vocab = model.vocabulary.n_tokens
+        self.n_ctx: int = L.llama_n_ctx(pointer)
         self.n_batch = n_batch
+
+    def _free(self, pointer: int) -> None:
+        L.llama_batch_free(self._batch)
+        L.llama_free(pointer)
+
+    @property
+    def pointer(self) -> int:
+        return self._handle.pointer
+
+    @property
+    def _memory(self) -> Any:
+        return L.llama_get_memory(self.pointer)
 
     def decode(self, tokens: Sequence[int], position: int, logits_of: int = 1) -> int:
         """Compute tokens at a position, with logits of so many at the end.
 
         0 done, 1 no room, 2 aborted, below 0 failed.
         """
-        batch = self._batch
+        context, batch = self.pointer, self._batch
         batch.n_tokens = len(tokens)
         token, pos, seq, logits = batch.token, batch.pos, batch.seq_id, batch.logits
         n_seq = batch.n_seq_id
@@ -202,43 +224,40 @@ class Context:
             n_seq[i] = 1
             seq[i][0] = 0
             logits[i] = i >= len(tokens) - logits_of
-        return int(L.llama_decode(self._context, batch))
+        return int(L.llama_decode(context, batch))
 
     def set_threads(self, threads: int) -> None:
         """How many threads compute from now on."""
-        L.llama_set_n_threads(self._context, threads, threads)
+        L.llama_set_n_threads(self.pointer, threads, threads)
 
     def keep(self, n: int) -> bool:
         """Drop everything from position n on. False: this model can only start again."""
-        return bool(self._memory and L.llama_memory_seq_rm(self._memory, 0, n, -1))
+        memory = self._memory
+        return bool(memory and L.llama_memory_seq_rm(memory, 0, n, -1))
 
     def clear(self) -> None:
-        if self._memory:
-            L.llama_memory_clear(self._memory, True)
+        memory = self._memory
+        if memory:
+            L.llama_memory_clear(memory, True)
 
     def copy_state_to(self, other: Context) -> bool:
         """Carry the sequence over into another, larger context."""
-        size = L.llama_state_seq_get_size(self._context, 0)
+        size = L.llama_state_seq_get_size(self.pointer, 0)
         buffer = (ctypes.c_uint8 * size)()
-        written = L.llama_state_seq_get_data(self._context, buffer, size, 0)
-        return bool(written and L.llama_state_seq_set_data(other._context, buffer, written, 0))
+        written = L.llama_state_seq_get_data(self.pointer, buffer, size, 0)
+        return bool(written and L.llama_state_seq_set_data(other.pointer, buffer, written, 0))
 
-    def logits(self, n_vocab: int, index: int = -1) -> Any:
-        """Logits of the last token, or of another of the last decode: a ctypes array of n_vocab floats.
+    def logits(self, index: int = -1) -> Any:
+        """Logits of the last token, or of another that the last decode was asked for them: a ctypes array of floats.
 
-        Valid until the next decode, which must have asked for them.
+        A copy of the caller's own, one float a token of the vocabulary; llama.cpp writes over its own.
         """
-        pointer = L.llama_get_logits_ith(self._context, index)
+        pointer = L.llama_get_logits_ith(self.pointer, index)
         if not pointer:
             raise NativeError(last_reason(f"there are no logits of token {index}"))
-        return ctypes.cast(pointer, ctypes.POINTER(ctypes.c_float * n_vocab)).contents
-
-    @property
-    def pointer(self) -> int:
-        return int(self._context)
+        copy = (ctypes.c_float * self._n_vocab)()
+        ctypes.memmove(copy, pointer, ctypes.sizeof(copy))
+        return copy
 
     def close(self) -> None:
-        if self._context:
-            L.llama_batch_free(self._batch)
-            L.llama_free(self._context)
-            self._context = None
+        self._handle.close()

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quoth.native.library import L, NativeError, last_reason, log_lines
+from quoth.native.library import Handle, L, NativeError, last_reason, log_lines
 from quoth.native.model import Context
 from quoth.native.vocabulary import Vocabulary
 
@@ -16,40 +16,41 @@ from quoth.native.vocabulary import Vocabulary
 class Chain:
     """A sampler chain: what turns logits into the next token."""
 
-    def __init__(self) -> None:
-        self._chain = L.llama_sampler_chain_init(L.llama_sampler_chain_default_params())
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        """For one vocabulary, with whose model it is closed: a grammar reads it."""
+        pointer = L.llama_sampler_chain_init(L.llama_sampler_chain_default_params())
+        self._handle = Handle("sampler chain", pointer, L.llama_sampler_free, vocabulary.handle)
+        self._vocabulary = vocabulary
 
     def add(self, name: str, *arguments: Any) -> None:
         """Append llama.cpp's sampler of that name."""
         sampler = getattr(L, f"llama_sampler_init_{name}")(*arguments)
         if not sampler:
             raise NativeError(last_reason(f"the sampler {name} was refused"))
-        L.llama_sampler_chain_add(self._chain, sampler)
+        L.llama_sampler_chain_add(self._handle.pointer, sampler)
 
-    def add_logit_bias(self, n_vocab: int, bias: Sequence[tuple[int, float]]) -> None:
+    def add_logit_bias(self, bias: Sequence[tuple[int, float]]) -> None:
         array = (L.llama_logit_bias * len(bias))(*(L.llama_logit_bias(t, b) for t, b in bias))
-        self.add("logit_bias", n_vocab, len(bias), array)
+        self.add("logit_bias", self._vocabulary.n_tokens, len(bias), array)
 
-    def add_grammar(self, vocabulary: Vocabulary, grammar: str) -> None:
+    def add_grammar(self, grammar: str) -> None:
         """Raises NativeError with the parser's reason when the GBNF does not parse."""
         if not grammar.strip() or "\0" in grammar:  # to llama.cpp that is no grammar at all
             raise NativeError("it is empty or holds a NUL")
         log_lines.clear()
-        self.add("grammar", vocabulary._vocab, grammar.encode(), b"root")
+        self.add("grammar", self._vocabulary.handle.pointer, grammar.encode(), b"root")
 
     def accept(self, tokens: Sequence[int]) -> None:
         """Tell the samplers so far of tokens that they did not choose."""
         for token in tokens:
-            L.llama_sampler_accept(self._chain, token)
+            L.llama_sampler_accept(self._handle.pointer, token)
 
     def sample(self, context: Context) -> int:
         """Choose a token after the last one computed, and accept it."""
-        return int(L.llama_sampler_sample(self._chain, context.pointer, -1))
+        return int(L.llama_sampler_sample(self._handle.pointer, context.pointer, -1))
 
     def close(self) -> None:
-        if self._chain:
-            L.llama_sampler_free(self._chain)
-            self._chain = None
+        self._handle.close()
 
 
 # RFC 8259, section 7; the converter's own rule lets control characters through, which are no JSON.

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from pathlib import Path
 
-from quoth.native.library import L, NativeError, last_reason
+from quoth.native.library import Handle, L, NativeError, last_reason
 
 # gpt-oss's marks: llama.cpp makes user-defined tokens of them, whatever the file calls them (llama-vocab.cpp).
 _ALWAYS_USER_DEFINED = ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>", "<|end|>")
@@ -22,15 +22,20 @@ _HEADER_MIB = 64  # where a file's token types are looked for
 class Vocabulary:
     """Text to token ids and back."""
 
-    def __init__(self, pointer: int, file: Path | None = None) -> None:
-        """`file` is where the vocabulary came from; with it, the special tokens are found faster."""
-        self._vocab = pointer
+    def __init__(self, model: Handle, file: Path | None = None) -> None:
+        """Of a model, with which it is closed; `file` is where that came from: special tokens are found faster."""
+        pointer = L.llama_model_get_vocab(model.pointer)
+        self.handle = Handle("vocabulary", pointer, lambda freed: None, model)  # the model frees it
         self._file = file
         self.n_tokens: int = L.llama_vocab_n_tokens(pointer)
         self.add_bos = bool(L.llama_vocab_get_add_bos(pointer))
         self._add_eos = bool(L.llama_vocab_get_add_eos(pointer))
         self._pieces: dict[int, bytes] = {}
         self._special_pieces: dict[int, bytes] = {}
+
+    @property
+    def _vocab(self) -> int:
+        return self.handle.pointer
 
     @cached_property
     def _special_sets(self) -> tuple[frozenset[int], frozenset[int], frozenset[int]]:
