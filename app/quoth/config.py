@@ -225,6 +225,11 @@ class Folders(NamedTuple):
         return self.cache / "notes.db"
 
     @property
+    def ladder(self) -> Path:
+        """What was found about ways of computing."""
+        return self.cache / "ladder.json"
+
+    @property
     def engine_log(self) -> Path:
         return self.state / "engine.log"
 

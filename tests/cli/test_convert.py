@@ -35,9 +35,9 @@ def convert(environ: dict[str, str], *arguments: str) -> Outcome:
 
 
 def left(folder: Path) -> list[str]:
-    """Files in a folder and below, without the engine's log and the store's records."""
+    """Files in a folder and below, without the engine's log and findings and the store's records."""
     found = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
-    return sorted(path for path in found if not path.endswith((".log", "model.json", ".trusted.json")))
+    return sorted(path for path in found if not path.endswith((".log", "ladder.json", "model.json", ".trusted.json")))
 
 
 def test_a_checkpoint_becomes_a_model_that_completes(quoth: Run, home: Path) -> None:

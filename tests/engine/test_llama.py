@@ -331,7 +331,7 @@ def test_a_model_that_computes_no_numbers_is_damaged(tmp_path: Path) -> None:
     path = tmp_path / "overwritten.gguf"
     path.write_bytes(gguf_bytes(tiny_metadata(), tensors))
     engine = Llama(path)
-    with pytest.raises(ModelError, match="overwritten computes what is no number"):
+    with pytest.raises(ModelError, match="overwritten computes invalid numbers"):
         say(engine, text("a", 3))
     engine.close()
 

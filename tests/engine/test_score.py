@@ -326,7 +326,7 @@ def test_a_damaged_file_is_an_error_and_no_score(tmp_path: Path) -> None:
     path = tmp_path / "overwritten.gguf"
     path.write_bytes(gguf_bytes(tiny_metadata(), tensors))
     engine = Llama(path)
-    with pytest.raises(ModelError, match="overwritten computes what is no number"):
+    with pytest.raises(ModelError, match="overwritten computes invalid numbers"):
         score(engine, Scoring(Text("a"), "bc"))
     engine.close()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from quoth.engine import LoadOptions
     from quoth.engine.client import Client
+    from quoth.engine.findings import Findings
     from quoth.models import Model
     from quoth.models.pull import Free
     from quoth.models.store import Store
@@ -38,6 +39,7 @@ class Environment:
         self._store: Store | None = None
         self._history: History | None = None
         self._notes: Notes | None = None
+        self._findings: Findings | None = None
 
     @property
     def folders(self) -> Folders:
@@ -98,18 +100,28 @@ class Environment:
         """The engine's log; none in a private run."""
         return None if self.settings["private"] else self.folders.engine_log
 
-    def load_options(self, name: str) -> LoadOptions:
+    @property
+    def findings(self) -> Findings:
+        """Which ways of computing work here; a private run reads it and adds nothing."""
+        if self._findings is None:
+            from quoth.engine.findings import Findings
+
+            self._findings = Findings(self.folders.ladder, keep=not self.settings["private"])
+        return self._findings
+
+    def load_options(self, model: Model) -> LoadOptions:
         """How the settings say that a model is loaded."""
         from quoth.engine import LoadOptions
 
         settings = self.settings
         template = settings["template"]
         return LoadOptions(
-            name=name,
+            name=model.name,
             n_ctx=settings["ctx"] or 0,
             threads=settings["threads"] or 0,
             gpu_layers=settings["gpu_layers"],
             template=_read_template(Path(template)) if template else None,
+            kind_of_file=(model.architecture, model.quantization),
         )
 
     @contextmanager
@@ -121,9 +133,12 @@ class Environment:
         finally:
             client.close()
 
-    def start_engine(self, model: Model) -> Client:
-        """The engine with a model that begins to load at once; who asked closes it."""
-        return self._client(model.path, self.load_options(model.name))
+    def start_engine(self, model: Model, tell: Callable[[str], None] | None = None) -> Client:
+        """The engine with a model that begins to load at once; who asked closes it.
+
+        `tell` gets a sentence when a way of computing does not work here; by itself it goes to standard error.
+        """
+        return self._client(model.path, self.load_options(model), tell)
 
     @contextmanager
     def bare_engine(self) -> Iterator[Client]:
@@ -143,12 +158,21 @@ class Environment:
             devices = engine.describe()["devices"]
         return Free(host.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
 
-    def _client(self, path: Path | None, options: LoadOptions | None) -> Client:
+    def _client(
+        self, path: Path | None, options: LoadOptions | None, tell: Callable[[str], None] | None = None
+    ) -> Client:
         from quoth.engine import LoadOptions
         from quoth.engine.client import Client
 
         process, self._process = self._process, None
-        return Client(path, options or LoadOptions(), log=self.log, process=process)
+        return Client(
+            path,
+            options or LoadOptions(),
+            log=self.log,
+            process=process,
+            findings=self.findings if path else None,
+            tell=tell or self.streams.say,
+        )
 
     def close(self) -> None:
         """Close what was opened, and end a worker that nobody asked for."""

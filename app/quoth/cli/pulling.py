@@ -60,7 +60,8 @@ def try_model(environment: Environment, path: Path) -> None:
     from quoth.engine import LoadOptions, Request, Sampling, Text
     from quoth.engine.client import Client
 
-    client = Client(path, LoadOptions(name=path.stem, n_ctx=256), log=environment.log)
+    options = LoadOptions(name=path.stem, n_ctx=256)
+    client = Client(path, options, log=environment.log, findings=environment.findings, tell=environment.streams.say)
     try:
         request = Request(Text("a"), Sampling(temperature=0), max_tokens=2)
         for _ in client.generate([request]):

@@ -32,6 +32,7 @@ class ModelInfo(NamedTuple):
     on_gpu: int  # layers of them on the GPU
     thinks: bool  # the template has a switch for thinking
     sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
+    rung: str = ""  # the way of computing, by its name in ladder.py
 
 
 class LoadOptions(NamedTuple):
@@ -42,6 +43,8 @@ class LoadOptions(NamedTuple):
     threads: int = 0
     gpu_layers: int = -1  # -1: as many as fit
     template: str | None = None  # Jinja text in place of the file's own
+    rung: str = ""  # the one way of computing to try, by its name in ladder.py; "": the first that works
+    kind_of_file: tuple[str, str] = ("", "")  # architecture and quantization, where the header was read before
 
 
 class Sampling(NamedTuple):

@@ -4,26 +4,29 @@ from __future__ import annotations
 
 import itertools
 import queue
-import signal
 import subprocess
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from quoth.chat import Message
-from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text, wire
-from quoth.engine.death import STOPPED, Death, last_line, size_of
+from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text
+from quoth.engine.climb import Climb
+from quoth.engine.death import STOPPED, Death, size_of
+from quoth.engine.findings import Findings
+from quoth.engine.host import SLOWEST_DISK
+from quoth.engine.ladder import Finding
+from quoth.engine.process import Message as Frame
+from quoth.engine.process import WorkerProcess
 from quoth.errors import BY_CODE, EngineError, QuothError
-from quoth.spawn import spawn
 
 POLL_SECONDS = 0.05
 # What one native call may need, which says nothing meanwhile. A second:
-SLOWEST_DISK = 20e6  # bytes of a file
 SLOWEST_TOKENISER = 50e3  # characters
 
 
@@ -36,13 +39,15 @@ class Limits:
     """When to lose patience. Seconds."""
 
     hung: float = 60.0  # no slice finished; or 20 times the longest wait so far, if that is more
+    step: float = 5.0  # of a proof, beyond what the worker reckons with
     stop: float = 2.0  # from a stop to its answer
     deaths: int = 2  # within `window`, then the model is not started again
     window: float = 300.0
 
 
 class Client:
-    """The Engine port over a worker process. One thread, alive as long as the client, spawns, respawns and reads."""
+    """The Engine port over a worker process. A worker that dies is started again, one in which a model cannot be
+    computed in one way is followed by one that tries the next (ladder.py)."""
 
     def __init__(
         self,
@@ -52,101 +57,56 @@ class Client:
         log: Path | None = None,
         limits: Limits = Limits(),
         process: subprocess.Popen[bytes] | None = None,
+        findings: Findings | None = None,
+        tell: Callable[[str], None] = lambda sentence: None,
     ) -> None:
-        """Start the worker and begin to load; nothing waits for it yet. `process` is a worker started before."""
+        """Start the worker and begin to load; nothing waits for it yet. `process` is a worker started before.
+
+        `findings` says which ways of computing work here, and learns it; `tell` gets a sentence when one does not.
+        """
         self._path = path
         self._options = options or LoadOptions()
         self._log = log
         self._limits = limits
+        self._tell = tell
+        self._climb = Climb(findings or Findings(None), self._options.rung)
         self._numbers = itertools.count(1)
         self._calls: dict[int, queue.SimpleQueue[Any]] = {}
         self._lock = threading.Lock()
-        self._writing = threading.Lock()
         self._starting = threading.Lock()
         self._loading = threading.Lock()
-        self._wanted = threading.Event()
-        self._up = threading.Event()
-        self._down = threading.Event()
         self._closed = False
-        self._process: subprocess.Popen[bytes] | None = process
-        self._log_start = size_of(log)
-        self._ended_for = ""
         self._deaths: deque[float] = deque()
         self._load: int | None = None
         self._info: ModelInfo | None = None
-        self._spawn_error: OSError | None = None
-        self._thread = threading.Thread(target=self._live, name="engine client", daemon=True)
-        self._thread.start()
+        self._worker = WorkerProcess(self._hear, self._bury, log=log, process=process)
         self._start()
 
-    # The client thread
+    # What the worker says, in the thread of its process
 
-    def _live(self) -> None:
-        process = self._process
-        while True:
-            self._wanted.wait()
-            self._wanted.clear()
-            if self._closed:
-                return
-            if process is None:
-                self._log_start = size_of(self._log)
-                try:
-                    process = spawn()
-                except OSError as error:
-                    self._spawn_error = error
-                    self._up.set()
-                    continue
-            self._process = process
-            self._down.clear()
-            self._up.set()
-            if self._closed:
-                process.kill()
-            self._read(process)
-            self._bury(process)
-            process = None
-
-    def _read(self, process: subprocess.Popen[bytes]) -> None:
-        import io
-
-        assert process.stdout is not None
-        stream = io.BufferedReader(cast(io.RawIOBase, process.stdout), 64 * 1024)
-        while True:
-            try:
-                message = wire.read(cast(Any, stream))
-            except (wire.BrokenFrame, OSError, ValueError) as error:
-                self._end_worker(f"what it sent is no message: {error}")
-                message = None
-            if message is None:
-                stream.close()
-                return
-            with self._lock:
-                answers = self._calls.get(message.get("call", 0))
-            if answers is not None:
-                answers.put(message)
-
-    def _bury(self, process: subprocess.Popen[bytes]) -> None:
-        try:
-            returncode = process.wait(timeout=5)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            returncode = process.wait()
-        line = last_line(self._log, self._log_start)
+    def _hear(self, message: Frame) -> None:
         with self._lock:
-            death = Death(returncode, line, self._ended_for)
-            self._up.clear()
-            self._process = None
-            self._info = None
-            self._load = None
-            self._ended_for = ""
-            if not self._closed and death.ended_for != STOPPED:
+            answers = self._calls.get(message.get("call", 0))
+            if "tries" in message:
+                self._climb.tries(message["tries"], message["about"])
+        if "unproved" in message:
+            self._worker.end(message["unproved"])
+        elif answers is not None:
+            answers.put(message)
+
+    def _bury(self, death: Death) -> None:
+        with self._lock:
+            stepped = False
+            if self._path is not None and death.is_of_the_way:
+                stepped = self._climb.fails(death, self._path)
+                if not stepped:
+                    self._climb.dies()
+            if not (self._closed or stepped or death.ended_for == STOPPED):
                 self._deaths.append(time.monotonic())
+            self._info = self._load = None
             calls, self._calls = self._calls, {}
-        for stream in (process.stdin, process.stdout):
-            if stream is not None:
-                stream.close()
         for answers in calls.values():
             answers.put(death)
-        self._down.set()
 
     # Starting
 
@@ -157,7 +117,8 @@ class Client:
                 raise EngineError("the engine is closed")
             if self._load is None:
                 self._refuse_after_deaths()
-                self._start_worker()
+                self._worker.start()
+                self._begin()
 
     def _refuse_after_deaths(self) -> None:
         with self._lock:
@@ -170,38 +131,22 @@ class Client:
                     f"Choose another model, or look at {self._log}" if self._log else "Choose another model",
                 )
 
-    def _start_worker(self) -> None:
-        if not self._up.is_set():  # it is, where a worker could not load what it was told to
-            self._wanted.set()
-        self._up.wait()
-        if self._spawn_error is not None:
-            error, self._spawn_error = self._spawn_error, None
-            self._up.clear()
-            raise EngineError("the engine cannot be started", str(error), "Free some memory or processes and try again")
+    def _begin(self) -> None:
         if self._log is not None:
             self._send({"do": "log", "path": str(self._log)})
         if self._path is None:
             self._load = 0
         else:
-            self._send({"do": "load", "path": str(self._path), "options": self._options})
+            self._send({"do": "load", "path": str(self._path), "options": self._options, **self._climb.order()})
 
-    def _send(self, message: dict[str, Any]) -> int:
+    def _send(self, message: Frame) -> int:
         """Send a message; returns the number of the call. Without a worker there is none: `_answers` says so."""
         call = next(self._numbers)
         with self._lock:
-            process = self._process
-            if process is not None and message["do"] not in ("stop", "log"):
+            if self._worker.pid is not None and message["do"] not in ("stop", "log"):
                 self._calls[call] = queue.SimpleQueue()
                 self._load = call if message["do"] == "load" else self._load
-        frame = wire.encode({**message, "call": call})
-        try:
-            if process is None or process.stdin is None:
-                raise BrokenPipeError
-            with self._writing:
-                while frame:
-                    frame = frame[process.stdin.write(frame) :]
-        except (OSError, ValueError):
-            pass  # the worker is gone; whoever waits for the call hears it from the client thread
+        self._worker.send({**message, "call": call})
         return call
 
     # Calls
@@ -222,35 +167,54 @@ class Client:
     ) -> ModelInfo | None:
         """As `ready`; None when `stop` said so first, while loading goes on."""
         with self._loading:  # several threads may wait for the one answer
-            self._start()
-            load = self._load
-            if self._info is None and load != 0:
-                self._info = self._loaded(load, progress, stop)
-            return self._info
+            while True:
+                failed = len(self._climb.failures)
+                self._start()
+                if self._info is not None or self._load == 0:
+                    return self._info
+                try:
+                    self._info = self._loaded(progress, stop)
+                except QuothError:
+                    self._load = None  # so that the next call tries again
+                    if len(self._climb.failures) <= failed:
+                        raise
+                else:
+                    return self._info
 
-    def _loaded(
-        self, load: int | None, progress: Callable[[float], None], stop: Callable[[], bool]
-    ) -> ModelInfo | None:
+    def _loaded(self, progress: Callable[[float], None], stop: Callable[[], bool]) -> ModelInfo | None:
         patience = max(self._limits.hung, size_of(self._path) / SLOWEST_DISK)
-        try:
-            for message in self._answers(load, patience, loading=self._path):
-                if "value" in message:
-                    return cast(ModelInfo, message["value"])
-                if stop():
-                    return None
-                if "beat" in message:
-                    progress(message["beat"])
-        except QuothError:
-            self._load = None  # so that the next call tries again
-            raise
+        for message in self._answers(self._load, patience, loading=self._path):
+            if "value" in message:
+                return self._arrived(message["value"])
+            if stop():
+                return None
+            if "beat" in message:
+                progress(message["beat"])
         return None
+
+    def _arrived(self, value: Mapping[str, Any]) -> ModelInfo:
+        """The worker has loaded the model, or has no way left in which to try."""
+        if "info" not in value:
+            with self._lock:
+                self._deaths.append(time.monotonic())
+                raise self._climb.gives_up()
+        with self._lock:
+            sentence = self._climb.succeeds(value["finding"])
+        if sentence:
+            self._tell(sentence)
+        return cast(ModelInfo, value["info"])
+
+    @property
+    def finding(self) -> Finding:
+        """How the way of computing that is in use proved itself, now or before."""
+        return self._climb.finding
 
     def _patience(self, inputs: Sequence[str | Sequence[Message]]) -> float:
         """Seconds to wait for something to be heard of texts that are tokenised first."""
         texts = (i if isinstance(i, str) else "".join(m.text for m in i) for i in inputs)
         return self._limits.hung + sum(map(len, texts)) / SLOWEST_TOKENISER
 
-    def _call(self, message: dict[str, Any], patience: float | None = None) -> Any:
+    def _call(self, message: Frame, patience: float | None = None) -> Any:
         if self._path is not None:
             self.ready()
         else:
@@ -300,7 +264,7 @@ class Client:
         yield from self._events({"do": "score", "scorings": tuple(scorings)}, inputs, stop)
 
     def _events(
-        self, message: dict[str, Any], inputs: Sequence[str | Sequence[Message]], stop: Callable[[], bool]
+        self, message: Frame, inputs: Sequence[str | Sequence[Message]], stop: Callable[[], bool]
     ) -> Generator[Any, None, None]:
         """Events of a call until its end, or until it was stopped; a worker that does not stop in time is ended."""
         call, stopping = 0, 0.0
@@ -317,7 +281,7 @@ class Client:
                     elif stopping and not answer:
                         stopping += POLL_SECONDS
                     if stopping > self._limits.stop:
-                        self._end_worker(STOPPED)
+                        self._worker.end(STOPPED)
                         break
         finally:
             if call in self._calls:
@@ -330,7 +294,7 @@ class Client:
 
     def _answers(
         self, call: int | None, patience: float | None = None, *, loading: Path | None = None
-    ) -> Generator[dict[str, Any], None, None]:
+    ) -> Generator[Frame, None, None]:
         """Frames of a call until its value, and an empty one whenever there was none for a while.
 
         Raises its error, what the worker died of, or that it hangs. Patience is counted in waits and not by the clock,
@@ -348,14 +312,16 @@ class Client:
             except queue.Empty:
                 waited += POLL_SECONDS
                 if waited > max(patience, 20 * longest):
-                    self._ask_where_it_hangs()
-                    self._end_worker(why := f"nothing came from it for {waited:.0f} s")
+                    self._worker.ask_where_it_hangs()
+                    self._worker.end(why := f"nothing came from it for {waited:.0f} s")
                     raise EngineError("the engine hangs", why, "It was ended; try again") from None
                 yield {}
                 continue
             if isinstance(message, Death):
                 raise message.error(self._log, loading)
             longest, waited = max(longest, waited), 0.0
+            if "within" in message:
+                patience = self._limits.step + message["within"]
             if "error" in message or "value" in message:
                 self._calls.pop(call or 0, None)
             if "error" in message:
@@ -365,36 +331,12 @@ class Client:
             if "value" in message:
                 return
 
-    # The end
-
-    def _ask_where_it_hangs(self) -> None:
-        """Have the worker write its threads' stacks to the log."""
-        with self._lock:
-            if self._process is not None and hasattr(signal, "SIGUSR1"):
-                self._process.send_signal(signal.SIGUSR1)
-        time.sleep(0.2)
-
-    def _end_worker(self, why: str) -> None:
-        """Kill the worker and wait until the client thread knows."""
-        with self._lock:
-            process = self._process
-            if process is not None:
-                self._ended_for = why
-                process.kill()
-        if threading.current_thread() is not self._thread:
-            self._down.wait(timeout=5)
-
     @property
     def pid(self) -> int | None:
         """The worker's process id, None while there is none."""
-        with self._lock:
-            return self._process.pid if self._process else None
+        return self._worker.pid
 
     def close(self) -> None:
         """End the worker; a computation that still runs is of no use to anybody."""
         self._closed = True
-        self._wanted.set()
-        with self._lock:
-            if self._process is not None:
-                self._process.kill()
-        self._thread.join(timeout=5)
+        self._worker.close()

@@ -10,6 +10,12 @@ from quoth.engine.shortage import shortage
 from quoth.errors import EngineError, ModelError, QuothError
 
 STOPPED = "it did not stop in time"
+# Signals by which a program ends itself.
+_CRASHES = {
+    int(getattr(signal, name))
+    for name in ("SIGABRT", "SIGBUS", "SIGFPE", "SIGILL", "SIGSEGV", "SIGSYS", "SIGTRAP")
+    if hasattr(signal, name)
+}
 TAIL = 4096  # bytes of the log in which its last line is looked for
 
 
@@ -21,8 +27,21 @@ class Death(NamedTuple):
     ended_for: str = ""  # why the client ended it, "" where it did not
 
     @property
+    def is_of_the_way(self) -> bool:
+        """Whether it says something of the way in which was computed: a crash, a hang or nonsense.
+
+        Not where somebody killed the worker, nor the kernel for want of memory.
+        """
+        if self.ended_for:
+            return self.ended_for != STOPPED
+        crashed = self.returncode > 0 or -self.returncode in _CRASHES
+        return crashed and shortage(self.last_line) is None
+
+    @property
     def how(self) -> str:
-        """The signal or the exit code."""
+        """Why the client ended it, else the signal or the exit code."""
+        if self.ended_for:
+            return self.ended_for
         if self.returncode >= 0:
             return f"exit code {self.returncode}"
         try:
@@ -45,7 +64,7 @@ class Death(NamedTuple):
         if short := shortage(why):
             return short
         if loading is not None:
-            return ModelError(f"{loading.name} made the engine fail while loading", why, "Choose another model")
+            return ModelError(f"{loading.name} makes the engine fail", why, "Choose another model")
         return EngineError("the engine died", why, again)
 
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 LINUX = sys.platform.startswith("linux")
+SLOWEST_DISK = 20e6  # bytes of a file that one native call reads in a second
 
 
 def physical_cores() -> int:

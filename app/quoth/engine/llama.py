@@ -26,6 +26,7 @@ from quoth.engine import (
     Text,
     host,
 )
+from quoth.engine.ladder import BY_NAME, Finding, Rung
 from quoth.engine.loading import load
 from quoth.engine.offsets import character_ends
 from quoth.engine.scoring import PreparedScoring, score_text
@@ -58,19 +59,21 @@ class Llama:
         options: LoadOptions | None = None,
         progress: Callable[[float], bool] | None = None,
         free_memory: Callable[[], int] = host.free_memory,
+        rung: Rung = BY_NAME["cpu"],
     ) -> None:
-        """Load a model. Raises ModelError, or EngineError when memory is short."""
+        """Load a model, to be computed in the way of a rung. Raises what `loading.load` does."""
         self.abort = Abort()
         self._path = path
         self._options = options = options or LoadOptions()
-        self._model, on_gpu = load(path, options, progress, free_memory())
+        self._rung = rung
+        self._model, on_gpu = load(path, options, rung, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(
                 f"{path.name} is an encoder-decoder model", "only decoders can chat", "Choose another model"
             )
         self._template = options.template or self._model.chat_template()
         self._prompter: Prompter | None = None
-        threads = min(options.threads or host.physical_cores(), 512)
+        threads = 1 if rung.one_thread else min(options.threads or host.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
         workers = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
@@ -93,8 +96,15 @@ class Llama:
             layers=layers,
             on_gpu=on_gpu,
             sampling=_recommended(model),
+            rung=self._rung.name,
             thinks=self._template is not None and ("enable_thinking" in self._template or "thinking" in self._template),
         )
+
+    def prove(self, allow: Callable[[float], None] = lambda seconds: None) -> Finding:
+        """Compute a text in two ways and compare (proof.py). Raises Unproved."""
+        from quoth.engine.proof import prove
+
+        return prove(self._model, threads=self.info.threads, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
 
     def _kind(self) -> Kind:
         stated = self._model.meta("quoth.kind")
@@ -225,7 +235,7 @@ class Llama:
     def _check_numbers(self) -> None:
         """Weights that were overwritten load as any others. Raises ModelError."""
         if math.isnan(self._session.context.logits()[0]):
-            what = f"{self.info.name} computes what is no number"
+            what = f"{self.info.name} computes invalid numbers"
             raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
 
     def _marks(self, request: Request) -> Marks | None:

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quoth.engine import LoadOptions
+from quoth.engine.ladder import Rung
 from quoth.engine.shortage import shortage
 from quoth.errors import EngineError, ModelError
 from quoth.native import Model, NativeError, can_use_gpu, devices
@@ -29,15 +30,28 @@ def layers_that_fit(free: int, size: int, n_layer: int) -> int:
     return max(0, min(layers, int((free * 0.9 - 512 * MIB) / (size / layers)))) if size else layers
 
 
-def load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | None, free: int) -> tuple[Model, int]:
-    """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails."""
-    layers, of = _first_gpu_layers(path, options)
+class NothingFits(Exception):
+    """There is no room for a single layer on the GPU."""
+
+
+def load(
+    path: Path, options: LoadOptions, rung: Rung, progress: Callable[[float], bool] | None, free: int
+) -> tuple[Model, int]:
+    """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails.
+
+    Raises ModelError, EngineError when memory is short, NothingFits on a rung of the GPU.
+    """
+    layers, of = _first_gpu_layers(path, options, rung.gpu_share) if rung.gpu_share else (0, 1)
+    if rung.gpu_share and not layers:
+        raise NothingFits
     size = path.stat().st_size
     while True:
         check_memory(path.name, size * (of - layers) // of, free)
         try:
-            model = Model(path, gpu_layers=layers, progress=progress)
+            model = Model(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, progress=progress)
         except NativeError as error:
+            if layers == 0 and rung.gpu_share:
+                raise NothingFits from None
             if layers == 0:
                 raise shortage(str(error)) or ModelError(
                     f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"
@@ -47,18 +61,21 @@ def load(path: Path, options: LoadOptions, progress: Callable[[float], bool] | N
             return model, min(layers, model.n_layer + 1)
 
 
-def _first_gpu_layers(path: Path, options: LoadOptions) -> tuple[int, int]:
+def wants_gpu(options: LoadOptions) -> bool:
+    """Whether this build has a GPU that may be used."""
+    return options.gpu_layers != 0 and can_use_gpu()
+
+
+def _first_gpu_layers(path: Path, options: LoadOptions, share: float) -> tuple[int, int]:
     """Layers to put on the GPU, and of how many."""
-    if options.gpu_layers == 0 or not can_use_gpu():
-        return 0, 1
+    from quoth.gguf import read_header  # 11 ms, and only a GPU needs it
+
     gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
     if not gpus:
         return 0, 1
     try:
-        probe = Model(path, vocab_only=True)
-    except NativeError:
+        n_layer = read_header(path, tensors=False).n_layers  # a model loaded for its vocabulary alone has none
+    except ModelError:
         return 0, 1  # loading it says why
-    n_layer = probe.n_layer
-    probe.close()
-    fit = layers_that_fit(sum(d.free for d in gpus), path.stat().st_size, n_layer)
+    fit = int(layers_that_fit(sum(d.free for d in gpus), path.stat().st_size, n_layer) * share)
     return fit if options.gpu_layers < 0 else min(options.gpu_layers, fit), n_layer + 1

@@ -10,6 +10,7 @@ import json
 from typing import Any, BinaryIO
 
 from quoth import chat, engine
+from quoth.engine import ladder
 
 MAX_FRAME = 256 * 1024 * 1024
 _CLASSES = {
@@ -31,6 +32,9 @@ _CLASSES = {
         engine.Notice,
         engine.Done,
         engine.Scored,
+        ladder.Finding,
+        ladder.Fingerprint,
+        ladder.Known,
     )
 }
 

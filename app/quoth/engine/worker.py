@@ -19,9 +19,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from quoth.engine import Event, Piece, host, wire
+from quoth.engine import Event, LoadOptions, Piece, host, wire
+from quoth.engine.ladder import Fingerprint, Known, Rung, Unproved, choose, usable
 from quoth.engine.shortage import shortage
-from quoth.errors import QuothError
+from quoth.errors import ModelError, QuothError
 
 if TYPE_CHECKING:
     from quoth.engine.llama import Llama
@@ -31,6 +32,7 @@ LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes not
 JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 0.25
 STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
+GPU_START = 60.0  # seconds that a driver may take to compile its kernels at their first use
 STACK_SHARE = 16  # a stack takes at most one part in so many of a limited address space
 
 
@@ -123,6 +125,8 @@ class Worker:
             try:
                 job = getattr(self, f"_do_{message['do']}")
                 self._send({"call": call, "value": job(message)})
+            except Unproved as error:
+                self._send({"call": call, "unproved": str(error)})  # the client ends this process
             except QuothError as error:
                 self._send_error(call, error)
             except Exception as error:  # the parent reports it; the log has the traceback
@@ -155,20 +159,43 @@ class Worker:
         template.preload()
 
     def _do_load(self, message: dict[str, Any]) -> Any:
-        from quoth.engine.llama import Llama
+        """Load on the highest rung that may work, and prove it unless it is known to. Nothing: no rung is left."""
+        from quoth.engine.loading import NothingFits, wants_gpu
 
         if self._model is not None:
             self._model.close()
             self._model = None
+        host.limit_files(LARGEST_FILE)
+        about = _fingerprint(Path(message["path"]), message["options"])
+        known = message["known"].get(about.key, Known())
+        rungs, failed = usable(wants_gpu(message["options"]), message["only"]), [*message["failed"]]
+        while (rung := choose(rungs, known, failed)) is not None:
+            self._send({"call": message["call"], "tries": rung.name, "about": about})
+            try:
+                return self._load_on(rung, message, proved=rung.name in known.findings)
+            except NothingFits:
+                failed.append(rung.name)
+        return {}
+
+    def _load_on(self, rung: Rung, message: dict[str, Any], *, proved: bool) -> dict[str, Any]:
+        from quoth.engine.llama import Llama
+
         beat = self._beats(message["call"])
 
         def progress(done: float) -> bool:
             beat(done)
             return message["call"] not in self._stopped
 
-        host.limit_files(LARGEST_FILE)
-        self._model = Llama(Path(message["path"]), message["options"], progress)
-        return self._model.info
+        self._model = Llama(Path(message["path"]), message["options"], progress, rung=rung)
+        if proved:
+            return {"info": self._model.info, "finding": None}
+
+        def allow(seconds: float) -> None:
+            self._send({"call": message["call"], "within": seconds})
+
+        starting = GPU_START if self._model.info.on_gpu else 0.0
+        allow(starting + self._model.info.size / host.SLOWEST_DISK)
+        return {"info": self._model.info, "finding": self._model.prove(allow)}
 
     def _beats(self, call: int) -> Callable[[float], None]:
         last = time.monotonic()
@@ -233,7 +260,6 @@ class Worker:
 
     def _do_quantize(self, message: dict[str, Any]) -> None:
         from quoth import native
-        from quoth.errors import ModelError
 
         try:
             native.quantize(Path(message["source"]), Path(message["target"]), message["quantization"])
@@ -251,6 +277,20 @@ class Worker:
             "sandbox": self._sandbox,
             "devices": [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()],
         }
+
+
+def _fingerprint(path: Path, options: LoadOptions) -> Fingerprint:
+    from quoth.engine.fingerprint import fingerprint
+
+    if options.kind_of_file == ("", ""):
+        from quoth.gguf import read_header
+
+        try:
+            header = read_header(path, tensors=False)
+        except ModelError:  # to load it says more
+            return fingerprint("unknown", "")
+        return fingerprint(header.architecture, header.quantization)
+    return fingerprint(*options.kind_of_file)
 
 
 def _write_stderr_to(log: Path) -> None:

@@ -4,6 +4,7 @@ A leaf: the only package that imports llama_cpp. Every function of the C library
 and tests/test_native.py holds each of them against the pinned version.
 """
 
+from quoth.native.build import compiler, library_files, library_folder, package_version
 from quoth.native.devices import Device, devices
 from quoth.native.library import L, NativeError, can_use_gpu, system_info, version
 from quoth.native.model import Abort, Context, Model
@@ -22,8 +23,12 @@ __all__ = [
     "QuantizedTensor",
     "Vocabulary",
     "can_use_gpu",
+    "compiler",
     "devices",
     "grammar_of_schema",
+    "library_files",
+    "library_folder",
+    "package_version",
     "quantize",
     "system_info",
     "version",

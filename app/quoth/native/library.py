@@ -117,10 +117,10 @@ class Handle:
 
     def __init__(self, what: str, pointer: int, free: Callable[[int], object], parent: Handle | None = None) -> None:
         """Own a new object. Frees it and raises NativeError where its parent is closed."""
+        self._what: str = what
         if parent is not None and parent._pointer is None:
             free(pointer)
             raise NativeError(f"the {parent._what} is closed")
-        self._what = what
         self._pointer: int | None = pointer
         self._free = free
         self._parent = parent

@@ -1,0 +1,93 @@
+"""Climbing down the ladder with one model: which rung is tried, what failed on the way, what is kept of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from quoth.engine.death import Death
+from quoth.engine.findings import Findings
+from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known
+from quoth.errors import EngineError, ModelError, QuothError
+
+
+class Climb:
+    """The client's side: told what the worker says and how it ends, it knows what the next one is to do."""
+
+    def __init__(self, findings: Findings, only: str = "") -> None:
+        """`only` is the name of the one rung to try; "": all."""
+        self._findings = findings
+        self._only = only
+        self._about: Fingerprint | None = None
+        self._failed: dict[str, str] = {}  # on the way down: rung and how
+        self.rung = ""  # the one that is tried or in use
+        self.is_proved = False
+        self.finding = Finding()
+        self._error: QuothError | None = None  # of the last rung that failed
+
+    @property
+    def failures(self) -> dict[str, str]:
+        """How rungs failed since the last one that did not."""
+        return dict(self._failed)
+
+    def order(self) -> dict[str, Any]:
+        """What a worker that is to load must know."""
+        return {"known": self._findings.known(), "failed": tuple(self._failed), "only": self._only}
+
+    def tries(self, rung: str, about: Fingerprint) -> None:
+        """The worker begins to load on a rung."""
+        self.rung, self._about, self.is_proved = rung, about, False
+
+    def fails(self, death: Death, file: Path) -> bool:
+        """The rung did not prove itself; False where none was tried."""
+        if not self.rung or self.is_proved:
+            return False
+        self._failed[self.rung], self.rung = death.how, ""
+        self._error = death.error(None, file)
+        if death.ended_for:
+            try_ = "Check it with quoth models verify, or pull it again"
+            self._error = ModelError(f"{file.name} cannot be computed", death.ended_for, try_)
+        return True
+
+    def gives_up(self) -> QuothError:
+        """No rung is left: the file is to blame. The next start begins at the top."""
+        self._failed.clear()
+        return self._error or EngineError("there is no such way of computing here", self._only)
+
+    def succeeds(self, finding: Finding | None) -> str:
+        """The model is loaded, proved or by what was known. Returns a sentence for the user, "" for nothing new.
+
+        What failed on the way is kept now and not before: it was the way of computing, and not the file.
+        """
+        assert self._about is not None
+        self.is_proved = True
+        known = self._findings.of(self._about.key)
+        self.finding = finding or known.findings.get(self.rung, Finding())
+        findings = {
+            **known.findings,
+            **{rung: Finding(how) for rung, how in self._failed.items()},
+            self.rung: self.finding,
+        }
+        sentence = _sentence(self._failed, known.died_on, self.rung)
+        if findings != known.findings or known.died_on:
+            self._findings.put(self._about, Known(findings))
+        self._failed.clear()
+        return sentence
+
+    def dies(self) -> None:
+        """The engine died on a rung that had proved itself: the next start is one lower, once."""
+        if self.is_proved and self._about is not None:
+            known = self._findings.of(self._about.key)
+            self._findings.put(self._about, Known(known.findings, self.rung))
+        self.is_proved = False
+
+
+def _sentence(failed: dict[str, str], died_on: str, used: str) -> str:
+    """What did not work here, and what is used in its place."""
+    now = BY_NAME[used].words
+    if failed:
+        ways = " and ".join(f"{BY_NAME[rung].words} ({how})" for rung, how in failed.items())
+        return f'computing {ways} fails here; from now on Quoth computes {now}. "quoth doctor" has the way back'
+    if died_on and died_on != used:
+        return f"the engine died when it last computed {BY_NAME[died_on].words}; this time it computes {now}"
+    return ""

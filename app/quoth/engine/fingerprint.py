@@ -1,0 +1,61 @@
+"""What a finding about a way of computing holds for: this build, this processor, these devices, this kind of model.
+
+Worker only: the devices are ggml's.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import zlib
+from pathlib import Path
+
+from quoth import native
+from quoth.engine.ladder import Fingerprint
+
+_CPUINFO = 8192  # bytes of /proc/cpuinfo: the first processor
+
+
+def fingerprint(architecture: str, quantization: str) -> Fingerprint:
+    """Of a model of that architecture and quantization ("llama", "Q8_0") on this machine."""
+    build, processor = f"llama-cpp-python {native.package_version()}", processor_name()
+    devices = "; ".join(f"{d.description} ({d.name})" for d in native.devices() if d.kind != "cpu") or "no GPU"
+    parts = (native.library_files(), sorted(processor_features()), processor, devices, _driver())
+    return Fingerprint(
+        key=f"{zlib.crc32(repr((build, *parts)).encode()):08x} {architecture} {quantization}",
+        build=build,
+        processor=processor,
+        devices=devices,
+        model=f"{architecture} {quantization}",
+    )
+
+
+def processor_name() -> str:
+    """What the processor calls itself."""
+    return _cpuinfo("model name") or os.environ.get("PROCESSOR_IDENTIFIER", "") or os.uname().machine
+
+
+def processor_features() -> frozenset[str]:
+    """What the kernel says that this processor can do, by the kernel's names; nothing where it does not say."""
+    return frozenset((_cpuinfo("flags") or _cpuinfo("Features")).split())
+
+
+def _cpuinfo(name: str) -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8", errors="replace") as file:
+            text = file.read(_CPUINFO)
+    except OSError:
+        return ""
+    for line in text.splitlines():
+        key, colon, value = line.partition(":")
+        if colon and key.strip() == name:
+            return value.strip()
+    return ""
+
+
+def _driver() -> str:
+    """The version of the graphics driver, where it says so; where it is part of the kernel, that one's."""
+    try:
+        return Path("/proc/driver/nvidia/version").read_text("utf-8", "replace").partition("\n")[0]
+    except OSError:
+        return "" if sys.platform == "win32" else os.uname().release
