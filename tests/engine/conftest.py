@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from quoth.engine.ladder import Rung
 from tests.gguf_files import write_tiny
 
 if TYPE_CHECKING:
@@ -16,12 +17,12 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture(scope="session")
-def llama(model_path: Path) -> Iterator[Llama]:
+def llama(model_path: Path, rung: Rung) -> Iterator[Llama]:
     """The demonstration model in this process."""
     from quoth.engine import LoadOptions
     from quoth.engine.llama import Llama
 
-    engine = Llama(model_path, LoadOptions(name="smollm2", n_ctx=2048))
+    engine = Llama(model_path, LoadOptions(name="smollm2", n_ctx=2048), rung=rung)
     yield engine
     engine.close()
 

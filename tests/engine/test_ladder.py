@@ -52,7 +52,7 @@ class Opened:
 
 @pytest.fixture
 def open_on(tiny_path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Open]:
-    """Open the tiny model on a build with faults: `open_on({"cpu-extra": "crash"})`. The build of the last call is used."""
+    """Open the tiny model on a build with faults, `open_on({"cpu-extra": "crash"})`; all use that of the last call."""
     builds, opened, true_path = dict[str, Path](), list[Opened](), [*sys.path]
 
     def open_(

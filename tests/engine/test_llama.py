@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from quoth.engine import LoadOptions, Piece, Sampling, Thought
+from quoth.engine.ladder import Rung
 from quoth.engine.llama import Llama
 from quoth.engine.loading import MIB, layers_that_fit
 from quoth.engine.offsets import character_ends
@@ -192,9 +193,9 @@ def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
     assert say(llama, text(PROMPT, 1, GREEDY._replace(logit_bias=((other, 100.0),)))).text == " Madrid"
 
 
-def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path) -> None:
+def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path, rung: Rung) -> None:
     (token,) = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=5))).logprobs
-    model = Model(model_path)
+    model = Model(model_path, extra_buffers=rung.extra_buffers)
     session = Session(model, 2048, Threads(llama.info.threads), False, Abort(), lambda: 0)
     prompt = llama.tokenize(PROMPT)
     session.rewind(prompt, 8)
@@ -372,8 +373,8 @@ class Changing(Threads):
         return super().begin()
 
 
-def test_the_number_of_threads_changes_no_bit(model_path: Path) -> None:
-    model = Model(model_path)
+def test_the_number_of_threads_changes_no_bit(model_path: Path, rung: Rung) -> None:
+    model = Model(model_path, extra_buffers=rung.extra_buffers)
     prompt = model.vocabulary.tokenize("Tell me about Rome. " * 60, special=False, bos=False)
     rows = []
     for threads in (Threads(2, fixed=True), Changing(2, fixed=True)):

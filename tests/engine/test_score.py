@@ -12,6 +12,7 @@ import pytest
 
 from quoth.chat import Message
 from quoth.engine import Chat, LoadOptions, Notice, Reading, Request, Scored, ScoreEvent, Scoring, Text
+from quoth.engine.ladder import Rung
 from quoth.engine.llama import Llama
 from quoth.engine.scoring import PreparedScoring, score_text
 from quoth.engine.session import Session
@@ -56,9 +57,9 @@ def run(events: Iterator[Reading | Scored]) -> tuple[float, ...]:
 
 
 @pytest.fixture(scope="module")
-def fresh(model_path: Path) -> Scored:
+def fresh(model_path: Path, rung: Rung) -> Scored:
     """What an engine that did nothing before says to the question."""
-    engine = Llama(model_path, LoadOptions(n_ctx=2048))
+    engine = Llama(model_path, LoadOptions(n_ctx=2048), rung=rung)
     one = score(engine, QUESTION)
     engine.close()
     return one
@@ -179,8 +180,8 @@ def test_a_scoring_before_changes_no_bit_of_an_answer(llama: Llama) -> None:
 
 
 @pytest.mark.long
-def test_a_larger_context_changes_no_bit(llama: Llama, model_path: Path, fresh: Scored) -> None:
-    engine = Llama(model_path, LoadOptions(n_ctx=2048))
+def test_a_larger_context_changes_no_bit(llama: Llama, model_path: Path, rung: Rung, fresh: Scored) -> None:
+    engine = Llama(model_path, LoadOptions(n_ctx=2048), rung=rung)
     small = score(engine, QUESTION)
     large = scored(engine, Scoring(Text(STORY * 12), STORY), QUESTION)[1]
     engine.close()

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from quoth.engine import LoadOptions, Request, Text
+from quoth.engine.ladder import Rung
 from quoth.engine.llama import Llama
 from quoth.engine.session import Cancelled, Session, Slices, slices
 from quoth.engine.threads import Threads
@@ -27,8 +28,8 @@ def never() -> bool:
 
 
 @pytest.fixture(scope="module")
-def model(model_path: Path) -> Iterator[Model]:
-    loaded = Model(model_path)
+def model(model_path: Path, rung: Rung) -> Iterator[Model]:
+    loaded = Model(model_path, extra_buffers=rung.extra_buffers)
     yield loaded
     loaded.close()
 

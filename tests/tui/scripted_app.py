@@ -67,7 +67,7 @@ class ScriptedModels:
     def fit(self, choice: Choice) -> str:
         return "needs 0.9 GB, 4.0 GB of memory are free: it fits"
 
-    def start(self, model: Model, progress: Callable[[float], None]) -> Engine:
+    def start(self, model: Model, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         progress(0.5)
         if self.fails is not None:
             raise self.fails

@@ -37,9 +37,9 @@ class Slow(ScriptedModels):
         super().__init__(*arguments)
         self.let = threading.Event()
 
-    def start(self, model: Model, progress: Any) -> Any:
+    def start(self, model: Model, progress: Any, tell: Any) -> Any:
         self.let.wait(20)
-        return super().start(model, progress)
+        return super().start(model, progress, tell)
 
 
 @asynccontextmanager

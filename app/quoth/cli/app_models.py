@@ -71,7 +71,7 @@ class AppModels:
         need = estimate(header, min(header.n_ctx_train, 4096))
         return judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).sentence
 
-    def start(self, model: Model, progress: Callable[[float], None]) -> Engine:
+    def start(self, model: Model, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         environment = self._environment
         store = environment.store
         if not store.is_trusted(model.path):
@@ -79,7 +79,7 @@ class AppModels:
 
             check(read_header(model.path))
         self._started[model.name] = model
-        client = environment.start_engine(model)
+        client = environment.start_engine(model, tell)
         try:
             client.ready(progress)
         except BaseException:

@@ -44,8 +44,8 @@ class Models(Protocol):
         """Whether it fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
         ...
 
-    def start(self, model: Model, progress: Callable[[float], None]) -> Engine:
-        """Load it; progress goes from 0.0 to 1.0."""
+    def start(self, model: Model, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
+        """Load it; progress goes from 0.0 to 1.0. `tell` gets a sentence when a way of computing does not work here."""
         ...
 
     def sampling(self, info: ModelInfo) -> Sampling:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from quoth.models.pull import Progress
 
 
+TOLD_SECONDS = 30.0  # that a sentence of the engine's stays
+
+
 @dataclass
 class Loaded(Message):
     """A model is loaded."""
@@ -39,6 +42,13 @@ class Progressed(Message):
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, Progressed)
+
+
+@dataclass
+class Told(Message):
+    """The engine has something to say: how it computes here."""
+
+    sentence: str
 
 
 @dataclass
@@ -105,8 +115,11 @@ class WithModels(Shell):
         def progress(done: float) -> None:
             self.post_message(Progressed(f"Loading {model.name}", round(done * 100), 100))
 
+        def tell(sentence: str) -> None:
+            self.post_message(Told(sentence))
+
         try:
-            engine = self.holder.load(lambda: self.backend.models.start(model, progress))
+            engine = self.holder.load(lambda: self.backend.models.start(model, progress, tell))
             if engine is not None:
                 self.post_message(Loaded(model, engine.info))
         except QuothError as error:
@@ -117,6 +130,10 @@ class WithModels(Shell):
         self.status.doing = event.what + (f" {event.done / event.total:.0%}" if event.total else "")
         if self.welcome is not None and self.model is None:
             self.welcome.progress(event.what, event.done, event.total)
+
+    @on(Told)
+    def _told(self, event: Told) -> None:
+        self.notify(event.sentence, timeout=TOLD_SECONDS, markup=False)
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:

@@ -1,0 +1,80 @@
+"""The ladder as a user meets it: an answer, one line the first time, and nothing on the next run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.broken_build import broken_build
+from tests.conftest import Run
+
+LINE = (
+    b"quoth: computing with repacked weights or AMX (signal SIGSEGV) fails here; from now on Quoth computes on the "
+    b'processor without repacked weights and AMX. "quoth doctor" has the way back\n'
+)
+Broken = Callable[..., dict[str, str]]
+
+
+@pytest.fixture
+def broken(tmp_path: Path, installed: Path) -> Broken:
+    """The environment of a command on a build with faults, where nothing is known yet."""
+
+    def make(fault: str = "crash", gpu_layers: int = 0, rungs: tuple[str, ...] = ("cpu-extra",)) -> dict[str, str]:
+        build = broken_build(tmp_path / "build", dict.fromkeys(rungs, fault), gpu_layers=gpu_layers)
+        (installed / "cache" / "ladder.json").unlink()
+        return {"PYTHONPATH": str(build), "QUOTH_THREADS": "2"}
+
+    return make
+
+
+def test_a_build_that_crashes_answers_and_says_so_once(quoth: Run, broken: Broken, installed: Path) -> None:
+    env = broken()
+    first = quoth("The capital of France is", "-t", "0", "-n", "8", env=env)
+    assert (first.returncode, first.stderr) == (0, LINE)
+    assert first.stdout.strip()
+    again = quoth("The capital of France is", "-t", "0", "-n", "8", env=env)
+    assert (again.returncode, again.stdout, again.stderr) == (0, first.stdout, b"")
+    assert [path.name for path in (installed / "cache").iterdir()] == ["ladder.json"]
+
+
+@pytest.mark.more
+@pytest.mark.parametrize("command", [["complete", "a", "-n", "2"], ["tokens", "FILE"], ["ask", "-f", "FILE", "who?"]])
+def test_every_command_steps_over_it(quoth: Run, broken: Broken, tmp_path: Path, command: list[str]) -> None:
+    (tmp_path / "FILE").write_text("The lighthouse was built by Anna in 1871.\n")
+    result = quoth(*command, env=broken(), cwd=tmp_path)
+    assert result.returncode in (0, 8), result.stderr
+    assert result.stderr.count(LINE) == 1
+
+
+@pytest.mark.more
+def test_quiet_says_nothing_and_json_stays_json(quoth: Run, broken: Broken) -> None:
+    env = broken()
+    result = quoth("Hello", "-n", "2", "--quiet", "--json", env=env)
+    assert (result.returncode, result.stderr) == (0, b"")
+    assert json.loads(result.stdout)["usage"]
+
+
+@pytest.mark.more
+def test_a_private_run_keeps_nothing_and_uses_what_is_kept(quoth: Run, broken: Broken, installed: Path) -> None:
+    env = broken()
+    for _ in range(2):
+        result = quoth("Hello", "-n", "2", "--private", env=env)
+        assert (result.returncode, result.stderr) == (0, LINE)
+    assert [*(installed / "cache").iterdir()] == []
+    quoth("Hello", "-n", "2", env=env)
+    assert quoth("Hello", "-n", "2", "--private", env=env).stderr == b""
+
+
+@pytest.mark.more
+def test_a_gpu_that_crashes_is_left_alone(quoth: Run, broken: Broken) -> None:
+    env = broken(gpu_layers=31, rungs=("gpu", "gpu-half"))
+    first = quoth("Hello", "-n", "2", env=env)
+    assert first.returncode == 0
+    assert first.stderr.startswith(
+        b"quoth: computing on the GPU (signal SIGSEGV) and with half as much on the GPU (signal SIGSEGV) fails here; "
+        b"from now on Quoth computes with repacked weights or AMX."
+    )
+    assert quoth("Hello", "-n", "2", env=env).stderr == b""
