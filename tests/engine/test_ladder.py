@@ -119,8 +119,8 @@ def test_a_way_that_does_not_work_is_stepped_over_and_said_once(open_on: Open, f
     assert first.rung == "cpu"
     (sentence,) = first.told
     assert re.fullmatch(
-        rf"computing with repacked weights or AMX \({SAYS[fault]}.*\) fails here; from now on Quoth computes on the "
-        r'processor without repacked weights and AMX\. "quoth doctor" has the way back',
+        rf"does not work here: AMX and repacked weights \({SAYS[fault]}.*\)\. Quoth now computes on the processor "
+        r'without them; "quoth doctor" has the way back',
         sentence,
     )
     again = open_on(faults)
@@ -210,8 +210,7 @@ def test_after_a_death_the_next_start_is_one_rung_lower_once(open_on: Open) -> N
     assert answer(opened)  # by the same client
     assert opened.rung == "cpu"
     assert opened.told == [
-        "the engine died when it last computed with repacked weights or AMX; "
-        "this time it computes on the processor without repacked weights and AMX"
+        "the engine died when it last used AMX and repacked weights; this time it computes on the processor without them"
     ]
     again = open_on(faults)
     assert again.rung == "cpu-extra"

@@ -84,10 +84,10 @@ class Climb:
 
 def _sentence(failed: dict[str, str], died_on: str, used: str) -> str:
     """What did not work here, and what is used in its place."""
-    now = BY_NAME[used].words
+    where = BY_NAME[used].where
     if failed:
-        ways = " and ".join(f"{BY_NAME[rung].words} ({how})" for rung, how in failed.items())
-        return f'computing {ways} fails here; from now on Quoth computes {now}. "quoth doctor" has the way back'
+        what = ", ".join(f"{BY_NAME[rung].what} ({how})" for rung, how in failed.items())
+        return f'does not work here: {what}. Quoth now computes on {where}; "quoth doctor" has the way back'
     if died_on and died_on != used:
-        return f"the engine died when it last computed {BY_NAME[died_on].words}; this time it computes {now}"
+        return f"the engine died when it last used {BY_NAME[died_on].what}; this time it computes on {where}"
     return ""

@@ -11,21 +11,22 @@ from typing import NamedTuple
 
 
 class Rung(NamedTuple):
-    """One way of computing."""
+    """One way of computing. `what` is what it uses that the rungs below do not, `where` what it computes on."""
 
     name: str
-    words: str  # behind "computing "
-    gpu_share: float  # of the layers that fit on the GPU
-    extra_buffers: bool  # weights laid out anew for this processor: ggml's repacking, AMX
+    what: str
+    where: str
+    gpu_share: float = 0.0  # of the layers that fit on the GPU
+    extra_buffers: bool = False  # weights laid out anew for this processor: ggml's repacking, AMX
     one_thread: bool = False
 
 
 RUNGS = (
-    Rung("gpu", "on the GPU", 1.0, True),
-    Rung("gpu-half", "with half as much on the GPU", 0.5, True),
-    Rung("cpu-extra", "with repacked weights or AMX", 0.0, True),
-    Rung("cpu", "on the processor without repacked weights and AMX", 0.0, False),
-    Rung("one-thread", "with one thread", 0.0, False, one_thread=True),
+    Rung("gpu", "the GPU", "the GPU", gpu_share=1.0, extra_buffers=True),
+    Rung("gpu-half", "half of the GPU", "the GPU with half as many layers", gpu_share=0.5, extra_buffers=True),
+    Rung("cpu-extra", "AMX and repacked weights", "the processor", extra_buffers=True),
+    Rung("cpu", "several threads", "the processor without them"),
+    Rung("one-thread", "the processor", "one thread", one_thread=True),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}
 
