@@ -210,7 +210,8 @@ def test_after_a_death_the_next_start_is_one_rung_lower_once(open_on: Open) -> N
     assert answer(opened)  # by the same client
     assert opened.rung == "cpu"
     assert opened.told == [
-        "the engine died when it last used AMX and repacked weights; this time it computes on the processor without them"
+        "the engine died when it last used AMX and repacked weights; "
+        "this time it computes on the processor without them"
     ]
     again = open_on(faults)
     assert again.rung == "cpu-extra"

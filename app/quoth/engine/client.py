@@ -209,6 +209,11 @@ class Client:
         """How the way of computing that is in use proved itself, now or before."""
         return self._climb.finding
 
+    @property
+    def failures(self) -> dict[str, str]:
+        """How ways of computing failed since the last that did not, by rung."""
+        return self._climb.failures
+
     def _patience(self, inputs: Sequence[str | Sequence[Message]]) -> float:
         """Seconds to wait for something to be heard of texts that are tokenised first."""
         texts = (i if isinstance(i, str) else "".join(m.text for m in i) for i in inputs)
@@ -239,9 +244,9 @@ class Client:
         message = {"do": "quantize", "source": str(source), "target": str(target), "quantization": quantization}
         self._call(message, self._limits.hung + size_of(source) / SLOWEST_DISK)
 
-    def describe(self) -> dict[str, Any]:
-        """The native side, for `quoth doctor`."""
-        return cast(dict[str, Any], self._call({"do": "describe"}))
+    def describe(self, kind_of_file: tuple[str, str] = ("", "")) -> dict[str, Any]:
+        """The native side, for `quoth doctor`, with the fingerprint of a kind of model."""
+        return cast(dict[str, Any], self._call({"do": "describe", "kind_of_file": kind_of_file}))
 
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False

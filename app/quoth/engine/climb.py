@@ -20,6 +20,7 @@ class Climb:
         self._only = only
         self._about: Fingerprint | None = None
         self._failed: dict[str, str] = {}  # on the way down: rung and how
+        self._gave_up = False
         self.rung = ""  # the one that is tried or in use
         self.is_proved = False
         self.finding = Finding()
@@ -32,6 +33,9 @@ class Climb:
 
     def order(self) -> dict[str, Any]:
         """What a worker that is to load must know."""
+        if self._gave_up:
+            self._failed.clear()
+            self._gave_up = False
         return {"known": self._findings.known(), "failed": tuple(self._failed), "only": self._only}
 
     def tries(self, rung: str, about: Fingerprint) -> None:
@@ -51,7 +55,7 @@ class Climb:
 
     def gives_up(self) -> QuothError:
         """No rung is left: the file is to blame. The next start begins at the top."""
-        self._failed.clear()
+        self._gave_up = True
         return self._error or EngineError("there is no such way of computing here", self._only)
 
     def succeeds(self, finding: Finding | None) -> str:

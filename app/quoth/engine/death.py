@@ -59,7 +59,7 @@ class Death(NamedTuple):
             return EngineError("the engine was killed", why, "Pass a smaller --ctx or a smaller model")
         if self.returncode == -4:
             what = "the engine uses instructions that this processor lacks"
-            return EngineError(what, self.how, "Reinstall llama-cpp-python from source")
+            return EngineError(what, self.how, 'Run "quoth doctor": it has the line that compiles it for this one')
         why = f"{self.how}: {self.last_line}" if self.last_line else self.how
         if short := shortage(why):
             return short

@@ -17,10 +17,12 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from quoth.engine import Event, LoadOptions, Piece, host, wire
+from quoth.engine.installation import unloadable
 from quoth.engine.ladder import Fingerprint, Known, Rung, Unproved, choose, usable
+from quoth.engine.sandbox import Landlock, confine, parts_of
 from quoth.engine.shortage import shortage
 from quoth.errors import ModelError, QuothError
 
@@ -89,34 +91,57 @@ class Worker:
         self._sandbox = ""
 
     def run(self) -> None:
-        """Read frames in one thread, count in another, compute in a third."""
-        from quoth import native
-        from quoth.engine import llama  # noqa: F401  # loading needs it, and here no thread holds Python's lock
+        """Read frames in one thread, count in another, compute in a third: started when it is known what for.
 
-        self._sandbox = "off (a GPU driver needs what it forbids)" if native.can_use_gpu() else host.close_network()
+        The sandbox holds for threads that are started in it, and the first job says which files it must leave open.
+        """
+        try:
+            from quoth.engine import llama  # noqa: F401  # loading needs it, and here no thread holds Python's lock
+        except (ImportError, OSError, RuntimeError) as error:
+            self._refuse(unloadable(str(error)))
+        first = self._dispatch_until_a_job()
+        self._sandbox = _confine_for(first)
         threading.Thread(target=self._read, daemon=True).start()
         start_deep(lambda: self._work(self._counts))
         jobs = start_deep(lambda: self._work(self._jobs))
+        self._dispatch(first)
         self._counts.put({"call": 0, "do": "preload"})  # while the weights load
         jobs.join()
 
+    def _refuse(self, error: QuothError) -> NoReturn:
+        """Answer every call with an error: the library cannot be used."""
+        while True:
+            self._send_error(self._next()["call"], error)
+
+    def _dispatch_until_a_job(self) -> dict[str, Any]:
+        """The first message that is more than where the log is."""
+        while (message := self._next())["do"] in ("log", "stop"):
+            self._dispatch(message)
+        return message
+
     def _read(self) -> None:
         while True:
-            try:
-                message = wire.read(self._in)
-            except (wire.BrokenFrame, OSError):
-                message = None
-            if message is None:
-                os._exit(0)  # the parent is gone; a running computation has nobody to tell
-            match message["do"]:
-                case "stop":
-                    self._stop(message["of"])
-                case "count" | "tokenize" | "offsets":
-                    self._counts.put(message)
-                case "log":
-                    _write_stderr_to(Path(message["path"]))
-                case _:
-                    self._jobs.put(message)
+            self._dispatch(self._next())
+
+    def _next(self) -> dict[str, Any]:
+        try:
+            message = wire.read(self._in)
+        except (wire.BrokenFrame, OSError):
+            message = None
+        if message is None:
+            os._exit(0)  # the parent is gone; a running computation has nobody to tell
+        return message
+
+    def _dispatch(self, message: dict[str, Any]) -> None:
+        match message["do"]:
+            case "stop":
+                self._stop(message["of"])
+            case "count" | "tokenize" | "offsets":
+                self._counts.put(message)
+            case "log":
+                _write_stderr_to(Path(message["path"]))
+            case _:
+                self._jobs.put(message)
 
     def _work(self, jobs: queue.SimpleQueue[dict[str, Any]]) -> None:
         while True:
@@ -269,14 +294,37 @@ class Worker:
     def _do_describe(self, message: dict[str, Any]) -> Any:
         """What doctor shows of the native side."""
         from quoth import native
+        from quoth.engine.fingerprint import fingerprint, processor_features
 
+        devices = [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()]
         return {
             "version": native.version(),
+            "compiler": native.compiler(),
+            "libraries": [name for name, _, _ in native.library_files()],
             "system": native.system_info(),
+            "features": sorted(processor_features()),
             "gpu": native.can_use_gpu(),
             "sandbox": self._sandbox,
-            "devices": [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()],
+            "devices": devices,
+            "log": [*native.log_lines],
+            "about": fingerprint(*message["kind_of_file"]),
         }
+
+
+def _confine_for(job: dict[str, Any]) -> str:
+    """Give up what the worker's jobs do not need: it serves one model, or makes one file of another."""
+    from quoth import native
+
+    if native.can_use_gpu():
+        return "off (a GPU driver needs what it forbids)"
+    match job["do"]:
+        case "load":
+            return confine(Landlock(reads=tuple(parts_of(Path(job["path"])))))
+        case "quantize":
+            source, target = Path(job["source"]), Path(job["target"])
+            return confine(Landlock(reads=tuple(parts_of(source)), writes=(target.parent,)))
+        case _:
+            return confine(Landlock())
 
 
 def _fingerprint(path: Path, options: LoadOptions) -> Fingerprint:

@@ -6,7 +6,7 @@ and tests/test_native.py holds each of them against the pinned version.
 
 from quoth.native.build import compiler, library_files, library_folder, package_version
 from quoth.native.devices import Device, devices
-from quoth.native.library import L, NativeError, can_use_gpu, system_info, version
+from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
 from quoth.native.model import Abort, Context, Model
 from quoth.native.quantizing import QuantizedTensor, quantize
 from quoth.native.sampling import Chain, grammar_of_schema
@@ -28,6 +28,7 @@ __all__ = [
     "grammar_of_schema",
     "library_files",
     "library_folder",
+    "log_lines",
     "package_version",
     "quantize",
     "system_info",
