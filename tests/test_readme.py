@@ -13,7 +13,7 @@ import click
 import pytest
 from textual.binding import Binding
 
-from quoth.cli import doctor
+from quoth.cli import reinstall
 from quoth.cli.main import COMMANDS, load_command
 from quoth.cli.routing import PROMPT, route
 from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
@@ -143,7 +143,7 @@ def test_the_variables_named_are_settings() -> None:
 
 
 def test_the_index_of_wheels_is_the_one_that_doctor_names() -> None:
-    assert set(re.findall(r"https://\S+/whl", README)) == {doctor.WHEELS}
+    assert set(re.findall(r"https://\S+/whl", README)) == {reinstall.WHEELS}
 
 
 def test_the_version_named_is_the_one_that_is_pinned() -> None:

@@ -8,59 +8,97 @@ import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from quoth import __version__
+from quoth.cli import ways
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
-from quoth.errors import QuothError
+from quoth.cli.reinstall import from_source, from_wheels
+from quoth.errors import EngineError, ModelError, QuothError
 
-HELP = """Show versions, backends, threads, memory, folders, the default model and the engine's sandbox.
+if TYPE_CHECKING:
+    from quoth.models import Model
+
+HELP = """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
+
+--prove tries every way of computing again with the default model, and measures it.
 
 \b
 Examples:
   quoth doctor
+  quoth doctor --prove
   quoth doctor --json
-  quoth doctor --offline
 """
 
-WHEELS = "https://abetlen.github.io/llama-cpp-python/whl"
 GIB = 1024**3
 Row = tuple[str, str]
 
 
 @click.command(help=HELP, context_settings=HELP_NAMES)
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
-@setting_options("offline", "quiet")
+@click.option("--prove", is_flag=True, help="Try every way of computing again, and measure it.")
+@setting_options("model", "offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, /, as_json: bool, **flags: Any) -> int:
+def command(environment: Environment, /, as_json: bool, prove: bool, **flags: Any) -> int:
     environment.use(flags)
+    model, missing = _default_model(environment)
+    if prove and model is None:
+        raise ModelError("there is no model to prove anything with", missing, 'Run "quoth pull" first')
+    try:
+        native = _describe(environment, model)
+    except EngineError as error:  # the rest is worth showing all the more
+        native, broken = None, error
+    if native is None:
+        rows, found, problems = [*_versions(None)], list[ways.Way](), [f"{broken}. To install it: {from_source()}"]
+    else:
+        if prove and model is not None:
+            ways.prove(environment, model, native["gpu"], native["about"])
+        found = ways.ways(native["gpu"], environment.findings.of(native["about"].key)) if model else []
+        rows = [*_versions(native), *_machine(native), *_ways(environment, native, found, model)]
+        problems = [*_problems(native), *ways.problems(native, found)]
+    rows += [*_folders(environment), ("default model", _named(model) if model else missing)]
+    _print(environment, rows, found, problems, as_json)
+    return 0 if native else int(EngineError.exit_code)
+
+
+def _describe(environment: Environment, model: Model | None) -> dict[str, Any]:
     with environment.bare_engine() as engine:
-        native = engine.describe()
-    rows = [*_versions(native), *_machine(native), *_folders(environment), *_model(environment)]
-    problems = list(_problems(native))
+        return engine.describe((model.architecture, model.quantization) if model else ("", ""))
+
+
+def _print(
+    environment: Environment, rows: list[Row], found: list[ways.Way], problems: list[str], as_json: bool
+) -> None:
     streams = environment.streams
     if as_json:
         import json
 
-        found = {"version": __version__, **dict(rows), "problems": problems}
-        streams.answer(json.dumps(found, ensure_ascii=False) + "\n")
+        computing = [
+            {"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found
+        ]
+        content = {"version": __version__, **dict(rows), "ways": computing, "problems": problems}
+        streams.answer(json.dumps(content, ensure_ascii=False) + "\n")
     else:
         width = max(len(name) for name, _ in rows)
         streams.answer("".join(f"{name:<{width}}  {value}\n" for name, value in rows))
         streams.answer("".join(f"! {problem}\n" for problem in problems))
     streams.finish()
-    return 0
 
 
-def _versions(native: dict[str, Any]) -> Iterator[Row]:
+def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
     yield "quoth", __version__
     yield "python", f"{platform.python_version()} ({sys.executable})"
     yield "platform", f"{platform.system()} {platform.machine()}"
-    yield "llama-cpp-python", importlib.metadata.version("llama-cpp-python")
-    yield "llama.cpp", native["version"]
+    try:
+        yield "llama-cpp-python", importlib.metadata.version("llama-cpp-python")
+    except importlib.metadata.PackageNotFoundError:
+        yield "llama-cpp-python", "not installed"
+    if native is not None:
+        yield "llama.cpp", native["version"]
+        yield "compiler", native["compiler"] or "not named in the library"
 
 
 def _machine(native: dict[str, Any]) -> Iterator[Row]:
@@ -69,16 +107,23 @@ def _machine(native: dict[str, Any]) -> Iterator[Row]:
     for name, description, kind, free, total in native["devices"]:
         memory = f", {free / GIB:.1f} of {total / GIB:.1f} GiB free" if kind in ("gpu", "igpu") else ""
         yield f"device {name}", f"{description.strip()} ({kind}{memory})"
-    yield "processor features", _features(native["system"])
+    yield "processor features used", " ".join(ways.features_of(native["system"]))
+    yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
     yield "threads", f"{host.physical_cores()} (physical cores; {os.cpu_count()} logical)"
     yield "free memory", f"{host.free_memory() / GIB:.1f} GiB"
     yield "engine sandbox", native["sandbox"]
 
 
-def _features(system: str) -> str:
-    """Of "CPU : AVX2 = 1 | FMA = 1 | ..." the names."""
-    present = [part for part in system.split("|") if part.strip().endswith("= 1")]
-    return " ".join(part.split("=")[0].split(":")[-1].strip() for part in present)
+def _ways(
+    environment: Environment, native: dict[str, Any], found: list[ways.Way], model: Model | None
+) -> Iterator[Row]:
+    if model is None:
+        return
+    yield "ways to compute", f"{model.architecture} {model.quantization} (as {model.name} is)"
+    for way in found:
+        yield f"  {way.rung.name}", way.sentence
+    if said := ways.progress(environment.findings.entries, native["about"]):
+        yield "  this build", said
 
 
 def _folders(environment: Environment) -> Iterator[Row]:
@@ -94,7 +139,8 @@ def _state(path: Path) -> str:
     return " (not there yet)" if parent and os.access(parent, os.W_OK) else " (cannot be made)"
 
 
-def _model(environment: Environment) -> Iterator[Row]:
+def _default_model(environment: Environment) -> tuple[Model | None, str]:
+    """The model that is used, or why there is none."""
     from quoth.models import default_model
 
     try:
@@ -102,17 +148,18 @@ def _model(environment: Environment) -> Iterator[Row]:
             configured=environment.settings["model"], store=environment.store, environment=environment.environ
         )
     except QuothError as error:
-        yield "default model", str(error)
-        return
-    if model is None:
-        yield "default model", 'none: run "quoth pull"'
-    else:
-        yield "default model", f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)"
+        return None, str(error)
+    return model, 'none: run "quoth pull"'
+
+
+def _named(model: Model) -> str:
+    return f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)"
 
 
 def _problems(native: dict[str, Any]) -> Iterator[str]:
-    if not native["gpu"] and nvidia_present():
-        yield f"NVIDIA GPU present, this build is CPU only. To use it: {gpu_line()}"
+    cuda = any("cuda" in name for name in native["libraries"])
+    if not native["gpu"] and not cuda and nvidia_present():
+        yield f"NVIDIA GPU present, this build is CPU only. To use it: {from_wheels('cu124')}"
 
 
 def nvidia_present() -> bool:
@@ -120,15 +167,3 @@ def nvidia_present() -> bool:
     if sys.platform == "win32":
         return Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "nvcuda.dll").exists()
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
-
-
-def gpu_line(prefix: str = sys.prefix) -> str:
-    """The line that reinstalls llama-cpp-python with CUDA, for the way Quoth was installed."""
-    version = importlib.metadata.version("llama-cpp-python")
-    parts = Path(prefix).parts
-    if "uv" in parts and "tools" in parts:
-        return f"uv tool upgrade quoth --reinstall-package llama-cpp-python --extra-index-url {WHEELS}/cu124"
-    wanted = f"--force-reinstall --no-deps llama-cpp-python=={version} --extra-index-url {WHEELS}/cu124"
-    if "pipx" in parts:
-        return f"pipx runpip quoth install {wanted}"
-    return f"{sys.executable} -m pip install {wanted}"

@@ -11,22 +11,23 @@ from typing import NamedTuple
 
 
 class Rung(NamedTuple):
-    """One way of computing. `what` is what it uses that the rungs below do not, `where` what it computes on."""
+    """One way of computing."""
 
     name: str
-    what: str
-    where: str
+    title: str
+    what: str  # that it uses and the rungs below do not: "... does not work here"
+    where: str  # it computes, in place of what does not work
     gpu_share: float = 0.0  # of the layers that fit on the GPU
     extra_buffers: bool = False  # weights laid out anew for this processor: ggml's repacking, AMX
     one_thread: bool = False
 
 
 RUNGS = (
-    Rung("gpu", "the GPU", "the GPU", gpu_share=1.0, extra_buffers=True),
-    Rung("gpu-half", "half of the GPU", "the GPU with half as many layers", gpu_share=0.5, extra_buffers=True),
-    Rung("cpu-extra", "AMX and repacked weights", "the processor", extra_buffers=True),
-    Rung("cpu", "several threads", "the processor without them"),
-    Rung("one-thread", "the processor", "one thread", one_thread=True),
+    Rung("gpu", "as many layers on the GPU as fit", "the GPU", "the GPU", 1.0, extra_buffers=True),
+    Rung("gpu-half", "half as many", "half of the GPU", "the GPU with half as many layers", 0.5, extra_buffers=True),
+    Rung("cpu-extra", "weights laid out for this processor", "AMX and repacked weights", "the processor", 0.0, True),
+    Rung("cpu", "weights as they are in the file", "several threads", "the processor without them"),
+    Rung("one-thread", "the same with one thread", "the processor", "one thread", one_thread=True),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}
 

@@ -1,0 +1,141 @@
+"""The ways of computing in `quoth doctor`: what was found of each, what hinders the faster ones, what would help."""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from quoth.cli.reinstall import AMX_FLAGS, from_source, from_wheels
+from quoth.engine.findings import Entry
+from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
+
+if TYPE_CHECKING:
+    from quoth.cli.environment import Environment
+    from quoth.models import Model
+
+ROUNDS = 2  # of a proof whose speeds are to be compared: the better one counts
+# What a build says that it uses, and what the kernel calls that.
+FEATURES = {
+    "SSE3": "pni", "SSSE3": "ssse3", "AVX": "avx", "AVX_VNNI": "avx_vnni", "AVX2": "avx2", "F16C": "f16c",
+    "FMA": "fma", "BMI2": "bmi2", "AVX512": "avx512f", "AVX512_VBMI": "avx512vbmi", "AVX512_VNNI": "avx512_vnni",
+    "AVX512_BF16": "avx512_bf16", "AMX_INT8": "amx_int8", "NEON": "asimd", "FP16_VA": "asimdhp", "SVE": "sve",
+    "DOTPROD": "asimddp", "MATMUL_INT8": "i8mm", "SME": "sme",
+}  # fmt: skip
+_DRIVER = re.compile(r"driver|insufficient|failed to init", re.IGNORECASE)
+
+
+class Way(NamedTuple):
+    """A rung and what is known of it."""
+
+    rung: Rung
+    finding: Finding | None
+    in_use: bool
+
+    @property
+    def sentence(self) -> str:
+        if self.finding is None:
+            return f"{self.rung.title}: not tried"
+        if self.finding.failed:
+            return f"{self.rung.title}: fails ({self.finding.failed})"
+        speed = f"reads {self.finding.read:,.0f} and writes {self.finding.write:,.1f} tokens/s"
+        return f"{self.rung.title}: works, {speed}{'; in use' if self.in_use else ''}"
+
+
+def ways(gpu: bool, known: Known) -> list[Way]:
+    """Every way that this build has, the fastest first."""
+    rungs = usable(gpu)
+    used = choose(rungs, Known(known.findings))
+    tried = known.findings
+    return [Way(rung, tried.get(rung.name), rung == used and rung.name in tried) for rung in rungs]
+
+
+def prove(environment: Environment, model: Model, gpu: bool, about: Fingerprint) -> None:
+    """Prove every way with a model, each in workers of its own, and keep what was found."""
+    found = dict[str, Finding]()
+    for rung in usable(gpu):
+        environment.streams.say(f"proving {rung.name}: {rung.title}")
+        rounds = [_prove_once(environment, model, rung) for _ in range(ROUNDS)]
+        failed = next((each.failed for each in rounds if each.failed), "")
+        found[rung.name] = rounds[0]._replace(
+            failed=failed, read=max(each.read for each in rounds), write=max(each.write for each in rounds)
+        )
+    environment.findings.put(about, Known(found))
+
+
+def _prove_once(environment: Environment, model: Model, rung: Rung) -> Finding:
+    from quoth.engine.client import Client
+    from quoth.errors import EngineError, ModelError
+
+    options = environment.load_options(model)._replace(rung=rung.name)
+    client = Client(model.path, options, log=environment.log)
+    try:
+        client.ready()
+        return client.finding
+    except (EngineError, ModelError) as error:  # memory that is short is no failure of the way
+        return Finding(client.failures.get(rung.name) or str(error))
+    finally:
+        client.close()
+
+
+def features_of(system: str) -> list[str]:
+    """Of "CPU : AVX2 = 1 | FMA = 1 | ..." the names."""
+    present = [part for part in system.split("|") if part.strip().endswith("= 1")]
+    return [part.split("=")[0].split(":")[-1].strip() for part in present]
+
+
+def unused(native: dict[str, Any]) -> list[str]:
+    """What this processor could do and the build does not use."""
+    used, here = features_of(native["system"]), native["features"]
+    return [name for name, flag in FEATURES.items() if flag in here and name not in used]
+
+
+def lacking(native: dict[str, Any]) -> list[str]:
+    """What the build uses and this processor cannot do; nothing where the kernel does not list what it can."""
+    here = native["features"]
+    return [name for name in features_of(native["system"]) if here and FEATURES.get(name, here[0]) not in here]
+
+
+def problems(native: dict[str, Any], found: Sequence[Way]) -> Iterator[str]:
+    """What hinders a faster way, each with the line that would help."""
+    failed = {way.rung.name: way.finding.failed for way in found if way.finding and way.finding.failed}
+    if short := lacking(native):
+        yield f"this build uses {', '.join(short)}, which this processor lacks. Compile it here: {from_source()}"
+    if "OPENMP" not in features_of(native["system"]):
+        yield f"this build has no OpenMP. Compile it with a compiler that has it: {from_source()}"
+    gpu_libraries = [name for name in native["libraries"] if re.search("cuda|hip|vulkan|metal|sycl", name)]
+    if gpu_libraries and not native["gpu"]:
+        said = next((line for line in native["log"] if _DRIVER.search(line)), "it finds no device")
+        yield f"this build is for a GPU and cannot use one ({said}). Update the GPU's driver"
+    if "gpu" in failed:
+        yield (
+            f"the GPU is not used ({failed['gpu']}). Update its driver, then: quoth doctor --prove. "
+            f"For a build without it: {from_wheels('cpu')}"
+        )
+    if "cpu-extra" in failed and "amx_int8" in native["features"]:
+        yield (
+            f"AMX is not used ({failed['cpu-extra']}): gcc compiles its set-up wrongly. With it, reading is 1.6 to 1.8 "
+            f"times as fast. Compile it without that fault, with these flags or with clang: {from_source(AMX_FLAGS)}"
+        )
+    elif "cpu-extra" in failed:
+        yield f"repacked weights are not used ({failed['cpu-extra']}). Compile it on this machine: {from_source()}"
+
+
+def progress(entries: Sequence[Entry], about: Fingerprint) -> str:
+    """How fast this build is against the one before, on the same processor and kind of model; "" for nothing."""
+    alike = [entry for entry in entries if (entry.about.processor, entry.about.model) == (about.processor, about.model)]
+    now = next((entry for entry in alike if entry.about.key == about.key), None)
+    before = next((entry for entry in alike if entry.about.key != about.key), None)
+    if now is None or before is None:
+        return ""
+    ours, theirs = _used(now.known), _used(before.known)
+    if not (ours and theirs and theirs.read and theirs.write):
+        return ""
+    day = time.strftime("%Y-%m-%d", time.localtime(before.since))
+    read, write = ours.read / theirs.read, ours.write / theirs.write
+    return f"reads {read:.2f} and writes {write:.2f} times as fast as the build that was proved on {day}"
+
+
+def _used(known: Known) -> Finding | None:
+    return next((f for name in BY_NAME if (f := known.findings.get(name)) is not None and not f.failed), None)
