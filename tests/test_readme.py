@@ -15,6 +15,7 @@ from textual.binding import Binding
 
 from quoth.cli import reinstall
 from quoth.cli.main import COMMANDS, load_command
+from quoth.cli.reinstall import AMX_FLAG
 from quoth.cli.routing import PROMPT, route
 from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
 from quoth.errors import Exit
@@ -24,8 +25,8 @@ from tests.conftest import Run
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
 CLONE = (
-    'python3 -m venv .venv && .venv/bin/pip install . && .venv/bin/quoth "Why is the sky blue?"',
-    'python3 -m venv .venv && .venv/bin/pip install -e ".[dev]" && .venv/bin/pytest',
+    f'python3 -m venv .venv && {AMX_FLAG} .venv/bin/pip install . && .venv/bin/quoth "Why is the sky blue?"',
+    f'python3 -m venv .venv && {AMX_FLAG} .venv/bin/pip install -e ".[dev]" && .venv/bin/pytest',
 )
 FLAGS_OF_OTHERS = {"--extra-index-url", "--pip-args", "--install"}  # uv's, pipx's and xcode-select's
 

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from quoth.cli.reinstall import AMX_FLAGS, from_source, from_wheels
+from quoth.cli.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.engine.findings import Entry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 
@@ -116,7 +116,7 @@ def problems(native: dict[str, Any], found: Sequence[Way]) -> Iterator[str]:
     if "cpu-extra" in failed and "amx_int8" in native["features"]:
         yield (
             f"AMX is not used ({failed['cpu-extra']}): gcc compiles its set-up wrongly. With it, reading is 1.6 to 1.8 "
-            f"times as fast. Compile it without that fault, with these flags or with clang: {from_source(AMX_FLAGS)}"
+            f"times as fast. Compile it without that fault, with this flag or with clang: {from_source(AMX_FLAG)}"
         )
     elif "cpu-extra" in failed:
         yield f"repacked weights are not used ({failed['cpu-extra']}). Compile it on this machine: {from_source()}"
