@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import re
 import shlex
 import tomllib
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import click
 import pytest
@@ -28,6 +30,7 @@ CLONE = (
     f'python3 -m venv .venv && {AMX_FLAG} .venv/bin/pip install . && .venv/bin/quoth "Why is the sky blue?"',
     f'python3 -m venv .venv && {AMX_FLAG} .venv/bin/pip install -e ".[dev]" && .venv/bin/pytest',
 )
+SURE = 0.5  # natural-log units; two ways of computing differ by some 0.1
 FLAGS_OF_OTHERS = {"--extra-index-url", "--pip-args", "--install"}  # uv's, pipx's and xcode-select's
 
 
@@ -177,6 +180,22 @@ def test_an_example_prints_what_is_shown(quoth: Run, installed: Path, tmp_path: 
     (tmp_path / "LICENSE").write_bytes((ROOT / "LICENSE").read_bytes())
     *before, last = line.split(" | ")
     said = "".join(shlex.join(shlex.split(part)[1:]) for part in before).strip("'") + "\n" if before else ""
-    run = quoth(*shlex.split(last)[1:], input=said.encode(), cwd=tmp_path)
+    words = shlex.split(last)[1:]
+    run = quoth(*words, input=said.encode(), cwd=tmp_path)
     assert run.returncode == 0, run.stderr.decode()
     assert run.stdout.decode().rstrip("\n") == printed
+    if "-t" in words and "--schema" not in words:
+        flags = ["--json" if word == "-x" else word for word in words if word != "--echo"]
+        flags += ["--logprobs", "2"] if "--json" in flags else ["--json", "--logprobs", "2"]
+        tokens = json.loads(quoth(*flags, input=said.encode(), cwd=tmp_path).stdout)["logprobs"]
+        assert min(_gaps(tokens, printed)) > SURE
+
+
+def _gaps(tokens: list[dict[str, Any]], printed: str) -> Iterator[float]:
+    """How much likelier each token was than the next best, up to the end of what is shown."""
+    text = ""
+    for token in tokens:
+        if printed in text:
+            return
+        text += token["text"]
+        yield token["top"][0]["logprob"] - token["top"][1]["logprob"]
