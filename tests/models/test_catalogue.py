@@ -25,8 +25,23 @@ def test_every_source_can_be_pulled() -> None:
             assert row.file.lower().endswith(f"{rest.rpartition(':')[2]}.gguf".lower())
         else:
             assert scheme == "index"
-            assert "==" in rest
+            assert row.wheels
+            assert row.source == row.wheels.origin
+        if row.wheels:
             assert row.sha256, "the package index gives no hash of the file itself"
+            sizes = row.wheels.sizes(row.size)
+            assert len(sizes) == row.wheels.parts
+            assert sum(sizes) == row.size
+            assert row.wheels.requirement(row.wheels.parts).endswith(f"=={row.wheels.version}")
+            assert row.wheels.origin in row.origins
+
+
+def test_the_best_of_the_package_index_is_more_than_a_demonstration() -> None:
+    best = catalogue.of_the_index()
+    assert best.wheels is not None
+    assert best.size > 10 * catalogue.of("demonstration").size
+    assert "Chinese" in best.languages
+    assert best.licence == "Apache-2.0"
 
 
 def test_the_tiers_are_what_they_should_be() -> None:

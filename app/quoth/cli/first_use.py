@@ -62,6 +62,9 @@ def pull_small(environment: Environment) -> Model:
             return pull_named(environment, row.name)
         except NetworkError as error:
             streams.say(str(error))
-    row = catalogue.of("demonstration")
-    streams.say(f"no model yet and the hub is out of reach: pulling {row.name}, {DEMONSTRATION}")
+    row, better = catalogue.of("demonstration"), catalogue.of_the_index()
+    streams.say(
+        f"no model yet and the hub is out of reach: pulling {row.name}, {DEMONSTRATION}. "
+        f"A better one, {better.size / 1e9:.1f} GB: quoth pull {better.name}"
+    )
     return pull_named(environment, row.name)

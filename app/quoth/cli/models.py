@@ -173,7 +173,7 @@ def _facts(environment: Environment, model: Model, header: Any) -> Iterator[tupl
     yield "quantization", sane(model.quantization)
     yield "size", f"{model.size:,} bytes"
     yield "context", f"{model.n_ctx_train:,} tokens"
-    row = next((row for row in catalogue.ROWS if row.source == model.origin), None)
+    row = next((row for row in catalogue.ROWS if model.origin in row.origins), None)
     licence = row.licence if row else header.text("general.license")
     yield "licence", sane(licence) or "not stated"
     if model.sha256:

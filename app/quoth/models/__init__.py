@@ -114,7 +114,7 @@ def best(models: Iterable[Model], *, room: int | None = None) -> Model | None:
     from quoth.models import catalogue
 
     def rank(model: Model) -> tuple[bool, int, int]:
-        row = next((row for row in catalogue.ROWS if model.origin == row.source or model.name == row.name), None)
+        row = next((row for row in catalogue.ROWS if model.origin in row.origins or model.name == row.name), None)
         class_ = row.class_ if row else "other"
         return model.kind != "chat", catalogue.ORDER.index(class_), -model.size
 

