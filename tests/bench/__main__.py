@@ -7,6 +7,7 @@ import importlib
 import sys
 from pathlib import Path
 
+from tests.bench import places
 from tests.bench.places import BENCH
 from tests.bench.report import Report
 
@@ -22,6 +23,8 @@ BENCHES = {
     "convert": "GPT-2 124M to F16 against numpy's cast and one write; checking it; peak memory",
     "families": "peak memory of converting each of transformers' families (needs the verify extra)",
     "cancel": "stop while a long prompt is being read",
+    "contention": "an answer of a 1.5B model beside busy programs, against the library",
+    "proof": "what proving a way of computing costs, how far right ways differ, what a crash costs",
 }
 
 
@@ -32,11 +35,14 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="+", choices=[*BENCHES, "all"], metavar="NAME", help="which; all for every one")
     parser.add_argument("--out", type=Path, help="the JSON file, for one benchmark (.cache/bench/NAME.json)")
+    parser.add_argument("--model", help="of the catalogue, one that the package index has (smollm2-135m)")
     parser.add_argument("--rounds", type=int, default=5, help="medians of so many rounds (5)")
     arguments = parser.parse_args()
     names = list(BENCHES) if "all" in arguments.names else arguments.names
     if arguments.out and len(names) > 1:
         parser.error("--out goes with one benchmark")
+    if arguments.model:
+        places.choose_model(arguments.model)
     for name in names:
         report = Report(name)
         importlib.import_module(f"tests.bench.{name}").run(report, arguments.rounds)

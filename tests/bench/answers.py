@@ -1,7 +1,7 @@
 """Questions over real documents: retrieval, right answers, citations that hold, answers to what is not there.
 
-QUOTH_BENCH_MODEL names another model than the demonstration one. QUOTH_BENCH_WAY=write has any model write its answers,
-as larger ones do; QUOTH_BENCH_EVERY=8 asks every eighth question; QUOTH_BENCH_VERBOSE=1 shows every answer.
+QUOTH_BENCH_WAY=write has any model write its answers, as larger ones do; QUOTH_BENCH_EVERY=8 asks every eighth
+question; QUOTH_BENCH_VERBOSE=1 shows every answer.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequen
 
 def run(report: Report, rounds: int) -> None:
     """One round: nothing is timed against a peer."""
-    client = Client(places.bench_model())
+    client = Client(places.small_model())
     for held_out in (False, True):
         tallies = {name: tally for name, tally in _each(client, held_out)}
         total = Tally()

@@ -9,8 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 
-from tests.bench.places import llm_command, llm_environment, quoth_command, quoth_environment, shipped_copy
-from tests.bench.report import Figure, Floor, Report, alternate
+from tests.bench.places import (
+    is_chosen,
+    llm_command,
+    llm_environment,
+    quoth_command,
+    quoth_environment,
+    shipped_copy,
+)
+from tests.bench.report import Figure, Floor, PeerDied, Report, alternate, living
 
 PROMPT = "What is the capital of France? Answer with one word."
 MOST = "32"  # tokens; the answer is shorter, as llm has no such option
@@ -27,17 +34,16 @@ class Shot:
 
 def run(report: Report, rounds: int) -> None:
     quoth, environment = quoth_command(), quoth_environment()
-    peers = {
-        "quoth": partial(shoot, [*quoth, PROMPT, "-n", MOST], environment),
-        "same file": partial(shoot, [*quoth, "-m", str(shipped_copy()), PROMPT, "-n", MOST], environment),
-        "llm": partial(shoot, [*llm_command(), PROMPT], llm_environment()),
-    }
-    for warm in peers.values():  # byte code is compiled, files are in memory
-        warm()
-    results = alternate(peers, rounds)
-    theirs = results["llm"]
-    for name, label in (("quoth", "as installed, Q8_0"), ("same file", "llm's own file, Q4_1")):
-        ours = results[name]
+    peers = {"quoth": partial(shoot, [*quoth, PROMPT, "-n", MOST], environment)}
+    if not is_chosen():
+        peers["same file"] = partial(shoot, [*quoth, "-m", str(shipped_copy()), PROMPT, "-n", MOST], environment)
+        peers["llm"] = partial(shoot, [*llm_command(), PROMPT], llm_environment())
+    results = alternate(living(report, peers), rounds)  # byte code is compiled, files are in memory
+    theirs = results.get("llm", ())
+    for name, label in (("quoth", "as installed"), ("same file", "llm's own file, Q4_1")):
+        ours = results.get(name, ())
+        if not ours:
+            continue
         floor = Floor(0.35) if name == "quoth" else None
         figure = partial(Figure, unit="s", peer_name="llm")
         report.figures += [
@@ -48,7 +54,7 @@ def run(report: Report, rounds: int) -> None:
 
 
 def shoot(command: Sequence[str], environment: Mapping[str, str]) -> Shot:
-    """Run a command with its output in a pipe. Raises CalledProcessError if it fails or says nothing."""
+    """Run a command with its output in a pipe. Raises PeerDied if it fails or says nothing."""
     start = time.perf_counter()
     with subprocess.Popen(
         command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, bufsize=0
@@ -61,5 +67,5 @@ def shoot(command: Sequence[str], environment: Mapping[str, str]) -> Shot:
         code = process.wait()
         end = time.perf_counter() - start
     if code or not size:
-        raise subprocess.CalledProcessError(code, command)
+        raise PeerDied(f"exit code {code}")
     return Shot(first, end, size)

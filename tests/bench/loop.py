@@ -7,12 +7,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from quoth.engine import host
 from tests.bench.places import ROOT
+from tests.bench.report import PeerDied
 
 Chats = Sequence[tuple[Sequence[dict[str, str]], int]]  # messages, and how many tokens to write
 
@@ -27,12 +28,17 @@ def obvious_loop(model: Path, n_ctx: int) -> Iterator[Callable[[Chats], float]]:
         stdin, stdout = process.stdin, process.stdout
 
         def seconds(chats: Chats) -> float:
-            stdin.write(json.dumps(list(chats)) + "\n")
-            stdin.flush()
-            return float(stdout.readline())
+            with suppress(BrokenPipeError):
+                stdin.write(json.dumps(list(chats)) + "\n")
+                stdin.flush()
+            line = stdout.readline()
+            if not line:
+                raise PeerDied(f"exit code {process.wait()}")
+            return float(line)
 
         yield seconds
-        stdin.close()
+        with suppress(BrokenPipeError):
+            stdin.close()
 
 
 def main(model: str, n_ctx: int, threads: int) -> None:

@@ -35,6 +35,7 @@ class Task:
     slice: int  # tokens
     reports: int
     write: int
+    extra_buffers: bool = True  # of the bare loop: as the ladder found that they work
 
     def text(self, number: int) -> str:
         """The text of a measurement: always as long, and different from its first word on."""
@@ -117,7 +118,9 @@ def bare(task: Task) -> Iterator[Speed]:
     silent = c.llama_log_callback(lambda level, text, data: None)
     c.llama_log_set(silent, None)
     c.llama_backend_init()
-    model = c.llama_model_load_from_file(task.model.encode(), c.llama_model_default_params())
+    model_params = c.llama_model_default_params()
+    model_params.use_extra_bufts = task.extra_buffers
+    model = c.llama_model_load_from_file(task.model.encode(), model_params)
     vocabulary = c.llama_model_get_vocab(model)
     room = len(task.text(0).encode())
     tokens = (ctypes.c_int32 * room)()

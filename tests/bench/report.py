@@ -151,6 +151,23 @@ def load() -> float:
     return os.getloadavg()[0] if hasattr(os, "getloadavg") else 0.0
 
 
+class PeerDied(Exception):
+    """What is compared with cannot be run on this machine; the text is how it ended."""
+
+
+def living(report: Report, peers: Mapping[str, Callable[[], T]]) -> dict[str, Callable[[], T]]:
+    """Run every peer once; one that dies is left out, and said."""
+    alive = {}
+    for name, peer in peers.items():
+        try:
+            peer()
+        except PeerDied as error:
+            report.notes.append(f"{name} dies on this machine ({error}): no figures of it")
+        else:
+            alive[name] = peer
+    return alive
+
+
 def alternate(peers: Mapping[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
     """Run every peer once a round, in turn; each round begins with another one."""
     results: dict[str, list[T]] = {name: [] for name in peers}

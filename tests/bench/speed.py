@@ -6,15 +6,18 @@ import json
 import subprocess
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
 
 from quoth.engine import host
+from quoth.engine.client import Client
 from quoth.engine.session import slices
 from tests.bench.peers import PEERS, Speed, Task
-from tests.bench.places import ROOT, large_model, small_model
-from tests.bench.report import Figure, Floor, Report, alternate
+from tests.bench.places import ROOT, is_chosen, large_model, small_model
+from tests.bench.report import Figure, Floor, PeerDied, Report, alternate, living
+from tests.real_model import proved_rung
 
 # Model, its file, parameters, sentences to read, tokens to write.
 CASES: tuple[tuple[str, Callable[[], Path], int, int, int], ...] = (
@@ -27,14 +30,15 @@ TURNS = 6  # measurements of a process
 
 
 def run(report: Report, rounds: int) -> None:
-    for name, file, n_params, reports, write in CASES:
+    for name, file, n_params, reports, write in _chosen_case() or CASES:
         threads = host.physical_cores()
-        task = Task(str(file()), threads, slices(n_params, threads, False).most, reports, write)
-        results = measure(task, rounds)
+        most = slices(n_params, threads, False).most
+        task = Task(str(file()), threads, most, reports, write, proved_rung(file()).extra_buffers)
+        results = measure(report, task, rounds)
         ours = results["quoth"]
         least = Floor(0.95, least=True)
         for peer in ("bare", "library"):
-            theirs = results[peer]
+            theirs = results.get(peer, [])
             rate = partial(Figure, unit="tokens/s", peer_name=peer)
             floor = least if peer == "bare" else None
             report.figures += [
@@ -55,8 +59,18 @@ def run(report: Report, rounds: int) -> None:
         first = ours[0]
         report.notes.append(
             f"{name}: {first.read_tokens} tokens read in slices of up to {task.slice}, {first.write_tokens} written by "
-            f"quoth, {results['library'][0].write_tokens} by the library; {threads} threads"
+            f"quoth; {threads} threads"
         )
+
+
+def _chosen_case() -> tuple[tuple[str, Callable[[], Path], int, int, int], ...]:
+    """What --model names, as a case."""
+    if not is_chosen():
+        return ()
+    client = Client(small_model())
+    info = client.ready()
+    client.close()
+    return ((info.name, small_model, info.n_params, 2, 32),)
 
 
 class Peer:
@@ -69,23 +83,27 @@ class Peer:
     def measure(self) -> Speed:
         assert self._process.stdin is not None
         assert self._process.stdout is not None
-        self._process.stdin.write("\n")
-        self._process.stdin.flush()
-        return Speed(**json.loads(self._process.stdout.readline()))
+        with suppress(BrokenPipeError):
+            self._process.stdin.write("\n")
+            self._process.stdin.flush()
+        line = self._process.stdout.readline()
+        if not line:
+            raise PeerDied(f"exit code {self._process.wait()}")
+        return Speed(**json.loads(line))
 
     def close(self) -> None:
-        self._process.communicate(timeout=60)
+        with suppress(BrokenPipeError):
+            self._process.communicate(timeout=60)
 
 
-def measure(task: Task, rounds: int) -> dict[str, list[Speed]]:
+def measure(report: Report, task: Task, rounds: int) -> dict[str, list[Speed]]:
     """Each round has a process for each peer; they take turns for a second or two, since the machine changes its speed
     within seconds, and a process keeps what it got of memory and caches."""
     results: dict[str, list[Speed]] = {name: [] for name in PEERS}
     for _ in range(rounds):
         peers = {name: Peer(name, task) for name in PEERS}
-        for peer in peers.values():
-            peer.measure()
-        for name, speeds in alternate({name: peer.measure for name, peer in peers.items()}, TURNS).items():
+        alive = living(report, {name: peer.measure for name, peer in peers.items()})
+        for name, speeds in alternate(alive, TURNS).items():
             results[name] += speeds
         for peer in peers.values():
             peer.close()

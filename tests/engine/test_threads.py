@@ -62,8 +62,19 @@ def test_where_others_want_the_cores_fewer_threads_write_and_all_again_afterward
     assert clock.threads.now == 4
 
 
+@pytest.mark.parametrize(("cores", "begins"), [(0.0, 4), (0.6, 4), (0.9, 3), (1.6, 2), (3.9, 1), (40.0, 1)])
+def test_it_begins_with_the_cores_that_others_leave(cores: float, begins: int) -> None:
+    clock = Clock(4)
+    clock.threads.leave(cores)
+    assert clock.threads.now == begins
+    clock.compute(idle, 60)  # the others are gone
+    assert clock.threads.now == 4
+    assert clock.seen.count(4) > 0.9 * len(clock.seen)
+
+
 def test_a_fixed_number_stays() -> None:
     clock = Clock(4, fixed=True)
+    clock.threads.leave(3.0)
     clock.compute(shared, 100)
     assert set(clock.seen) == {4}
 

@@ -50,6 +50,18 @@ class Prepared(NamedTuple):
     starts_in_thought: bool
 
 
+class _Watch:
+    """Sees how many cores other programs use, from when it is made."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic(), host.busy_seconds(), time.process_time()
+
+    def others(self) -> float:
+        """Cores, on average. 0 where the machine does not say, or too little time has passed to tell."""
+        wall, busy, own = time.monotonic() - self._began[0], host.busy_seconds(), time.process_time() - self._began[2]
+        return (busy - self._began[1] - own) / wall if busy and wall > 0.05 else 0.0
+
+
 class Llama:
     """The Engine port in this process."""
 
@@ -66,6 +78,7 @@ class Llama:
         self._path = path
         self._options = options = options or LoadOptions()
         self._rung = rung
+        watch = _Watch()
         self._model, on_gpu = load(path, options, rung, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(
@@ -76,8 +89,9 @@ class Llama:
         threads = 1 if rung.one_thread else min(options.threads or host.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
-        workers = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
-        self._session = Session(self._model, limit, workers, on_gpu > 0, self.abort, free_memory)
+        self._threads = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
+        self._threads.leave(watch.others())
+        self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory)
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model
@@ -104,7 +118,7 @@ class Llama:
         """Compute a text in two ways and compare (proof.py). Raises Unproved."""
         from quoth.engine.proof import prove
 
-        return prove(self._model, threads=self.info.threads, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
+        return prove(self._model, threads=self._threads.now, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
 
     def _kind(self) -> Kind:
         stated = self._model.meta("quoth.kind")

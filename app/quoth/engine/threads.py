@@ -14,6 +14,7 @@ from collections.abc import Callable
 WINDOW = 0.2  # seconds that are looked at together
 SHARED = 0.8  # of the time that all threads could have had: with less, others have the cores as well
 BETTER = 0.95  # of the time of a token, or it is not worth a change
+OTHERS = 0.7  # cores that other programs use: with less it is this program's own beginning that is seen
 PATIENCE = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
 
 
@@ -51,6 +52,11 @@ class Threads:
         self._wait = 0.0  # seconds of computing until the next try
         self._patience = PATIENCE[0]
         self._warm = False  # the first tokens may wait for the disk
+
+    def leave(self, cores: float) -> None:
+        """Begin with fewer, where others were seen to use so many cores: the first slice may take seconds."""
+        if not self._fixed and cores >= OTHERS:
+            self.now, self._wait = max(1, self.most - round(cores)), PATIENCE[0]
 
     def begin(self) -> tuple[float, float]:
         """Before a computation: what `done` wants to know."""
