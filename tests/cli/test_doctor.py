@@ -13,7 +13,7 @@ import pytest
 
 from quoth import __version__
 from quoth.cli.reinstall import AMX_FLAG, from_source, from_wheels
-from quoth.cli.ways import problems, ways
+from quoth.cli.ways import problems, threaded_by, ways
 from quoth.engine.installation import unloadable
 from quoth.engine.ladder import Finding, Known
 from tests.broken_build import broken_build
@@ -68,7 +68,7 @@ def test_it_shows_what_was_proved_and_proves_again_when_told(quoth: Run) -> None
     assert [way["failed"] for way in ways.values()] == ["", "", ""]
     assert all(float(str(way["write"])) > 1 for way in ways.values())
     text = rows_of(quoth("doctor").stdout)
-    assert text["ways to compute"] == "llama Q8_0 (as smollm2-135m is)"
+    assert text["ways to compute"] == "llama Q8_0, 145 MB (smollm2-135m)"
     assert re.fullmatch(r"the same with one thread: works, reads \d+ and writes \d+\.\d tokens/s", text["one-thread"])
 
 
@@ -163,7 +163,6 @@ CUDA = native(libraries=["libggml-cuda.so"], log=["CUDA driver version is insuff
         (native(gpu=True), {"gpu": "signal SIGSEGV"}, "the GPU is not used (signal SIGSEGV)", "quoth doctor --prove"),
         (CUDA, {}, "this build is for a GPU and cannot use one (CUDA driver version is insufficient", "Update the GPU"),
         (native(features=["fma"]), {}, "this build uses AVX2, which this processor lacks", "--no-cache-dir"),
-        (native(system="CPU : AVX2 = 1 |"), {}, "this build has no OpenMP", "--no-binary"),
     ],
 )
 def test_each_problem_has_its_own_sentence_and_line(
@@ -175,8 +174,15 @@ def test_each_problem_has_its_own_sentence_and_line(
     assert contains in problem
 
 
+def test_a_build_without_openmp_is_said_and_no_problem() -> None:
+    said = native(system="CPU : AVX2 = 1 |")
+    assert threaded_by(said) == "llama.cpp itself: this build has no OpenMP, and is about as fast without"
+    assert threaded_by(native()) == "OpenMP"
+    assert [*problems(said, ways(False, Known()))] == []
+
+
 def test_a_build_in_which_nothing_is_wrong_has_no_problem() -> None:
-    assert [*problems(native(), ways(False, Known({"cpu-extra": Finding(read=1.0)})))] == []
+    assert [*problems(native(), ways(False, Known({"cpu-extra": Finding(read=1.0, write=1.0)})))] == []
     assert [*problems(native(features=[]), ways(False, Known()))] == []  # a kernel that says nothing
 
 

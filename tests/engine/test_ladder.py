@@ -108,6 +108,19 @@ def test_after_a_death_the_next_rung_is_chosen_where_there_is_one() -> None:
     assert chosen(Known({"cpu-extra": Finding("x")}, "cpu-extra")) == "cpu"
 
 
+FAST, SLOW = Finding(read=100.0, write=20.0, load=0.3), Finding(read=90.0, write=19.0, load=1.5)
+
+
+def test_of_rungs_that_were_measured_the_fastest_is_chosen() -> None:
+    assert chosen(Known({"cpu-extra": FAST, "cpu": SLOW})) == "cpu-extra"
+    assert chosen(Known({"cpu-extra": SLOW, "cpu": FAST})) == "cpu"
+    assert chosen(Known({"cpu-extra": FAST, "cpu": FAST._replace(write=20.5)})) == "cpu-extra"  # within the noise
+    assert chosen(Known({"cpu": FAST})) == "cpu-extra"  # which is still to be measured
+    assert chosen(Known({"cpu-extra": SLOW, "cpu": FAST}), failed=("cpu",)) == "cpu-extra"
+    assert chosen(Known({"cpu-extra": SLOW, "cpu": FAST}, died_on="cpu")) == "one-thread"
+    assert chosen(Known({"cpu-extra": Finding("signal SIGSEGV"), "cpu": SLOW, "one-thread": FAST})) == "one-thread"
+
+
 # Climbing down
 
 

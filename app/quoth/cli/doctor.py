@@ -17,6 +17,7 @@ from quoth.cli import ways
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.cli.reinstall import from_source, from_wheels
+from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError
 
 if TYPE_CHECKING:
@@ -34,6 +35,7 @@ Examples:
 """
 
 GIB = 1024**3
+PROVING_ROUNDS = 2
 Row = tuple[str, str]
 
 
@@ -54,9 +56,8 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
     if native is None:
         rows, found, problems = [*_versions(None)], list[ways.Way](), [f"{broken}. To install it: {from_source()}"]
     else:
-        if prove and model is not None:
-            ways.prove(environment, model, native["gpu"], native["about"])
-        found = ways.ways(native["gpu"], environment.findings.of(native["about"].key)) if model else []
+        known = _prove(environment, model, native) if prove and model else environment.findings.of(native["about"].key)
+        found = ways.ways(native["gpu"], known) if model else []
         rows = [*_versions(native), *_machine(native), *_ways(environment, native, found, model)]
         problems = [*_problems(native), *ways.problems(native, found)]
     rows += [*_folders(environment), ("default model", _named(model) if model else missing)]
@@ -66,7 +67,20 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
 
 def _describe(environment: Environment, model: Model | None) -> dict[str, Any]:
     with environment.bare_engine() as engine:
-        return engine.describe((model.architecture, model.quantization) if model else ("", ""))
+        return engine.describe((model.architecture, model.quantization), model.size) if model else engine.describe()
+
+
+def _prove(environment: Environment, model: Model, native: dict[str, Any]) -> Known:
+    """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
+    from quoth.engine.proving import prove_rungs
+
+    rungs = usable(native["gpu"])
+    environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")
+    options = environment.load_options(model)
+    _, found = prove_rungs(model.path, options, rungs, rounds=PROVING_ROUNDS, log=environment.log)
+    if any(not finding.failed for finding in found.values()):
+        environment.findings.put(native["about"], Known(found))
+    return Known(found)
 
 
 def _print(
@@ -110,6 +124,7 @@ def _machine(native: dict[str, Any]) -> Iterator[Row]:
     yield "processor features used", " ".join(ways.features_of(native["system"]))
     yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
     yield "threads", f"{host.physical_cores()} (physical cores; {os.cpu_count()} logical)"
+    yield "threads by", ways.threaded_by(native)
     yield "free memory", f"{host.free_memory() / GIB:.1f} GiB"
     yield "engine sandbox", native["sandbox"]
 
@@ -119,7 +134,7 @@ def _ways(
 ) -> Iterator[Row]:
     if model is None:
         return
-    yield "ways to compute", f"{model.architecture} {model.quantization} (as {model.name} is)"
+    yield "ways to compute", f"{native['about'].model} ({model.name})"
     for way in found:
         yield f"  {way.rung.name}", way.sentence
     if said := ways.progress(environment.findings.entries, native["about"]):

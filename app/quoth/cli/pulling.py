@@ -79,9 +79,14 @@ def _quantize(environment: Environment, source: Path, target: Path, quantization
 
 
 def try_model(environment: Environment, path: Path) -> None:
-    """Load a file once in a worker of its own and compute a few tokens. Raises ModelError if it cannot."""
+    """Load a file once in a worker of its own and compute a few tokens. Raises ModelError if it cannot.
+
+    On a processor both ways to lay out weights are measured: which is faster depends on it and on the quantization.
+    """
     from quoth.engine import LoadOptions, Request, Sampling, Text
     from quoth.engine.client import Client
+    from quoth.engine.ladder import BY_NAME, Known
+    from quoth.engine.proving import prove_rungs
 
     options = LoadOptions(name=path.stem, n_ctx=256)
     client = Client(path, options, log=environment.log, findings=environment.findings, tell=environment.streams.say)
@@ -89,5 +94,11 @@ def try_model(environment: Environment, path: Path) -> None:
         request = Request(Text("a"), Sampling(temperature=0), max_tokens=2)
         for _ in client.generate([request]):
             pass
+        used, about = client.info.rung, client.about
     finally:
         client.close()
+    if used == "cpu-extra" and about is not None:
+        known = environment.findings.of(about.key).findings
+        if "cpu" not in known:
+            _, found = prove_rungs(path, options, [BY_NAME["cpu"]], rounds=1, log=environment.log)
+            environment.findings.put(about, Known({**known, **found}))

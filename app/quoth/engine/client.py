@@ -20,7 +20,7 @@ from quoth.engine.climb import Climb
 from quoth.engine.death import STOPPED, Death, size_of
 from quoth.engine.findings import Findings
 from quoth.engine.host import SLOWEST_DISK
-from quoth.engine.ladder import Finding
+from quoth.engine.ladder import Finding, Fingerprint
 from quoth.engine.process import Message as Frame
 from quoth.engine.process import WorkerProcess
 from quoth.errors import BY_CODE, EngineError, QuothError
@@ -210,6 +210,11 @@ class Client:
         return self._climb.finding
 
     @property
+    def about(self) -> Fingerprint | None:
+        """What a finding of this client holds for; None before a way of computing was tried."""
+        return self._climb.about
+
+    @property
     def failures(self) -> dict[str, str]:
         """How ways of computing failed since the last that did not, by rung."""
         return self._climb.failures
@@ -244,9 +249,9 @@ class Client:
         message = {"do": "quantize", "source": str(source), "target": str(target), "quantization": quantization}
         self._call(message, self._limits.hung + size_of(source) / SLOWEST_DISK)
 
-    def describe(self, kind_of_file: tuple[str, str] = ("", "")) -> dict[str, Any]:
-        """The native side, for `quoth doctor`, with the fingerprint of a kind of model."""
-        return cast(dict[str, Any], self._call({"do": "describe", "kind_of_file": kind_of_file}))
+    def describe(self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0) -> dict[str, Any]:
+        """The native side, for `quoth doctor`, with the fingerprint of a model's kind and size in bytes."""
+        return cast(dict[str, Any], self._call({"do": "describe", "kind_of_file": kind_of_file, "size": size}))
 
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False

@@ -18,7 +18,7 @@ class Climb:
         """`only` is the name of the one rung to try; "": all."""
         self._findings = findings
         self._only = only
-        self._about: Fingerprint | None = None
+        self.about: Fingerprint | None = None
         self._failed: dict[str, str] = {}  # on the way down: rung and how
         self._gave_up = False
         self.rung = ""  # the one that is tried or in use
@@ -40,7 +40,7 @@ class Climb:
 
     def tries(self, rung: str, about: Fingerprint) -> None:
         """The worker begins to load on a rung."""
-        self.rung, self._about, self.is_proved = rung, about, False
+        self.rung, self.about, self.is_proved = rung, about, False
 
     def fails(self, death: Death, file: Path) -> bool:
         """The rung did not prove itself; False where none was tried."""
@@ -63,9 +63,9 @@ class Climb:
 
         What failed on the way is kept now and not before: it was the way of computing, and not the file.
         """
-        assert self._about is not None
+        assert self.about is not None
         self.is_proved = True
-        known = self._findings.of(self._about.key)
+        known = self._findings.of(self.about.key)
         self.finding = finding or known.findings.get(self.rung, Finding())
         findings = {
             **known.findings,
@@ -74,15 +74,15 @@ class Climb:
         }
         sentence = _sentence(self._failed, known.died_on, self.rung)
         if findings != known.findings or known.died_on:
-            self._findings.put(self._about, Known(findings))
+            self._findings.put(self.about, Known(findings))
         self._failed.clear()
         return sentence
 
     def dies(self) -> None:
         """The engine died on a rung that had proved itself: the next start is one lower, once."""
-        if self.is_proved and self._about is not None:
-            known = self._findings.of(self._about.key)
-            self._findings.put(self._about, Known(known.findings, self.rung))
+        if self.is_proved and self.about is not None:
+            known = self._findings.of(self.about.key)
+            self._findings.put(self.about, Known(known.findings, self.rung))
         self.is_proved = False
 
 

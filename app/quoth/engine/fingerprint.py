@@ -16,17 +16,20 @@ from quoth.engine.ladder import Fingerprint
 _CPUINFO = 8192  # bytes of /proc/cpuinfo: the first processor
 
 
-def fingerprint(architecture: str, quantization: str) -> Fingerprint:
-    """Of a model of that architecture and quantization ("llama", "Q8_0") on this machine."""
+def fingerprint(architecture: str, quantization: str, size: int) -> Fingerprint:
+    """Of a model of that architecture, quantization and size in bytes ("llama", "Q8_0") on this machine.
+
+    By its size too: what fits a GPU at 0.5B does not at 7B, and how fast it is can be compared.
+    """
     build, processor = f"llama-cpp-python {native.package_version()}", processor_name()
     devices = "; ".join(f"{d.description} ({d.name})" for d in native.devices() if d.kind != "cpu") or "no GPU"
     parts = (native.library_files(), sorted(processor_features()), processor, devices, _driver())
     return Fingerprint(
-        key=f"{zlib.crc32(repr((build, *parts)).encode()):08x} {architecture} {quantization}",
+        key=f"{zlib.crc32(repr((build, *parts)).encode()):08x} {architecture} {quantization} {size}",
         build=build,
         processor=processor,
         devices=devices,
-        model=f"{architecture} {quantization}",
+        model=f"{architecture} {quantization}, {size / 1e6:,.0f} MB",
     )
 
 

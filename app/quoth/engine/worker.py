@@ -211,7 +211,9 @@ class Worker:
             beat(done)
             return message["call"] not in self._stopped
 
+        began = time.monotonic()
         self._model = Llama(Path(message["path"]), message["options"], progress, rung=rung)
+        loaded = time.monotonic() - began
         if proved:
             return {"info": self._model.info, "finding": None}
 
@@ -220,7 +222,7 @@ class Worker:
 
         starting = GPU_START if self._model.info.on_gpu else 0.0
         allow(starting + self._model.info.size / host.SLOWEST_DISK)
-        return {"info": self._model.info, "finding": self._model.prove(allow)}
+        return {"info": self._model.info, "finding": self._model.prove(allow)._replace(load=loaded)}
 
     def _beats(self, call: int) -> Callable[[float], None]:
         last = time.monotonic()
@@ -307,7 +309,7 @@ class Worker:
             "sandbox": self._sandbox,
             "devices": devices,
             "log": [*native.log_lines],
-            "about": fingerprint(*message["kind_of_file"]),
+            "about": fingerprint(*message["kind_of_file"], message["size"]),
         }
 
 
@@ -330,15 +332,17 @@ def _confine_for(job: dict[str, Any]) -> str:
 def _fingerprint(path: Path, options: LoadOptions) -> Fingerprint:
     from quoth.engine.fingerprint import fingerprint
 
-    if options.kind_of_file == ("", ""):
+    architecture, quantization = options.kind_of_file
+    if not architecture:
         from quoth.gguf import read_header
 
         try:
             header = read_header(path, tensors=False)
+            architecture, quantization = header.architecture, header.quantization
         except ModelError:  # to load it says more
-            return fingerprint("unknown", "")
-        return fingerprint(header.architecture, header.quantization)
-    return fingerprint(*options.kind_of_file)
+            architecture = "unknown"
+    size = sum(part.stat().st_size for part in {*parts_of(path)} if part.exists())
+    return fingerprint(architecture, quantization, size)
 
 
 def _write_stderr_to(log: Path) -> None:
