@@ -111,14 +111,18 @@ def test_after_a_death_the_next_rung_is_chosen_where_there_is_one() -> None:
 FAST, SLOW = Finding(read=100.0, write=20.0, load=0.3), Finding(read=90.0, write=19.0, load=1.5)
 
 
-def test_of_rungs_that_were_measured_the_fastest_is_chosen() -> None:
-    assert chosen(Known({"cpu-extra": FAST, "cpu": SLOW})) == "cpu-extra"
-    assert chosen(Known({"cpu-extra": SLOW, "cpu": FAST})) == "cpu"
-    assert chosen(Known({"cpu-extra": FAST, "cpu": FAST._replace(write=20.5)})) == "cpu-extra"  # within the noise
-    assert chosen(Known({"cpu": FAST})) == "cpu-extra"  # which is still to be measured
-    assert chosen(Known({"cpu-extra": SLOW, "cpu": FAST}), failed=("cpu",)) == "cpu-extra"
-    assert chosen(Known({"cpu-extra": SLOW, "cpu": FAST}, died_on="cpu")) == "one-thread"
-    assert chosen(Known({"cpu-extra": Finding("signal SIGSEGV"), "cpu": SLOW, "one-thread": FAST})) == "one-thread"
+def test_of_rungs_that_were_measured_together_the_fastest_is_chosen() -> None:
+    def choice(*findings: Finding, died_on: str = "", failed: tuple[str, ...] = (), compared: bool = True) -> str:
+        return chosen(Known(dict(zip(CPU, findings, strict=False)), died_on, compared), failed)
+
+    assert choice(FAST, SLOW) == "cpu-extra"
+    assert choice(SLOW, FAST) == "cpu"
+    assert choice(SLOW, FAST, compared=False) == "cpu-extra"
+    assert choice(FAST, FAST._replace(write=20.5)) == "cpu-extra"  # within the noise
+    assert choice(SLOW, FAST, failed=("cpu",)) == "cpu-extra"
+    assert choice(SLOW, FAST, died_on="cpu") == "one-thread"
+    assert choice(Finding("signal SIGSEGV"), SLOW, FAST) == "one-thread"
+    assert chosen(Known({"cpu": FAST}, compared=True)) == "cpu-extra"  # which is still to be measured
 
 
 # Climbing down

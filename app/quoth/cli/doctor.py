@@ -79,8 +79,8 @@ def _prove(environment: Environment, model: Model, native: dict[str, Any]) -> Kn
     options = environment.load_options(model)
     _, found = prove_rungs(model.path, options, rungs, rounds=PROVING_ROUNDS, log=environment.log)
     if any(not finding.failed for finding in found.values()):
-        environment.findings.put(native["about"], Known(found))
-    return Known(found)
+        environment.findings.put(native["about"], Known(found, compared=True))
+    return Known(found, compared=True)
 
 
 def _print(

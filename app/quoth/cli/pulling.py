@@ -101,4 +101,4 @@ def try_model(environment: Environment, path: Path) -> None:
         known = environment.findings.of(about.key).findings
         if "cpu" not in known:
             _, found = prove_rungs(path, options, [BY_NAME["cpu"]], rounds=1, log=environment.log)
-            environment.findings.put(about, Known({**known, **found}))
+            environment.findings.put(about, Known({**known, **found}, compared=True))

@@ -74,7 +74,7 @@ class Climb:
         }
         sentence = _sentence(self._failed, known.died_on, self.rung)
         if findings != known.findings or known.died_on:
-            self._findings.put(self.about, Known(findings))
+            self._findings.put(self.about, Known(findings, compared=known.compared))
         self._failed.clear()
         return sentence
 
@@ -82,7 +82,7 @@ class Climb:
         """The engine died on a rung that had proved itself: the next start is one lower, once."""
         if self.is_proved and self.about is not None:
             known = self._findings.of(self.about.key)
-            self._findings.put(self.about, Known(known.findings, self.rung))
+            self._findings.put(self.about, known._replace(died_on=self.rung))
         self.is_proved = False
 
 

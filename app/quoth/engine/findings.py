@@ -62,7 +62,7 @@ class Findings:
 
 def _plain(entry: Entry) -> dict[str, Any]:
     findings = {name: finding._asdict() for name, finding in entry.known.findings.items()}
-    return {**entry.about._asdict(), "findings": findings, "died_on": entry.known.died_on, "since": entry.since}
+    return {**entry.about._asdict(), **entry.known._asdict(), "findings": findings, "since": entry.since}
 
 
 def _entry(plain: Mapping[str, Any]) -> Entry:
@@ -72,7 +72,7 @@ def _entry(plain: Mapping[str, Any]) -> Entry:
         for name, one in plain["findings"].items()
         if name in BY_NAME
     }
-    return Entry(about, Known(findings, str(plain["died_on"])), float(plain["since"]))
+    return Entry(about, Known(findings, str(plain["died_on"]), bool(plain["compared"])), float(plain["since"]))
 
 
 def _read(path: Path | None) -> dict[str, Entry]:

@@ -56,6 +56,7 @@ class Known(NamedTuple):
 
     findings: Mapping[str, Finding] = {}
     died_on: str = ""  # the rung on which an engine died that had proved itself: the next start is lower, once
+    compared: bool = False  # the speeds were measured together: which is the fastest can be told
 
 
 class Fingerprint(NamedTuple):
@@ -80,9 +81,9 @@ def usable(gpu: bool, only: str = "") -> tuple[Rung, ...]:
 def choose(rungs: Sequence[Rung], known: Known, failed: Collection[str] = ()) -> Rung | None:
     """The rung to start on: the highest that has not failed, ever or just now; lower after a death, where it can.
 
-    Where several were measured it is the fastest of them. That need not be the highest: on two cores with AVX-512, a
-    1.5B model at Q4_K_M with repacked weights read 90 and wrote 28 tokens/s and took 1.3 s to load, without 110, 22
-    and 0.3 s.
+    Where several were measured together it is the fastest of them. That need not be the highest: on two cores with
+    AVX-512, a 1.5B model at Q4_K_M with repacked weights read 90 and wrote 28 tokens/s and took 1.3 s to load, without
+    110, 22 and 0.3 s.
     """
     left = [r for r in rungs if r.name not in failed and not known.findings.get(r.name, Finding()).failed]
     names = [rung.name for rung in left]
@@ -91,7 +92,7 @@ def choose(rungs: Sequence[Rung], known: Known, failed: Collection[str] = ()) ->
     if not left:
         return None
     measured = [rung for rung in left if known.findings.get(rung.name, Finding()).write]
-    if left[0] in measured:
+    if known.compared and left[0] in measured:
         fastest = min(measured, key=lambda rung: known.findings[rung.name].exchange)
         if known.findings[fastest.name].exchange < BETTER * known.findings[left[0].name].exchange:
             return fastest

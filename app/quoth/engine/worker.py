@@ -309,7 +309,7 @@ class Worker:
             "sandbox": self._sandbox,
             "devices": devices,
             "log": [*native.log_lines],
-            "about": fingerprint(*message["kind_of_file"], message["size"]),
+            "about": fingerprint(message["kind_of_file"][0], message["kind_of_file"][1], message["size"]),
         }
 
 
