@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import ctypes
+import math
 import os
 import sys
+from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
+
+from quoth.engine import cgroups
 
 LINUX = sys.platform.startswith("linux")
 SLOWEST_DISK = 20e6  # bytes of a file that one native call reads in a second
@@ -17,7 +22,7 @@ def physical_cores() -> int:
     cores = _linux_cores(allowed) if LINUX else _macos_cores() if sys.platform == "darwin" else 0
     if not cores:
         cores = max(1, len(allowed) // 2) if len(allowed) > 2 else len(allowed)
-    return max(1, min(cores, _cgroup_cpus() or cores))
+    return max(1, min(cores, math.ceil(cgroups.processors() or cores)))
 
 
 def _allowed_cpus() -> set[int]:
@@ -46,15 +51,6 @@ def _macos_cores() -> int:
     return 0
 
 
-def _cgroup_cpus() -> int:
-    """The processor share of a container (cgroup v2), rounded up; 0 where there is none."""
-    try:
-        quota, period = Path("/sys/fs/cgroup/cpu.max").read_text().split()
-    except (OSError, ValueError):
-        return 0
-    return 0 if quota == "max" else max(1, -(-int(quota) // int(period)))
-
-
 def busy_seconds() -> float:
     """What the processors that this process may use have computed so far, for whatever program; 0 if not known.
 
@@ -80,31 +76,48 @@ def address_space() -> int:
 
 
 def free_memory() -> int:
-    """Bytes of main memory that can be had without swapping; 0 where the platform does not say."""
+    """Bytes of main memory that can be had without swapping, at least 1; 0 where the platform does not say.
+
+    The least of what the machine has, what control groups leave, and what ulimit leaves (-v and -d). Pages of files
+    count as free, those of a model that is mapped too: they can be read again.
+    """
     if LINUX:
-        free, limit = _linux_free(), address_space()
-        left = max(1, limit - _address_space_in_use()) if limit else free
-        return min(free or left, left)
+        known = [*_linux_free()]
+        return max(1, min(known)) if known else 0
     if sys.platform == "darwin":
         return _sysctl_u64(b"hw.memsize") // 2
     return _windows_free()
 
 
-def _address_space_in_use() -> int:
-    return int(Path("/proc/self/statm").read_text().split()[0]) * os.sysconf("SC_PAGE_SIZE")
+def private_bytes() -> int:
+    """Bytes of memory that this process has of its own, and of no file; 0 where the platform does not say."""
+    if not LINUX:
+        return 0
+    process = _statm()
+    return process[1] - process[2]
 
 
-def _linux_free() -> int:
-    free = 0
+def _statm() -> list[int]:
+    """Bytes of this process: address space, in memory, of files, text, 0, data and stack (proc_pid_statm(5))."""
     try:
-        with open("/proc/meminfo", encoding="ascii") as lines:
-            free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-        limit = Path("/sys/fs/cgroup/memory.max").read_text().strip()
-        if limit != "max":
-            free = min(free, int(limit) - int(Path("/sys/fs/cgroup/memory.current").read_text()))
-    except (OSError, ValueError, StopIteration):
-        return max(0, free)
-    return max(0, free)
+        pages = Path("/proc/self/statm").read_text().split()
+    except OSError:
+        return [0] * 7
+    return [int(count) * os.sysconf("SC_PAGE_SIZE") for count in pages]
+
+
+def _linux_free() -> Iterator[int]:
+    import resource
+
+    process = _statm()
+    with suppress(OSError, ValueError), open("/proc/meminfo", encoding="ascii") as lines:
+        yield from (int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
+    if (left := cgroups.memory_left()) is not None:
+        yield left
+    for which, used in ((resource.RLIMIT_AS, process[0]), (resource.RLIMIT_DATA, process[5])):
+        limit, _ = resource.getrlimit(which)
+        if limit != resource.RLIM_INFINITY:
+            yield limit - used
 
 
 def _sysctl_u64(name: bytes) -> int:

@@ -78,7 +78,7 @@ class Llama:
         self._path = path
         self._options = options = options or LoadOptions()
         self._rung = rung
-        watch = _Watch()
+        watch, private = _Watch(), host.private_bytes()
         self._model, on_gpu = load(path, options, rung, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(
@@ -91,7 +91,9 @@ class Llama:
         self.info = self._describe(limit, threads, on_gpu)
         self._threads = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
         self._threads.leave(watch.others())
-        self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory)
+        copied = host.private_bytes() - private  # into another layout
+        mapped = 0 if on_gpu else max(0, self._model.size - max(0, copied))
+        self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model
@@ -116,8 +118,9 @@ class Llama:
 
     def prove(self, allow: Callable[[float], None] = lambda seconds: None) -> Finding:
         """Compute a text in two ways and compare (proof.py). Raises Unproved."""
-        from quoth.engine.proof import prove
+        from quoth.engine.proof import BATCH, prove
 
+        self._session.require_room(min(BATCH, self.info.n_ctx_train))
         return prove(self._model, threads=self._threads.now, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
 
     def _kind(self) -> Kind:

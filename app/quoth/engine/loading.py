@@ -12,6 +12,7 @@ from quoth.errors import EngineError, ModelError
 from quoth.native import Model, NativeError, can_use_gpu, devices
 
 MIB = 1024 * 1024
+COPIES = 128 * MIB  # beside the weights, where they are copied into another layout and cannot be given back
 
 
 def check_memory(name: str, need: int, free: int) -> None:
@@ -30,8 +31,8 @@ def layers_that_fit(free: int, size: int, n_layer: int) -> int:
     return max(0, min(layers, int((free * 0.9 - 512 * MIB) / (size / layers)))) if size else layers
 
 
-class NothingFits(Exception):
-    """There is no room for a single layer on the GPU."""
+class NoRoom(Exception):
+    """This way of computing needs more memory than there is; the next one may not."""
 
 
 def load(
@@ -39,19 +40,21 @@ def load(
 ) -> tuple[Model, int]:
     """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails.
 
-    Raises ModelError, EngineError when memory is short, NothingFits on a rung of the GPU.
+    Raises ModelError, EngineError when memory is short, NoRoom where the next rung needs less.
     """
     layers, of = _first_gpu_layers(path, options, rung.gpu_share) if rung.gpu_share else (0, 1)
     if rung.gpu_share and not layers:
-        raise NothingFits
+        raise NoRoom
     size = path.stat().st_size
+    if rung.extra_buffers and not layers and free and size + COPIES > free:
+        raise NoRoom
     while True:
         check_memory(path.name, size * (of - layers) // of, free)
         try:
             model = Model(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, progress=progress)
         except NativeError as error:
             if layers == 0 and rung.gpu_share:
-                raise NothingFits from None
+                raise NoRoom from None
             if layers == 0:
                 raise shortage(str(error)) or ModelError(
                     f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 from quoth.engine import host
+from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.engine.threads import Threads
 from quoth.errors import EngineError
 from quoth.native import Abort, Context, Model, NativeError
@@ -72,8 +73,11 @@ class Session:
         on_gpu: bool,
         abort: Abort,
         free_memory: Callable[[], int] = host.free_memory,
+        mapped: int = 0,
     ) -> None:
+        """`limit` is the most tokens of a context; `mapped` bytes of weights are in the file, and read as needed."""
         self._model = model
+        self._mapped = mapped
         self._free_memory = free_memory
         self._threads = threads
         self._abort = abort
@@ -97,17 +101,37 @@ class Session:
         return len(self._tokens)
 
     def kv_bytes(self, n_ctx: int) -> int:
-        """Bytes of the KV state at F16: 2 bytes x layers x KV heads x (key width + value width), for each token."""
-        model = self._model
-        return n_ctx * model.n_layer * 2 * model.n_head_kv * sum(self._head_widths())
+        """Bytes of the KV state of so many tokens."""
+        model, share = self._model, self._model.n_embd // max(1, self._model.n_head)
+        key, value = (self._stated(f"attention.{name}_length", share) for name in ("key", "value"))
+        return kv_bytes(n_ctx, [model.n_head_kv] * model.n_layer, key, value)
 
-    def _head_widths(self) -> Iterator[int]:
-        """Of keys and of values: what the file says, else the embedding's share of a head."""
-        model = self._model
-        architecture = model.meta("general.architecture")
-        for name in ("key", "value"):
-            stated = model.meta(f"{architecture}.attention.{name}_length") or ""
-            yield int(stated) if stated.isdecimal() else model.n_embd // max(1, model.n_head)
+    def _stated(self, name: str, default: int) -> int:
+        """A number of this architecture in the file's metadata."""
+        text = self._model.meta(f"{self._model.meta('general.architecture')}.{name}") or ""
+        return int(text) if text.isdecimal() else default
+
+    def require_room(self, n_ctx: int) -> None:
+        """Raise EngineError with the numbers where a context of so many tokens does not fit into memory.
+
+        What is refused is not killed: the context and the buffers are counted, and weights that are mapped, whose pages
+        count as free and are needed for every token.
+        """
+        model, free = self._model, self._free_memory()
+        working = working_bytes(
+            min(self._slices.most, n_ctx),
+            n_ctx,
+            model.n_embd,
+            model.vocabulary.n_tokens,
+            self._stated("feed_forward_length", 4 * model.n_embd),
+        )
+        need = self.kv_bytes(n_ctx) + working + self._mapped
+        if free and need > free:
+            raise EngineError(
+                f"the model with a context of {n_ctx:,} tokens does not fit into memory",
+                f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
+                "Pass a smaller --ctx, or choose a smaller model",
+            )
 
     def rewind(self, tokens: Sequence[int], room: int, logits_from: int | None = None) -> int:
         """Keep what a new prompt shares with the old one, make room for it; returns the tokens kept.
@@ -140,13 +164,7 @@ class Session:
         old = self._context
         if old is not None and old.n_ctx >= n:
             return
-        need, free = self.kv_bytes(n), self._free_memory()
-        if free and need > free:
-            raise EngineError(
-                f"a context of {n:,} tokens does not fit into memory",
-                f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
-                "Pass a smaller --ctx, or choose a smaller model",
-            )
+        self.require_room(n)
         try:
             new = Context(
                 self._model,

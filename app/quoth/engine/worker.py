@@ -185,7 +185,7 @@ class Worker:
 
     def _do_load(self, message: dict[str, Any]) -> Any:
         """Load on the highest rung that may work, and prove it unless it is known to. Nothing: no rung is left."""
-        from quoth.engine.loading import NothingFits, wants_gpu
+        from quoth.engine.loading import NoRoom, wants_gpu
 
         if self._model is not None:
             self._model.close()
@@ -198,7 +198,7 @@ class Worker:
             self._send({"call": message["call"], "tries": rung.name, "about": about})
             try:
                 return self._load_on(rung, message, proved=rung.name in known.findings)
-            except NothingFits:
+            except NoRoom:
                 failed.append(rung.name)
         return {}
 

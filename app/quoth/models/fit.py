@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.gguf import Header
 
-_F16: Final = 2  # bytes
 _STEP: Final = 256  # llama.cpp rounds a context up to a multiple of this
 
 
@@ -35,22 +35,14 @@ class Fit:
 
 
 def estimate(header: Header, n_ctx: int, *, batch: int = 512) -> Need:
-    """Bytes for a context of `n_ctx` tokens read in slices of `batch`.
+    """Bytes for a context of `n_ctx` tokens read in slices of `batch`, by the formulas of `engine.needs`.
 
-    KV cache at F16, as llama_kv_cache allocates it (llama-kv-cache.cpp):
-        n_ctx x sum over layers of n_head_kv x (key_length + value_length) x 2 bytes
-    for all layers that keep keys; a sliding window is not subtracted, since llama.cpp's default keeps the whole
-    length there too. Layers without attention (n_head_kv 0, or between those of full_attention_interval) have none.
-    Working memory: the graph's buffers for one slice, at F32: two rows of the residual stream and, whichever is
-    more, the logits or the activations of a layer with the attention mask. llama.cpp reserves exactly the former
-    for small models (98.25 MiB for SmolLM2-135M at 512); 16 MiB stand for the rest of the process.
+    Layers without attention (n_head_kv 0, or between those of full_attention_interval) keep no keys.
     """
     n_ctx = -(-max(n_ctx, 1) // _STEP) * _STEP
-    width = header.key_length + header.value_length
     weights = max(header.weights, 0) + sum(_size_of_others(header))
-    layer = 4 * header.n_embd + 2 * _widest(header) + n_ctx // 2
-    working = batch * 4 * (2 * header.n_embd + max(header.n_vocab, layer)) + (16 << 20)
-    return Need(weights, n_ctx * sum(_kv_heads(header)) * width * _F16, working)
+    kv = kv_bytes(n_ctx, _kv_heads(header), header.key_length, header.value_length)
+    return Need(weights, kv, working_bytes(batch, n_ctx, header.n_embd, header.n_vocab, _widest(header)))
 
 
 def judge(need: Need, *, free_main: int, free_gpu: int = 0, n_layers: int = 0) -> Fit:
