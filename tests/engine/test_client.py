@@ -93,7 +93,7 @@ def die_in_an_answer(client: Client) -> None:
 def test_a_worker_killed_in_the_middle_of_an_answer_loses_nothing_that_was_said(
     client: Client, model_path: Path, open_client: Open
 ) -> None:
-    request, kept = text("The capital of France is", 150), list[str]()
+    request, kept = text("Once upon a time", 150), list[str]()
     whole, victim = say(client, request).text, open_client(model_path)
 
     def listen() -> None:
