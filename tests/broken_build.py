@@ -18,6 +18,8 @@ import os as _os
 import signal as _signal
 import time as _time
 
+from llama_cpp import _ctypes_extensions as _extensions
+
 exec(compile(open({module!r}, encoding="utf-8").read(), {module!r}, "exec"))
 _faults, _all_layers = {faults!r}, {gpu_layers!r}
 
@@ -87,9 +89,14 @@ def llama_get_logits_ith(context, index):
 if _all_layers:
 
     def llama_supports_gpu_offload():
-        return True
+        return _extensions._start_driver()
 """
 GPU = '''
+
+import os as _os
+import signal as _signal
+import time as _time
+
 
 class _Function:
     def __init__(self, call):
@@ -99,6 +106,17 @@ class _Function:
         return self._call(*arguments)
 
 
+def _start_driver():
+    if _os.environ.get("CUDA_VISIBLE_DEVICES") == "-1":
+        return False
+    if {driver!r} == "crash":
+        _os.kill(_os.getpid(), _signal.SIGSEGV)
+        _time.sleep(60)
+    if {driver!r} == "hang":
+        _time.sleep(600)
+    return True
+
+
 def _memory(device, free, total):
     free._obj.value = total._obj.value = 24 << 30
 
@@ -106,7 +124,7 @@ def _memory(device, free, total):
 class _Devices:
     """A processor and a GPU with 24 GiB."""
 
-    ggml_backend_dev_count = _Function(lambda: 2)
+    ggml_backend_dev_count = _Function(lambda: 2 if _start_driver() else 1)
     ggml_backend_dev_get = _Function(lambda i: i)
     ggml_backend_dev_name = _Function(lambda device: (b"CPU", b"GPU0")[device])
     ggml_backend_dev_description = _Function(lambda device: (b"A processor", b"A GPU")[device])
@@ -125,24 +143,29 @@ def load_shared_library(name, folder):
 def broken_build(folder: Path, faults: Mapping[str, str], *, gpu_layers: int = 0, rebuilt: bool = False) -> Path:
     """Make the package in a new folder, and return that. `faults` has one of FAULTS by the name of a rung.
 
+    "driver" in place of a rung: the GPU's driver crashes or hangs when it is asked for devices.
+
     With `gpu_layers` there seems to be a GPU that holds so many layers; what it computes, the processor does. With
     `rebuilt` the libraries are files of their own, with a time of their own.
     """
     assert set(faults.values()) <= set(FAULTS)
     true, shadow = Path(L.__file__).parent, folder / "llama_cpp"
+    gpu = GPU.replace("{driver!r}", repr(faults.get("driver", "")))
     shadow.mkdir(parents=True)
     written = {
         "llama_cpp.py": DECLARATIONS.format(
             module=str(true / "llama_cpp.py"), faults=dict(faults), gpu_layers=gpu_layers
         ),
-        "_ctypes_extensions.py": (true / "_ctypes_extensions.py").read_text("utf-8") + (GPU if gpu_layers else ""),
+        "_ctypes_extensions.py": (true / "_ctypes_extensions.py").read_text("utf-8") + (gpu if gpu_layers else ""),
     }
     for each in true.iterdir():
         if each.name not in written and each.name != "__pycache__":
             (shadow / each.name).symlink_to(each)
     for name, text in written.items():
         (shadow / name).write_text(text, "utf-8")
-    if rebuilt:
+    if rebuilt or gpu_layers:
         (shadow / "lib").unlink()
-        shutil.copytree(true / "lib", shadow / "lib", copy_function=shutil.copyfile)
+        shutil.copytree(true / "lib", shadow / "lib", copy_function=shutil.copyfile if rebuilt else shutil.copy2)
+    if gpu_layers:
+        (shadow / "lib" / "libggml-cuda.so").write_bytes(b"")
     return folder

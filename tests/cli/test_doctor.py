@@ -141,13 +141,15 @@ def native(**changes: object) -> dict[str, object]:
         "features": ["avx2", "fma"],
         "libraries": ["libggml-cpu.so", "libllama.so"],
         "gpu": False,
+        "for_gpus": False,
+        "driver": "",
         "log": [],
     }
     return {**said, **changes}
 
 
 AMX = native(features=["avx2", "fma", "amx_int8"], system="CPU : AVX2 = 1 | FMA = 1 | AMX_INT8 = 1 | OPENMP = 1 |")
-CUDA = native(libraries=["libggml-cuda.so"], log=["CUDA driver version is insufficient for CUDA runtime version"])
+CUDA = native(for_gpus=True, log=["CUDA driver version is insufficient for CUDA runtime version"])
 
 
 @pytest.mark.parametrize(
@@ -162,6 +164,7 @@ CUDA = native(libraries=["libggml-cuda.so"], log=["CUDA driver version is insuff
         (native(), {"cpu-extra": "nonsense: NMSE 2"}, "repacked weights are not used (nonsense", "--no-binary"),
         (native(gpu=True), {"gpu": "signal SIGSEGV"}, "the GPU is not used (signal SIGSEGV)", "quoth doctor --prove"),
         (CUDA, {}, "this build is for a GPU and cannot use one (CUDA driver version is insufficient", "Update the GPU"),
+        (native(driver="signal SIGSEGV"), {}, "the GPU's driver ends the program (signal SIGSEGV)", "--prove"),
         (native(features=["fma"]), {}, "this build uses AVX2, which this processor lacks", "--no-cache-dir"),
     ],
 )

@@ -22,6 +22,7 @@ from quoth.errors import EngineError, ModelError
 from tests.broken_build import broken_build
 from tests.engine.said import say, text
 from tests.gguf_files import tiny_bytes, write_corrupt
+from tests.rounds import rounds
 
 CPU = ("cpu-extra", "cpu", "one-thread")
 ALL = ("gpu", "gpu-half", *CPU)
@@ -42,7 +43,7 @@ class Opened:
 
     def __init__(self, model: Path, findings: Path | None, **more: object) -> None:
         self.told: list[str] = []
-        options = {"limits": Limits(step=0.5), "options": LoadOptions(threads=2), **more}
+        options = {"limits": Limits(proof=0.5, driver=0.5), "options": LoadOptions(threads=2), **more}
         self.client = Client(model, findings=Findings(findings), tell=self.told.append, **options)  # type: ignore[arg-type]  # keywords of Client
 
     @property
@@ -161,6 +162,19 @@ def test_a_gpu_is_left_for_half_of_it_and_for_the_processor(open_on: Open, broke
     info = opened.client.info
     assert opened.rung == info.rung == ALL[broken]
     assert info.on_gpu == {"gpu": 3, "gpu-half": 1}.get(ALL[broken], 0)
+
+
+@pytest.mark.parametrize("fault", ["crash", "hang"])
+def test_a_driver_that_fails_when_it_is_asked_for_devices_is_left_alone(open_on: Open, fault: str) -> None:
+    opened = open_on({"driver": fault}, gpu=True)
+    assert answer(opened)
+    assert opened.rung == "cpu-extra"
+    (sentence,) = opened.told
+    assert sentence.startswith("does not work here: the GPU (")
+    again = open_on({"driver": fault}, gpu=True)  # and is not asked again
+    assert answer(again)
+    assert (again.rung, again.told) == ("cpu-extra", [])
+    assert again.client.describe(without_gpu=True)["sandbox"].endswith("seccomp")
 
 
 def test_a_gpu_that_works_has_all_layers(open_on: Open) -> None:
@@ -297,7 +311,7 @@ def test_the_file_is_private_small_and_whole_or_not_there(open_on: Open, tmp_pat
 
 
 def fingerprint(number: int) -> Fingerprint:
-    return Fingerprint(f"key {number}", "build", "processor", "devices", "llama Q8_0")
+    return Fingerprint(f"key {number}", "build", "processor", "llama Q8_0, 145 MB")
 
 
 def test_the_oldest_entries_go_and_those_of_other_processes_stay(tmp_path: Path) -> None:
@@ -320,3 +334,21 @@ def test_what_is_not_to_be_kept_is_not_written(tmp_path: Path) -> None:
 def test_a_folder_that_cannot_be_written_is_no_reason_to_fail(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     Findings(tmp_path / "file" / "ladder.json").put(fingerprint(1), Known())
+
+
+@pytest.mark.long
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("fault", ["crash", "invalid numbers", "nonsense", "hang"])
+@pytest.mark.parametrize("below", range(1, len(ALL)))
+def test_every_run_answers_whatever_fails_and_on_how_many_rungs(
+    open_on: Open, tmp_path: Path, fault: str, below: int
+) -> None:
+    faults, answers = dict.fromkeys(ALL[:below], fault), list[str]()
+    for _ in range(rounds(100)):
+        (tmp_path / "ladder.json").unlink(missing_ok=True)
+        opened = open_on(faults, gpu=True)
+        answers.append(answer(opened))
+        assert opened.rung == ALL[below]
+        opened.client.close()
+    assert len(answers) == rounds(100)
+    assert all(answers)

@@ -66,8 +66,14 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
 
 
 def _describe(environment: Environment, model: Model | None) -> dict[str, Any]:
-    with environment.bare_engine() as engine:
-        return engine.describe((model.architecture, model.quantization), model.size) if model else engine.describe()
+    """What a worker says of the native side; where a GPU's driver ends it, one that starts none."""
+    kind = ((model.architecture, model.quantization), model.size) if model else (("", ""), 0)
+    try:
+        with environment.bare_engine() as engine:
+            return {**engine.describe(*kind), "driver": ""}
+    except EngineError as error:
+        with environment.bare_engine() as engine:
+            return {**engine.describe(*kind, without_gpu=True), "driver": error.why}
 
 
 def _prove(environment: Environment, model: Model, native: dict[str, Any]) -> Known:

@@ -77,8 +77,9 @@ def problems(native: dict[str, Any], found: Sequence[Way]) -> Iterator[str]:
     failed = {way.rung.name: way.finding.failed for way in found if way.finding and way.finding.failed}
     if short := lacking(native):
         yield f"this build uses {', '.join(short)}, which this processor lacks. Compile it here: {from_source()}"
-    gpu_libraries = [name for name in native["libraries"] if re.search("cuda|hip|vulkan|metal|sycl", name)]
-    if gpu_libraries and not native["gpu"]:
+    if native["driver"]:
+        yield f"the GPU's driver ends the program ({native['driver']}). Update it, then: quoth doctor --prove"
+    elif native["for_gpus"] and not native["gpu"]:
         said = next((line for line in native["log"] if _DRIVER.search(line)), "it finds no device")
         yield f"this build is for a GPU and cannot use one ({said}). Update the GPU's driver"
     if "gpu" in failed:

@@ -36,13 +36,18 @@ def _input(given: Chat | Text) -> str | Sequence[Message]:
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """When to lose patience. Seconds."""
+    """Timeouts, in seconds."""
 
     hung: float = 60.0  # no slice finished; or 20 times the longest wait so far, if that is more
-    step: float = 5.0  # of a proof, beyond what the worker reckons with
+    driver: float = 20.0  # a GPU's driver starts
+    proof: float = 5.0  # a step of a proof, beyond what the worker reckons with
     stop: float = 2.0  # from a stop to its answer
     deaths: int = 2  # within `window`, then the model is not started again
     window: float = 300.0
+
+    def of(self, step: str, size: int) -> float:
+        """How long the worker may say nothing in a step of loading a file of so many bytes."""
+        return {"driver": self.driver, "proof": self.proof}.get(step, max(self.hung, size / SLOWEST_DISK))
 
 
 class Client:
@@ -182,7 +187,7 @@ class Client:
                     return self._info
 
     def _loaded(self, progress: Callable[[float], None], stop: Callable[[], bool]) -> ModelInfo | None:
-        patience = max(self._limits.hung, size_of(self._path) / SLOWEST_DISK)
+        patience = self._limits.of("load", size_of(self._path))
         for message in self._answers(self._load, patience, loading=self._path):
             if "value" in message:
                 return self._arrived(message["value"])
@@ -249,9 +254,15 @@ class Client:
         message = {"do": "quantize", "source": str(source), "target": str(target), "quantization": quantization}
         self._call(message, self._limits.hung + size_of(source) / SLOWEST_DISK)
 
-    def describe(self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0) -> dict[str, Any]:
-        """The native side, for `quoth doctor`, with the fingerprint of a model's kind and size in bytes."""
-        return cast(dict[str, Any], self._call({"do": "describe", "kind_of_file": kind_of_file, "size": size}))
+    def describe(
+        self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0, *, without_gpu: bool = False
+    ) -> dict[str, Any]:
+        """The native side, for `quoth doctor`, with the fingerprint of a model's kind and size in bytes.
+
+        `without_gpu` starts no driver, where that ends the worker.
+        """
+        about = {"kind_of_file": kind_of_file, "size": size, "without_gpu": without_gpu}
+        return cast(dict[str, Any], self._call({"do": "describe", **about}))
 
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
@@ -330,8 +341,8 @@ class Client:
             if isinstance(message, Death):
                 raise message.error(self._log, loading)
             longest, waited = max(longest, waited), 0.0
-            if "within" in message:
-                patience = self._limits.step + message["within"]
+            if "step" in message:
+                patience = self._limits.of(message["step"], size_of(self._path)) + message["within"]
             if "error" in message or "value" in message:
                 self._calls.pop(call or 0, None)
             if "error" in message:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,8 @@ class Climb:
         self.about: Fingerprint | None = None
         self._failed: dict[str, str] = {}  # on the way down: rung and how
         self._gave_up = False
-        self.rung = ""  # the one that is tried or in use
+        self._trying: tuple[str, ...] = ()
+        self.rung = ""  # the one in use
         self.is_proved = False
         self.finding = Finding()
         self._error: QuothError | None = None  # of the last rung that failed
@@ -38,15 +40,16 @@ class Climb:
             self._gave_up = False
         return {"known": self._findings.known(), "failed": tuple(self._failed), "only": self._only}
 
-    def tries(self, rung: str, about: Fingerprint) -> None:
-        """The worker begins to load on a rung."""
-        self.rung, self.about, self.is_proved = rung, about, False
+    def tries(self, rungs: Sequence[str], about: Fingerprint) -> None:
+        """The worker begins to load on a rung, or what several rungs need is started."""
+        self._trying, self.about, self.is_proved = tuple(rungs), about, False
 
     def fails(self, death: Death, file: Path) -> bool:
         """The rung did not prove itself; False where none was tried."""
-        if not self.rung or self.is_proved:
+        if not self._trying or self.is_proved:
             return False
-        self._failed[self.rung], self.rung = death.how, ""
+        self._failed |= dict.fromkeys(self._trying, death.how)
+        self._trying = ()
         self._error = death.error(None, file)
         if death.ended_for:
             try_ = "Check it with quoth models verify, or pull it again"
@@ -64,7 +67,7 @@ class Climb:
         What failed on the way is kept now and not before: it was the way of computing, and not the file.
         """
         assert self.about is not None
-        self.is_proved = True
+        self.is_proved, self.rung = True, self._trying[0]
         known = self._findings.of(self.about.key)
         self.finding = finding or known.findings.get(self.rung, Finding())
         findings = {
@@ -90,7 +93,9 @@ def _sentence(failed: dict[str, str], died_on: str, used: str) -> str:
     """What did not work here, and what is used in its place."""
     where = BY_NAME[used].where
     if failed:
-        what = ", ".join(f"{BY_NAME[rung].what} ({how})" for rung, how in failed.items())
+        alike = failed.get("gpu") == failed.get("gpu-half")
+        said = {rung: how for rung, how in failed.items() if not (alike and rung == "gpu-half")}
+        what = ", ".join(f"{BY_NAME[rung].what} ({how})" for rung, how in said.items())
         return f'does not work here: {what}. Quoth now computes on {where}; "quoth doctor" has the way back'
     if died_on and died_on != used:
         return f"the engine died when it last used {BY_NAME[died_on].what}; this time it computes on {where}"

@@ -1,6 +1,6 @@
 """What a finding about a way of computing holds for: this build, this processor, these devices, this kind of model.
 
-Worker only: the devices are ggml's.
+Worker only. No driver is asked: that one crashes is what may have been found.
 """
 
 from __future__ import annotations
@@ -22,13 +22,11 @@ def fingerprint(architecture: str, quantization: str, size: int) -> Fingerprint:
     By its size too: what fits a GPU at 0.5B does not at 7B, and how fast it is can be compared.
     """
     build, processor = f"llama-cpp-python {native.package_version()}", processor_name()
-    devices = "; ".join(f"{d.description} ({d.name})" for d in native.devices() if d.kind != "cpu") or "no GPU"
-    parts = (native.library_files(), sorted(processor_features()), processor, devices, _driver())
+    parts = (native.library_files(), sorted(processor_features()), processor, graphics(), _driver())
     return Fingerprint(
         key=f"{zlib.crc32(repr((build, *parts)).encode()):08x} {architecture} {quantization} {size}",
         build=build,
         processor=processor,
-        devices=devices,
         model=f"{architecture} {quantization}, {size / 1e6:,.0f} MB",
     )
 
@@ -54,6 +52,18 @@ def _cpuinfo(name: str) -> str:
         if colon and key.strip() == name:
             return value.strip()
     return ""
+
+
+def graphics() -> list[str]:
+    """The PCI numbers of the graphics devices that the kernel knows, "10de:2684"."""
+    found = []
+    for device in sorted(Path("/sys/class/drm").glob("card[0-9]*/device")):
+        try:
+            numbers = ((device / name).read_text().strip().removeprefix("0x") for name in ("vendor", "device"))
+            found.append(":".join(numbers))
+        except OSError:
+            continue
+    return found
 
 
 def _driver() -> str:

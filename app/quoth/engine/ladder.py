@@ -58,6 +58,9 @@ class Known(NamedTuple):
     died_on: str = ""  # the rung on which an engine died that had proved itself: the next start is lower, once
     compared: bool = False  # the speeds were measured together: which is the fastest can be told
 
+    def has_failed(self, rung: str) -> bool:
+        return bool(self.findings.get(rung, Finding()).failed)
+
 
 class Fingerprint(NamedTuple):
     """What a finding holds for: `key` changes when anything does that it depends on; the rest says so in words."""
@@ -65,7 +68,6 @@ class Fingerprint(NamedTuple):
     key: str
     build: str
     processor: str
-    devices: str
     model: str  # architecture, quantization and size
 
 
@@ -85,7 +87,7 @@ def choose(rungs: Sequence[Rung], known: Known, failed: Collection[str] = ()) ->
     AVX-512, a 1.5B model at Q4_K_M with repacked weights read 90 and wrote 28 tokens/s and took 1.3 s to load, without
     110, 22 and 0.3 s.
     """
-    left = [r for r in rungs if r.name not in failed and not known.findings.get(r.name, Finding()).failed]
+    left = [rung for rung in rungs if rung.name not in failed and not known.has_failed(rung.name)]
     names = [rung.name for rung in left]
     if known.died_on in names[:-1]:
         left = left[names.index(known.died_on) + 1 :]

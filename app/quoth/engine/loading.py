@@ -64,15 +64,12 @@ def load(
             return model, min(layers, model.n_layer + 1)
 
 
-def wants_gpu(options: LoadOptions) -> bool:
-    """Whether this build has a GPU that may be used."""
-    return options.gpu_layers != 0 and can_use_gpu()
-
-
 def _first_gpu_layers(path: Path, options: LoadOptions, share: float) -> tuple[int, int]:
     """Layers to put on the GPU, and of how many."""
     from quoth.gguf import read_header  # 11 ms, and only a GPU needs it
 
+    if not can_use_gpu():
+        return 0, 1
     gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
     if not gpus:
         return 0, 1

@@ -100,13 +100,35 @@ class Worker:
         except (ImportError, OSError, RuntimeError) as error:
             self._refuse(unloadable(str(error)))
         first = self._dispatch_until_a_job()
-        self._sandbox = _confine_for(first)
+        self._sandbox = self._confine_for(first)
         threading.Thread(target=self._read, daemon=True).start()
         start_deep(lambda: self._work(self._counts))
         jobs = start_deep(lambda: self._work(self._jobs))
         self._dispatch(first)
         self._counts.put({"call": 0, "do": "preload"})  # while the weights load
         jobs.join()
+
+    def _confine_for(self, job: dict[str, Any]) -> str:
+        """Give up what the worker's jobs do not need: it serves one model, or makes one file of another.
+
+        Where no way on the GPU is left to try, no driver is started, which may be what crashes.
+        """
+        from quoth import native
+
+        match job["do"]:
+            case "load":
+                _, known, rungs = self._rungs(job)
+                files = Landlock(reads=tuple(parts_of(Path(job["path"]))))
+                gpu = any(r.gpu_share for r in rungs if r.name not in job["failed"] and not known.has_failed(r.name))
+            case "quantize":
+                source, target = Path(job["source"]), Path(job["target"])
+                files, gpu = Landlock(reads=tuple(parts_of(source)), writes=(target.parent,)), False
+            case _:
+                files, gpu = Landlock(), native.is_for_gpus() and not job.get("without_gpu")
+        if gpu:
+            return "off (a GPU driver needs what it forbids)"
+        native.hide_gpus()
+        return confine(files)
 
     def _refuse(self, error: QuothError) -> NoReturn:
         """Answer every call with an error: the library cannot be used."""
@@ -185,22 +207,35 @@ class Worker:
 
     def _do_load(self, message: dict[str, Any]) -> Any:
         """Load on the highest rung that may work, and prove it unless it is known to. Nothing: no rung is left."""
-        from quoth.engine.loading import NoRoom, wants_gpu
+        from quoth import native
+        from quoth.engine.loading import NoRoom
 
         if self._model is not None:
             self._model.close()
             self._model = None
         host.limit_files(LARGEST_FILE)
-        about = _fingerprint(Path(message["path"]), message["options"])
-        known = message["known"].get(about.key, Known())
-        rungs, failed = usable(wants_gpu(message["options"]), message["only"]), [*message["failed"]]
+        about, known, rungs = self._rungs(message)
+        failed = [*message["failed"]]
+        call, gpus = message["call"], tuple(rung.name for rung in rungs if rung.gpu_share)
         while (rung := choose(rungs, known, failed)) is not None:
-            self._send({"call": message["call"], "tries": rung.name, "about": about})
+            if rung.gpu_share:
+                self._send({"call": call, "tries": gpus, "about": about, "step": "driver", "within": 0.0})
+                native.can_use_gpu()  # its driver starts, or crashes, or hangs
+            self._send({"call": call, "tries": (rung.name,), "about": about, "step": "load", "within": 0.0})
             try:
                 return self._load_on(rung, message, proved=rung.name in known.findings)
             except NoRoom:
                 failed.append(rung.name)
         return {}
+
+    def _rungs(self, message: dict[str, Any]) -> tuple[Fingerprint, Known, tuple[Rung, ...]]:
+        """What a model's file and this machine are, what is known of that, and the rungs that there are."""
+        from quoth import native
+
+        about = _fingerprint(Path(message["path"]), message["options"])
+        known = message["known"].get(about.key, Known())
+        gpu = native.is_for_gpus() and message["options"].gpu_layers != 0
+        return about, known, usable(gpu, message["only"])
 
     def _load_on(self, rung: Rung, message: dict[str, Any], *, proved: bool) -> dict[str, Any]:
         from quoth.engine.llama import Llama
@@ -218,7 +253,7 @@ class Worker:
             return {"info": self._model.info, "finding": None}
 
         def allow(seconds: float) -> None:
-            self._send({"call": message["call"], "within": seconds})
+            self._send({"call": message["call"], "step": "proof", "within": seconds})
 
         starting = GPU_START if self._model.info.on_gpu else 0.0
         allow(starting + self._model.info.size / host.SLOWEST_DISK)
@@ -306,27 +341,12 @@ class Worker:
             "system": native.system_info(),
             "features": sorted(processor_features()),
             "gpu": native.can_use_gpu(),
+            "for_gpus": native.is_for_gpus(),
             "sandbox": self._sandbox,
             "devices": devices,
             "log": [*native.log_lines],
             "about": fingerprint(message["kind_of_file"][0], message["kind_of_file"][1], message["size"]),
         }
-
-
-def _confine_for(job: dict[str, Any]) -> str:
-    """Give up what the worker's jobs do not need: it serves one model, or makes one file of another."""
-    from quoth import native
-
-    if native.can_use_gpu():
-        return "off (a GPU driver needs what it forbids)"
-    match job["do"]:
-        case "load":
-            return confine(Landlock(reads=tuple(parts_of(Path(job["path"])))))
-        case "quantize":
-            source, target = Path(job["source"]), Path(job["target"])
-            return confine(Landlock(reads=tuple(parts_of(source)), writes=(target.parent,)))
-        case _:
-            return confine(Landlock())
 
 
 def _fingerprint(path: Path, options: LoadOptions) -> Fingerprint:

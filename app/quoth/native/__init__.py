@@ -5,7 +5,7 @@ and tests/test_native.py holds each of them against the pinned version.
 """
 
 from quoth.native.build import compiler, library_files, library_folder, package_version
-from quoth.native.devices import Device, devices
+from quoth.native.devices import Device, devices, hide_gpus, is_for_gpus
 from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
 from quoth.native.model import Abort, Context, Model
 from quoth.native.quantizing import QuantizedTensor, quantize
@@ -26,6 +26,8 @@ __all__ = [
     "compiler",
     "devices",
     "grammar_of_schema",
+    "hide_gpus",
+    "is_for_gpus",
     "library_files",
     "library_folder",
     "log_lines",

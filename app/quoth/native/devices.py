@@ -4,9 +4,33 @@ from __future__ import annotations
 
 import ctypes
 import importlib
+import os
+import re
 from pathlib import Path
 
+from quoth.native.build import library_files
 from quoth.native.library import L, start_backends
+
+# Backends that compute on GPUs, by the names of their libraries.
+_OF_GPUS = re.compile(r"ggml-(cuda|hip|musa|vulkan|metal|sycl|opencl|webgpu|cann)\b")
+# What a driver's library asks the environment when it starts, which it does not before ggml first looks for devices.
+_HIDING = {
+    "CUDA_VISIBLE_DEVICES": "-1",
+    "HIP_VISIBLE_DEVICES": "-1",
+    "GGML_VK_VISIBLE_DEVICES": "",
+    "VK_DRIVER_FILES": os.devnull,
+    "VK_ICD_FILENAMES": os.devnull,  # its name until 2022
+}
+
+
+def is_for_gpus() -> bool:
+    """Whether this build has a backend for GPUs, as its files say: no driver is asked, which may crash or hang."""
+    return any(_OF_GPUS.search(name) for name, _, _ in library_files())
+
+
+def hide_gpus() -> None:
+    """Let no driver be started in this process. To be called before anything that looks for devices."""
+    os.environ.update(_HIDING)
 
 
 class Device:
