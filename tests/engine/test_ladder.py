@@ -119,6 +119,7 @@ def test_of_rungs_that_were_measured_together_the_fastest_is_chosen() -> None:
     assert choice(FAST, SLOW) == "cpu-extra"
     assert choice(SLOW, FAST) == "cpu"
     assert choice(SLOW, FAST, compared=False) == "cpu-extra"
+    assert choice(SLOW, SLOW, FAST) == "cpu-extra"  # other programs were busy
     assert choice(FAST, FAST._replace(write=20.5)) == "cpu-extra"  # within the noise
     assert choice(SLOW, FAST, failed=("cpu",)) == "cpu-extra"
     assert choice(SLOW, FAST, died_on="cpu") == "one-thread"
@@ -322,6 +323,15 @@ def test_the_oldest_entries_go_and_those_of_other_processes_stay(tmp_path: Path)
     kept = Findings(path)
     assert [entry.about.key for entry in kept.entries] == [f"key {number}" for number in range(39, 7, -1)]
     assert kept.of("key 39") == Known({"cpu": Finding(read=39.0)}, "cpu")
+
+
+def test_what_another_process_found_meanwhile_is_not_undone(tmp_path: Path) -> None:
+    path = tmp_path / "ladder.json"
+    Findings(path).put(fingerprint(1), Known({"cpu-extra": Finding()}))
+    here = Findings(path)
+    Findings(path).put(fingerprint(1), Known({"cpu-extra": Finding(failed="SIGSEGV")}, "cpu-extra"))
+    here.put(fingerprint(2), Known({"cpu": Finding()}))
+    assert Findings(path).of("key 1") == Known({"cpu-extra": Finding(failed="SIGSEGV")}, "cpu-extra")
 
 
 def test_what_is_not_to_be_kept_is_not_written(tmp_path: Path) -> None:

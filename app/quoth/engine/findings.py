@@ -52,7 +52,8 @@ class Findings:
 
     def put(self, about: Fingerprint, known: Known) -> None:
         """Replace what is known for a fingerprint. What other processes wrote meanwhile about others stays."""
-        self._entries = {**_read(self._path), **self._entries} if self._keep else self._entries
+        if self._keep:
+            self._entries |= _read(self._path)
         self._entries[about.key] = Entry(about, known, time.time())
         kept = self.entries[:_MOST]
         if self._path is not None and self._keep:

@@ -85,7 +85,7 @@ def choose(rungs: Sequence[Rung], known: Known, failed: Collection[str] = ()) ->
 
     Where several were measured together it is the fastest of them. That need not be the highest: on two cores with
     AVX-512, a 1.5B model at Q4_K_M with repacked weights read 90 and wrote 28 tokens/s and took 1.3 s to load, without
-    110, 22 and 0.3 s.
+    110, 22 and 0.3 s. One thread is the fastest only while other programs are busy, and threads.py minds those.
     """
     left = [rung for rung in rungs if rung.name not in failed and not known.has_failed(rung.name)]
     names = [rung.name for rung in left]
@@ -93,7 +93,7 @@ def choose(rungs: Sequence[Rung], known: Known, failed: Collection[str] = ()) ->
         left = left[names.index(known.died_on) + 1 :]
     if not left:
         return None
-    measured = [rung for rung in left if known.findings.get(rung.name, Finding()).write]
+    measured = [rung for rung in left if known.findings.get(rung.name, Finding()).write and not rung.one_thread]
     if known.compared and left[0] in measured:
         fastest = min(measured, key=lambda rung: known.findings[rung.name].exchange)
         if known.findings[fastest.name].exchange < BETTER * known.findings[left[0].name].exchange:

@@ -110,14 +110,16 @@ def _landlock(files: Landlock) -> str:
 
 
 def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
-    """Add a rule; what is not there needs none."""
+    """Add a rule; what is not there needs none.
+
+    The descriptor stays open for as long as the process lives: a rule is about an inode, and some file systems (9p, on
+    which Windows lends its disks to Linux) make another one for a file that nobody has open
+    (https://github.com/landlock-lsm/linux/issues/45).
+    """
     with suppress(OSError):
         descriptor = os.open(path, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
-        try:
-            allowed = rights if path.is_dir() else rights & _OF_FILES
-            libc.syscall(_ADD, ruleset, 1, struct.pack("=Qi", allowed, descriptor), 0)  # LANDLOCK_RULE_PATH_BENEATH
-        finally:
-            os.close(descriptor)
+        allowed = rights if path.is_dir() else rights & _OF_FILES
+        libc.syscall(_ADD, ruleset, 1, struct.pack("=Qi", allowed, descriptor), 0)  # LANDLOCK_RULE_PATH_BENEATH
 
 
 def _python() -> Iterable[Path]:
