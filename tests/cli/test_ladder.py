@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 
 from tests.broken_build import broken_build
 from tests.conftest import Run
+from tests.tui.terminal import Terminal
 
 LINE = (
     b"quoth: does not work here: AMX and repacked weights (signal SIGSEGV). Quoth now computes on the processor "
@@ -77,3 +79,22 @@ def test_a_gpu_that_crashes_is_left_alone(quoth: Run, broken: Broken) -> None:
         b"quoth: does not work here: the GPU (signal SIGSEGV). Quoth now computes on the processor; "
     )
     assert quoth("Hello", "-n", "2", env=env).stderr == b""
+
+
+def test_a_model_that_is_added_is_measured_both_ways(quoth: Run, home: Path, model_path: Path) -> None:
+    assert quoth("models", "add", str(model_path), env={"QUOTH_THREADS": "2"}).returncode == 0
+    (entry,) = json.loads((home / "cache" / "ladder.json").read_bytes())["entries"]
+    assert entry["compared"] is True
+    assert set(entry["findings"]) == {"cpu-extra", "cpu"}
+    assert all(finding["failed"] == "" and finding["write"] > 0 for finding in entry["findings"].values())
+
+
+def test_the_app_says_so_in_a_notification_and_answers(environ: dict[str, str], broken: Broken) -> None:
+    with Terminal([sys.executable, "-m", "quoth"], {**environ, **broken()}, columns=100) as terminal:
+        terminal.wait_for("Does not work here: AMX and repacked weights")
+        terminal.wait_for("CPU")
+        terminal.type("Hello")
+        terminal.press("enter")
+        terminal.wait_for("assist you today?")
+        terminal.press("ctrl+q")
+        assert terminal.end() == 0

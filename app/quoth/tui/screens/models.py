@@ -133,7 +133,7 @@ class WithModels(Shell):
 
     @on(Told)
     def _told(self, event: Told) -> None:
-        self.notify(event.sentence, timeout=TOLD_SECONDS, markup=False)
+        self.notify(event.sentence[:1].upper() + event.sentence[1:], timeout=TOLD_SECONDS, markup=False)
 
     @on(Failed)
     def _failed(self, event: Failed) -> None:
