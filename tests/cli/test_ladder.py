@@ -95,6 +95,6 @@ def test_the_app_says_so_in_a_notification_and_answers(environ: dict[str, str], 
         terminal.wait_for("CPU")
         terminal.type("Hello")
         terminal.press("enter")
-        terminal.wait_for("assist you today?")
+        terminal.wait_for("tokens/s")
         terminal.press("ctrl+q")
         assert terminal.end() == 0
