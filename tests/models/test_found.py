@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.models import Model, Shelf, found
+from quoth.models import ModelFile, Shelf, found
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 
@@ -151,7 +151,7 @@ def test_without_headers_no_file_is_opened(tmp_path: Path) -> None:
     folder = tmp_path / ".cache" / "llama.cpp"
     write_corrupt("cut in half", write_tiny(folder / "bad.gguf"))
     (model,) = _find(tmp_path, headers=False).models
-    assert model == Model("bad", folder / "bad.gguf", "llama.cpp", (folder / "bad.gguf").stat().st_size)
+    assert model == ModelFile("bad", folder / "bad.gguf", "llama.cpp", (folder / "bad.gguf").stat().st_size)
 
 
 def test_nothing_there_and_no_home_at_all_are_fine(tmp_path: Path) -> None:

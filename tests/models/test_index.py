@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import NetworkError, StorageError
-from quoth.models import Model, catalogue, index
+from quoth.models import ModelFile, catalogue, index
 from quoth.models.catalogue import Row
 from quoth.models.part import Origin, Part
 from quoth.models.pull import Progress, pull
@@ -312,7 +312,7 @@ def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_pa
         assert (source.read_bytes(), quantization) == (TINY, "Q8_0")
         target.write_bytes(made)
 
-    def run() -> Model:
+    def run() -> ModelFile:
         return pull(
             "tiny",
             store,
@@ -341,7 +341,7 @@ def test_a_row_in_parts_is_installed_as_it_is_where_the_hub_does_not_give_it(
     store, seen, tried = Store(tmp_path / "models"), list[Progress](), list[bytes]()
     row = tiny_row(PARTS, "hf:owner/tiny:F32")
 
-    def run() -> Model:
+    def run() -> ModelFile:
         keywords = {"offline": False, "progress": seen.append, "trial": lambda path: tried.append(path.read_bytes())}
         return pull("tiny", store, quantize=lambda *_: None, rows=(row,), **keywords)  # type: ignore[arg-type]  # keywords of pull
 

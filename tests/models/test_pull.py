@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import EngineError, ModelError, NetworkError, StorageError, UsageError
-from quoth.models import Model, catalogue
+from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
 from quoth.models.pull import Free, Progress, pull
 from quoth.models.store import Store
@@ -56,7 +56,7 @@ def run(
     trial: Callable[[Path], None] = lambda path: None,
     rows: tuple[Row, ...] = catalogue.ROWS,
     free: Free | None = None,
-) -> Model:
+) -> ModelFile:
     def quantize(source: Path, target: Path, quantization: str) -> None:
         assert quantization == "Q8_0"
         shutil.copyfile(source, target)
@@ -197,7 +197,7 @@ def test_too_little_memory_is_said_but_does_not_stop_a_pull(hub: HubServer, stor
 
 def test_two_pulls_of_one_model_end_with_one(hub: HubServer, store: Store) -> None:
     hub.faults.append(Fault(slow=0.01))
-    models: list[Model] = []
+    models: list[ModelFile] = []
     threads = [threading.Thread(target=lambda: models.append(run(f"hf:{REPO}:Q8_0", store))) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import ModelError
-from quoth.models import Model, best, catalogue, default_model, describe, resolve
+from quoth.models import ModelFile, best, catalogue, default_model, describe, resolve
 from quoth.models.store import Store
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 
-Resolve = Callable[[str], Model]
+Resolve = Callable[[str], ModelFile]
 
 
 @pytest.fixture
@@ -52,10 +52,10 @@ def test_a_name_of_the_store_wins_over_one_found_elsewhere(resolved: Resolve, st
 
 
 def test_a_found_model_is_described_from_its_header(resolved: Resolve, home: Path) -> None:
-    write_tiny(home / ".lmstudio" / "models" / "a" / "b" / "Some-Model-Q8_0.gguf")
+    write_tiny(home / ".lmstudio" / "models" / "a" / "b" / "Some-ModelFile-Q8_0.gguf")
     model = resolved("some-model-q8_0")
     assert (model.architecture, model.n_ctx_train) == ("llama", 256)
-    assert resolved("lmstudio:Some-Model-Q8_0") == model
+    assert resolved("lmstudio:Some-ModelFile-Q8_0") == model
 
 
 def test_ollama_s_latest_may_be_left_out(home: Path, store: Store) -> None:
@@ -129,7 +129,7 @@ def test_a_file_that_is_no_model_is_refused(resolved: Resolve, tmp_path: Path) -
 
 
 def test_the_default_is_the_configured_one_then_the_store_s_then_the_best(store: Store, home: Path) -> None:
-    def default(configured: str | None = None) -> Model | None:
+    def default(configured: str | None = None) -> ModelFile | None:
         return default_model(configured=configured, store=store, environment={}, home=home)
 
     assert default() is None

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import ModelError, StorageError, UsageError
-from quoth.models import Model, describe
+from quoth.models import ModelFile, describe
 from quoth.models.store import Store, check_name, name_from
 from tests.gguf_files import write_corrupt, write_tiny
 
@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "data" / "models")
 
 
-def _part(store: Store, name: str, **changes: str) -> tuple[Path, Model]:
+def _part(store: Store, name: str, **changes: str) -> tuple[Path, ModelFile]:
     """A verified file waiting to be installed, as a pull leaves it."""
     part = write_tiny(store.parts / f"{name}.part", general__name=name, **changes)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
@@ -113,7 +113,7 @@ def test_a_model_in_parts_is_installed_under_its_own_file_names(store: Store) ->
 
 
 def test_a_local_file_is_registered_where_it_is(store: Store, tmp_path: Path) -> None:
-    file = write_tiny(tmp_path / "My Model (v2).gguf")
+    file = write_tiny(tmp_path / "My ModelFile (v2).gguf")
     model = store.add(file)
     assert (model.name, model.path, model.origin) == ("my-model-v2", file, "file")
     assert store.get("my-model-v2") == model

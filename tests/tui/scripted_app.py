@@ -16,15 +16,15 @@ from quoth.config import Folders, folders, load
 from quoth.engine import Engine, ModelInfo, Sampling
 from quoth.engine.scripted import Answer, Script, Scripted, Timing
 from quoth.errors import ModelError
-from quoth.models import Model
+from quoth.models import ModelFile
 from quoth.models.choices import Choice
 from quoth.models.pull import Progress
 from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 
-DEMO = Model("demo-1b", Path("demo.gguf"), "file", 700_000_000, "Q4_K_M", installed=True)
-OTHER = Model("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0", installed=True)
+DEMO = ModelFile("demo-1b", Path("demo.gguf"), "file", 700_000_000, "Q4_K_M", installed=True)
+OTHER = ModelFile("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0", installed=True)
 
 
 class ScriptedModels:
@@ -43,10 +43,10 @@ class ScriptedModels:
     def requests(self) -> list[Any]:
         return [request for engine in self.engines for request in engine.requests]
 
-    def chosen(self) -> Model | None:
+    def chosen(self) -> ModelFile | None:
         return DEMO if self.present else None
 
-    def resolve(self, name: str) -> Model:
+    def resolve(self, name: str) -> ModelFile:
         for model in (DEMO, OTHER):
             if model.name == name:
                 return model
@@ -55,10 +55,10 @@ class ScriptedModels:
     def choices(self) -> Sequence[Choice]:
         return [Choice(f"{model.name}: installed", model=model) for model in (DEMO, OTHER)]
 
-    def remember(self, model: Model) -> Model:
+    def remember(self, model: ModelFile) -> ModelFile:
         return model
 
-    def pull(self, spec: str, progress: Callable[[Progress], None]) -> Model:
+    def pull(self, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
         self.pulled.append(spec)
         for done in range(0, 101, 50):
             progress(Progress("downloading", done * 1_000_000, 100_000_000))
@@ -67,7 +67,7 @@ class ScriptedModels:
     def fit(self, choice: Choice) -> str:
         return "needs 0.9 GB, 4.0 GB of memory are free: it fits"
 
-    def start(self, model: Model, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
+    def start(self, model: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         progress(0.5)
         if self.fails is not None:
             raise self.fails

@@ -16,7 +16,7 @@ from textual.widgets import Collapsible, Input, OptionList, Static
 from quoth.chat import Document
 from quoth.engine.scripted import Answer
 from quoth.errors import EngineError, ModelError
-from quoth.models import Model
+from quoth.models import ModelFile
 from quoth.models.choices import Choice
 from quoth.store import History
 from quoth.tui.app import QuothApp
@@ -37,7 +37,7 @@ class Slow(ScriptedModels):
         super().__init__(*arguments)
         self.let = threading.Event()
 
-    def start(self, model: Model, progress: Any, tell: Any) -> Any:
+    def start(self, model: ModelFile, progress: Any, tell: Any) -> Any:
         self.let.wait(20)
         return super().start(model, progress, tell)
 
@@ -392,11 +392,11 @@ async def test_enter_takes_the_match_that_is_highlighted_or_the_first(home: Path
 
 async def test_a_model_that_cannot_be_taken_over_is_told(home: Path) -> None:
     class Refusing(ScriptedModels):
-        def remember(self, model: Model) -> Model:
+        def remember(self, model: ModelFile) -> ModelFile:
             raise ModelError("it is gone", "no such file", "Choose another")
 
     async with chat(home, models=Refusing([])) as (app, pilot):
-        app.chat.take_choice(Choice("x", model=Model("x", Path("x.gguf"), "file", 1, "Q8_0", installed=False)))
+        app.chat.take_choice(Choice("x", model=ModelFile("x", Path("x.gguf"), "file", 1, "Q8_0", installed=False)))
         await until(pilot, lambda: "it is gone" in banner(app))
         assert app.chat.model == DEMO
 
@@ -525,7 +525,7 @@ async def test_the_palette_shows_what_a_command_takes(home: Path) -> None:
 
 async def test_a_bug_in_something_beside_an_answer_is_told(home: Path) -> None:
     class Broken(ScriptedModels):
-        def resolve(self, name: str) -> Model:
+        def resolve(self, name: str) -> ModelFile:
             raise KeyError(name)
 
     async with chat(home, models=Broken(["fine"])) as (app, pilot):

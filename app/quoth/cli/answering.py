@@ -18,7 +18,7 @@ from quoth.tasks.reply import continue_text, reply, sampling_of, with_system
 
 if TYPE_CHECKING:
     from quoth.engine.client import Client
-    from quoth.models import Model
+    from quoth.models import ModelFile
     from quoth.store.recording import Recording
 
 
@@ -35,7 +35,7 @@ def answer_format(values: dict[str, Any]) -> Format:
 class Answering:
     """A model that is loading, and the format its answers are written in."""
 
-    def __init__(self, environment: Environment, client: Client, model: Model, format_: Format) -> None:
+    def __init__(self, environment: Environment, client: Client, model: ModelFile, format_: Format) -> None:
         self._environment = environment
         self._client = client
         self._model = model

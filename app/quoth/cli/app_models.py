@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from quoth.cli.environment import Environment
 from quoth.config import SAMPLING
 from quoth.engine import Engine, ModelInfo, Sampling
-from quoth.models import Model, default_model, resolve
+from quoth.models import ModelFile, default_model, resolve
 from quoth.models.choices import Choice, choices
 from quoth.models.defaults import sampling_values
 
@@ -21,16 +21,16 @@ class AppModels:
 
     def __init__(self, environment: Environment) -> None:
         self._environment = environment
-        self._started: dict[str, Model] = {}  # by the name that the engine's own description has
+        self._started: dict[str, ModelFile] = {}  # by the name that the engine's own description has
 
-    def chosen(self) -> Model | None:
+    def chosen(self) -> ModelFile | None:
         environment = self._environment
         asked = environment.settings["model"]
         if asked:
             return self.resolve(asked)
         return default_model(configured=None, store=environment.store, environment=environment.environ)
 
-    def resolve(self, name: str) -> Model:
+    def resolve(self, name: str) -> ModelFile:
         return resolve(name, store=self._environment.store, environment=self._environment.environ)
 
     def choices(self) -> Sequence[Choice]:
@@ -50,12 +50,12 @@ class AppModels:
             offered = [choice for choice in offered if choice.model is not None]
         return [*here, *offered]
 
-    def remember(self, model: Model) -> Model:
+    def remember(self, model: ModelFile) -> ModelFile:
         from quoth.cli.first_use import remember
 
         return remember(self._environment, model)
 
-    def pull(self, spec: str, progress: Callable[[Progress], None]) -> Model:
+    def pull(self, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
         from quoth.cli.pulling import fetch
 
         return fetch(self._environment, spec, progress)
@@ -71,7 +71,7 @@ class AppModels:
         need = estimate(header, min(header.n_ctx_train, 4096))
         return judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).sentence
 
-    def start(self, model: Model, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
+    def start(self, model: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         environment = self._environment
         store = environment.store
         if not store.is_trusted(model.path):

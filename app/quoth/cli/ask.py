@@ -14,7 +14,7 @@ from quoth.errors import EngineError, Exit, InputError, UsageError
 if TYPE_CHECKING:
     from quoth.documents import Document
     from quoth.engine.client import Client
-    from quoth.models import Model
+    from quoth.models import ModelFile
     from quoth.tasks.ask import Answered
 
 HELP = """Answer QUESTION from documents, and cite the lines that say so.
@@ -69,7 +69,7 @@ class _Desk:
         self,
         environment: Environment,
         client: Client,
-        model: Model,
+        model: ModelFile,
         documents: Sequence[Document],
         options: dict[str, Any],
     ) -> None:

@@ -18,7 +18,7 @@ from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
 if TYPE_CHECKING:
-    from quoth.models import Model
+    from quoth.models import ModelFile
 
 HELP = """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
 
@@ -101,7 +101,7 @@ def _read_file(environment: Environment, name: str) -> tuple[str, str]:
     return decoded.text, decoded.notice
 
 
-def _model_key(model: Model) -> str:
+def _model_key(model: ModelFile) -> str:
     from quoth.cli.documents import model_key
 
     return model_key(model)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from quoth.cli.environment import Environment
 from quoth.errors import ModelError
-from quoth.models import Model, best, default_model, resolve
+from quoth.models import ModelFile, best, default_model, resolve
 
 
-def choose_model(environment: Environment) -> Model:
+def choose_model(environment: Environment) -> ModelFile:
     """The model that was asked for, or the default; without any, one is found or fetched.
 
     A file that was never loaded is checked first: its header, in Python. Raises ModelError.
@@ -15,7 +15,7 @@ def choose_model(environment: Environment) -> Model:
     settings, store = environment.settings, environment.store
     asked = settings["model"]
     if asked:
-        model: Model | None = resolve(asked, store=store, environment=environment.environ)
+        model: ModelFile | None = resolve(asked, store=store, environment=environment.environ)
     else:
         model = default_model(configured=None, store=store, environment=environment.environ)
     if model is None:
@@ -27,7 +27,7 @@ def choose_model(environment: Environment) -> Model:
     return model
 
 
-def first_model(environment: Environment) -> Model:
+def first_model(environment: Environment) -> ModelFile:
     """A model for somebody who has none: asked for on a terminal, else the best one found, else a pull."""
     from quoth.models import found
 

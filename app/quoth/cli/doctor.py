@@ -21,7 +21,7 @@ from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError
 
 if TYPE_CHECKING:
-    from quoth.models import Model
+    from quoth.models import ModelFile
 
 HELP = """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
 
@@ -65,7 +65,7 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
     return 0 if native else int(EngineError.exit_code)
 
 
-def _describe(environment: Environment, model: Model | None) -> dict[str, Any]:
+def _describe(environment: Environment, model: ModelFile | None) -> dict[str, Any]:
     """What a worker says of the native side; where a GPU's driver ends it, one that starts none."""
     kind = ((model.architecture, model.quantization), model.size) if model else (("", ""), 0)
     try:
@@ -76,7 +76,7 @@ def _describe(environment: Environment, model: Model | None) -> dict[str, Any]:
             return {**engine.describe(*kind, without_gpu=True), "driver": error.why}
 
 
-def _prove(environment: Environment, model: Model, native: dict[str, Any]) -> Known:
+def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -> Known:
     """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
     from quoth.engine.proving import prove_rungs
 
@@ -136,7 +136,7 @@ def _machine(native: dict[str, Any]) -> Iterator[Row]:
 
 
 def _ways(
-    environment: Environment, native: dict[str, Any], found: list[ways.Way], model: Model | None
+    environment: Environment, native: dict[str, Any], found: list[ways.Way], model: ModelFile | None
 ) -> Iterator[Row]:
     if model is None:
         return
@@ -160,7 +160,7 @@ def _state(path: Path) -> str:
     return " (not there yet)" if parent and os.access(parent, os.W_OK) else " (cannot be made)"
 
 
-def _default_model(environment: Environment) -> tuple[Model | None, str]:
+def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
     """The model that is used, or why there is none."""
     from quoth.models import default_model
 
@@ -173,7 +173,7 @@ def _default_model(environment: Environment) -> tuple[Model | None, str]:
     return model, 'none: run "quoth pull"'
 
 
-def _named(model: Model) -> str:
+def _named(model: ModelFile) -> str:
     return f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)"
 
 

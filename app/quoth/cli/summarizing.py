@@ -24,7 +24,7 @@ from quoth.tasks.wording import LONG, covered, planned, too_small
 
 if TYPE_CHECKING:
     from quoth.engine.client import Client
-    from quoth.models import Model
+    from quoth.models import ModelFile
 
 
 @dataclass(slots=True)
@@ -88,7 +88,7 @@ class Work:
         self,
         environment: Environment,
         client: Client,
-        model: Model,
+        model: ModelFile,
         wish: task.Wish,
         options: dict[str, Any],
         output: Output,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 FOUND_ORIGINS = ("ollama", "lmstudio", "hf-cache", "llama.cpp")
 
 
-class Model(NamedTuple):
+class ModelFile(NamedTuple):
     """A model on this machine. `origin` is where it came from: "hf:OWNER/REPO:QUANT", "ollama:NAME", "file", ..."""
 
     name: str
@@ -46,11 +46,11 @@ class Broken(NamedTuple):
 class Shelf(NamedTuple):
     """What a place holds."""
 
-    models: tuple[Model, ...] = ()
+    models: tuple[ModelFile, ...] = ()
     broken: tuple[Broken, ...] = ()
 
 
-def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, installed: bool = False) -> Model:
+def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, installed: bool = False) -> ModelFile:
     """A model from the header of its file. Raises ModelError if that is not a GGUF file."""
     from quoth.gguf import read_header
 
@@ -61,7 +61,7 @@ def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, i
         raise ModelError(
             f"{path.name} is not complete", f"it needs {len(header.parts)} parts", "Fetch the missing ones"
         ) from None
-    return Model(
+    return ModelFile(
         name=name,
         path=path,
         origin=origin,
@@ -75,7 +75,9 @@ def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, i
     )
 
 
-def resolve(name: str, *, store: Store, environment: Mapping[str, str] = os.environ, home: Path | None = None) -> Model:
+def resolve(
+    name: str, *, store: Store, environment: Mapping[str, str] = os.environ, home: Path | None = None
+) -> ModelFile:
     """The model that a name or a path means. Raises ModelError with the nearest names and what to do."""
     if _is_path(name):
         return _from_path(Path(os.path.expanduser(name)))
@@ -101,7 +103,7 @@ def resolve(name: str, *, store: Store, environment: Mapping[str, str] = os.envi
 
 def default_model(
     *, configured: str | None, store: Store, environment: Mapping[str, str] = os.environ, home: Path | None = None
-) -> Model | None:
+) -> ModelFile | None:
     """The configured model, else the store's default, else the best one installed, else None."""
     chosen = configured or store.get_default()
     if chosen:
@@ -109,11 +111,11 @@ def default_model(
     return best(store.list().models)
 
 
-def best(models: Iterable[Model], *, room: int | None = None) -> Model | None:
+def best(models: Iterable[ModelFile], *, room: int | None = None) -> ModelFile | None:
     """The model to take when nobody chose: one that chats and fits `room` bytes; then by class; then the largest."""
     from quoth.models import catalogue
 
-    def rank(model: Model) -> tuple[bool, int, int]:
+    def rank(model: ModelFile) -> tuple[bool, int, int]:
         row = next((row for row in catalogue.ROWS if model.origin in row.origins or model.name == row.name), None)
         class_ = row.class_ if row else "other"
         return model.kind != "chat", catalogue.ORDER.index(class_), -model.size
@@ -132,7 +134,7 @@ def _is_path(name: str) -> bool:
     return len(path.parts) > 1 and os.path.lexists(path)
 
 
-def _from_path(path: Path) -> Model:
+def _from_path(path: Path) -> ModelFile:
     if path.is_dir():
         files = sorted(file.name for file in path.glob("*.gguf"))
         why = f"it is a folder with {len(files)} GGUF files" if files else "it is a folder without GGUF files"
@@ -153,7 +155,7 @@ def _siblings(path: Path) -> str:
     return f"Did you mean {path.with_name(near[0])}?" if near else "`quoth models` lists the models there are"
 
 
-def _match(name: str, models: Iterable[Model]) -> Model | None:
+def _match(name: str, models: Iterable[ModelFile]) -> ModelFile | None:
     """By name or by "origin:name", capitals aside; Ollama's tag "latest" may be left out."""
     wanted = name.casefold()
     for model in models:
@@ -166,7 +168,7 @@ def _match(name: str, models: Iterable[Model]) -> Model | None:
     return None
 
 
-def _match_file(row: Row, models: Iterable[Model]) -> Model | None:
+def _match_file(row: Row, models: Iterable[ModelFile]) -> ModelFile | None:
     """The very file of a catalogue row, fetched by another tool."""
     file = Path(row.file).name.casefold()
     return next((m for m in models if m.path.name.casefold() == file and m.size == row.size), None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from quoth.models import Model, catalogue
+from quoth.models import ModelFile, catalogue
 from quoth.models.part import in_words
 
 GIB = 1024**3
@@ -19,7 +19,7 @@ class Choice:
     """One line of the question: a model that is here, or a catalogue row to fetch."""
 
     label: str
-    model: Model | None = None
+    model: ModelFile | None = None
     row: catalogue.Row | None = None
 
 
@@ -30,7 +30,7 @@ def recommended_row() -> catalogue.Row:
     return catalogue.of("recommended" if host.free_memory() >= RECOMMENDED_NEEDS else "small")
 
 
-def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
+def choices(found: Sequence[ModelFile], hub_reachable: bool) -> list[Choice]:
     """What can be chosen; the first is what Enter takes. Without the hub there is what the package index has."""
     lines: list[Choice] = []
     if hub_reachable:
@@ -49,7 +49,7 @@ def choices(found: Sequence[Model], hub_reachable: bool) -> list[Choice]:
     return lines
 
 
-def _described(model: Model) -> str:
+def _described(model: ModelFile) -> str:
     return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import Ended, ModelError, QuothError, StorageError, UsageError
-from quoth.models import Model, describe, disk
+from quoth.models import ModelFile, describe, disk
 from quoth.models.store import Store, name_from
 
 if TYPE_CHECKING:
@@ -201,7 +201,7 @@ def _checked(
     return report
 
 
-def install(made: Made, store: Store, names: dict[str, str], origin: str) -> list[Model]:
+def install(made: Made, store: Store, names: dict[str, str], origin: str) -> list[ModelFile]:
     """Move the files that were made into the store, each under the name of its type."""
     models = []
     for kind, path in made.files.items():

@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from quoth.engine import SAMPLING_KEYS, Sampling
-from quoth.models import Model
+from quoth.models import ModelFile
 
 
 def sampling_values(
-    model: Model, in_file: Mapping[str, Any], asked: Mapping[str, tuple[Any, str]]
+    model: ModelFile, in_file: Mapping[str, Any], asked: Mapping[str, tuple[Any, str]]
 ) -> dict[str, tuple[Any, str]]:
     """Each value with its origin: what was asked for, the catalogue row, the model file, the engine's own.
 

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from quoth.errors import ModelError
-from quoth.models import Broken, Model, Shelf, describe
+from quoth.models import Broken, ModelFile, Shelf, describe
 
 _OLLAMA_MODEL: Final = "application/vnd.ollama.image.model"
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})\Z")
@@ -32,7 +32,7 @@ def find(
     platform: str = sys.platform,
 ) -> Shelf:
     """All models of other tools. Without `headers` no file is opened, and only names, paths and sizes are known."""
-    models: dict[str, Model] = {}
+    models: dict[str, ModelFile] = {}
     broken: list[Broken] = []
     for candidate in _candidates(environment, _home(environment, home), platform):
         if isinstance(candidate, Broken):
@@ -48,7 +48,7 @@ def find(
     return Shelf(tuple(models.values()), tuple(broken))
 
 
-def _described(model: Model) -> Model:
+def _described(model: ModelFile) -> ModelFile:
     return describe(model.path, model.name, model.origin, sha256=model.sha256)
 
 
@@ -61,7 +61,7 @@ def _home(environment: Mapping[str, str], home: Path | None) -> Path | None:
         return None
 
 
-def _candidates(environment: Mapping[str, str], home: Path | None, platform: str) -> Iterator[Model | Broken]:
+def _candidates(environment: Mapping[str, str], home: Path | None, platform: str) -> Iterator[ModelFile | Broken]:
     for folder in _ollama_folders(environment, home, platform):
         yield from _ollama(folder)
     for folder in _lmstudio_folders(home):
@@ -117,7 +117,7 @@ def _llama_folders(environment: Mapping[str, str], home: Path | None, platform: 
     return [base / "llama.cpp"] if base else []
 
 
-def _ollama(folder: Path) -> Iterator[Model | Broken]:
+def _ollama(folder: Path) -> Iterator[ModelFile | Broken]:
     manifests = folder / "manifests"
     for path in _walk(manifests, depth=5):
         name = _ollama_name(path.relative_to(manifests).parts)
@@ -129,7 +129,7 @@ def _ollama(folder: Path) -> Iterator[Model | Broken]:
         if size is None:
             yield Broken(name, "ollama", f"its file {blob.name[:19]}... is gone; run `ollama pull {name}`")
         else:
-            yield Model(name, blob, f"ollama:{name}", size, sha256=digest)
+            yield ModelFile(name, blob, f"ollama:{name}", size, sha256=digest)
 
 
 def _ollama_name(parts: tuple[str, ...]) -> str:
@@ -159,7 +159,7 @@ def _ollama_digest(manifest: Path) -> str:
     return found[1] if found else ""
 
 
-def _gguf_files(folder: Path, origin: str) -> Iterator[Model | Broken]:
+def _gguf_files(folder: Path, origin: str) -> Iterator[ModelFile | Broken]:
     for path in _walk(folder, depth=_DEEPEST):
         if path.suffix.lower() != ".gguf" or "mmproj" in path.name.lower():
             continue
@@ -174,7 +174,7 @@ def _gguf_files(folder: Path, origin: str) -> Iterator[Model | Broken]:
         if len(sizes) != len(parts):
             yield Broken(name, origin, f"{len(parts) - len(sizes)} of its {len(parts)} files are missing")
         else:
-            yield Model(name, path, origin, sum(sizes), sha256=_linked_digest(path) if len(parts) == 1 else None)
+            yield ModelFile(name, path, origin, sum(sizes), sha256=_linked_digest(path) if len(parts) == 1 else None)
 
 
 def _linked_digest(path: Path) -> str | None:

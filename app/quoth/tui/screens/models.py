@@ -16,7 +16,7 @@ from quoth.tui.screens.shell import Shell
 from quoth.tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:
-    from quoth.models import Model
+    from quoth.models import ModelFile
     from quoth.models.choices import Choice
     from quoth.models.pull import Progress
 
@@ -28,7 +28,7 @@ TOLD_SECONDS = 30.0  # that a sentence of the engine's stays
 class Loaded(Message):
     """A model is loaded."""
 
-    model: Model
+    model: ModelFile
     info: ModelInfo
 
 
@@ -75,7 +75,7 @@ class WithModels(Shell):
         else:
             self._load(model)
 
-    def use_model(self, model: Model) -> None:
+    def use_model(self, model: ModelFile) -> None:
         """Load a model in place of the one that is in use, after the answer that is being written."""
         if self.busy:
             self._next_model = model
@@ -87,11 +87,11 @@ class WithModels(Shell):
         self._use_model(model)
 
     @work(thread=True, group="model", exit_on_error=False)
-    def _use_model(self, model: Model) -> None:
+    def _use_model(self, model: ModelFile) -> None:
         self._load(model)
 
     @work(thread=True, group="model", exit_on_error=False)
-    def adopt(self, model: Model) -> None:
+    def adopt(self, model: ModelFile) -> None:
         """Make a model that was found on this machine the default, and load it."""
         try:
             model = model if model.installed else self.backend.models.remember(model)
@@ -111,7 +111,7 @@ class WithModels(Shell):
             self.notify("There is no model yet: it loads, or Ctrl+O chooses one", markup=False)
         return self.model is not None
 
-    def _load(self, model: Model) -> None:
+    def _load(self, model: ModelFile) -> None:
         def progress(done: float) -> None:
             self.post_message(Progressed(f"Loading {model.name}", round(done * 100), 100))
 

@@ -26,7 +26,7 @@ from quoth.tui.widgets.welcome import Welcome
 from quoth.tui.work import Work
 
 if TYPE_CHECKING:
-    from quoth.models import Model
+    from quoth.models import ModelFile
 
 PROBABILITIES = "probabilities"  # the group of workers that look them up
 
@@ -48,14 +48,14 @@ class Shell(Screen[None]):
         self.keeper = Keeper(backend.history)
         self.holder = EngineHolder()
         self.talk = Talk(system=backend.setting("system"))
-        self.model: Model | None = None
+        self.model: ModelFile | None = None
         self.attachments: list[Document] = []
         self.live: TurnView | None = None  # the answer that is being written
         self.private = backend.private
         self.job: Work | None = None
         self._rated = 0.0  # seconds into the answer when its speed was shown last
         self._pending: tuple[str, list[Document]] | None = None  # asked before there was a model
-        self._next_model: Model | None = None  # chosen while an answer was being written
+        self._next_model: ModelFile | None = None  # chosen while an answer was being written
         self._left: Work | None = None  # the answer that was let go last
         self._first = conversation  # the one to open
         self._lasting = self.keeper
