@@ -1,3 +1,44 @@
-"""Quoth: a GPT on your own machine, in your own terminal."""
+"""Quoth: a GPT on your own machine, in your own terminal, and in a Python program.
 
-__version__ = "0.1.0"
+>>> from quoth import open_model
+>>> with open_model() as model:
+...     print(model.reply("Why is the sky blue?", max_tokens=60).text)
+
+Errors are those of quoth.errors: a QuothError says what went wrong, why, and what to try.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from quoth.version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from quoth.chat import Document, Message
+    from quoth.errors import QuothError
+    from quoth.library.answers import Answer, DocumentAnswer, Quote, Source, Summary, SummarySentence
+    from quoth.library.documents import OpenDocuments, read_documents
+    from quoth.library.model import Model, open_model
+
+__all__ = [
+    "Answer", "Document", "DocumentAnswer", "Message", "Model", "OpenDocuments", "Quote", "QuothError", "Source",
+    "Summary", "SummarySentence", "open_model", "read_documents",
+]  # fmt: skip
+
+_MODULES = {
+    "quoth.chat": ("Document", "Message"),
+    "quoth.errors": ("QuothError",),
+    "quoth.library.answers": ("Answer", "DocumentAnswer", "Quote", "Source", "Summary", "SummarySentence"),
+    "quoth.library.documents": ("OpenDocuments", "read_documents"),
+    "quoth.library.model": ("Model", "open_model"),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import what is asked for when it is asked for: the command line starts with none of it."""
+    from importlib import import_module
+
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(module), name)
+    raise AttributeError(f"module 'quoth' has no attribute {name!r}")

@@ -11,7 +11,7 @@ from typing import Any
 import jsonschema
 import pytest
 
-from quoth import __version__
+from quoth.version import __version__
 from tests.cli.grammars import ENDLESS, grammar_file, says
 from tests.conftest import Run
 

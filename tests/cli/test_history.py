@@ -16,9 +16,9 @@ from typing import Any
 
 import pytest
 
-from quoth import __version__
 from quoth.store import History
 from quoth.store.schema import VERSION
+from quoth.version import __version__
 from tests.cli.commands import run_here
 from tests.cli.grammars import ENDLESS, grammar_file, says
 from tests.conftest import Run

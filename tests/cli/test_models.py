@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth import __version__
+from quoth.version import __version__
 from tests.conftest import Run
 from tests.gguf_files import write_tiny
 from tests.models.layouts import write_ollama

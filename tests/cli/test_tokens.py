@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth import __version__
+from quoth.version import __version__
 from tests.conftest import Run
 
 pytestmark = pytest.mark.usefixtures("installed")

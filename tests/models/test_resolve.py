@@ -52,10 +52,10 @@ def test_a_name_of_the_store_wins_over_one_found_elsewhere(resolved: Resolve, st
 
 
 def test_a_found_model_is_described_from_its_header(resolved: Resolve, home: Path) -> None:
-    write_tiny(home / ".lmstudio" / "models" / "a" / "b" / "Some-ModelFile-Q8_0.gguf")
+    write_tiny(home / ".lmstudio" / "models" / "a" / "b" / "Some-Model-Q8_0.gguf")
     model = resolved("some-model-q8_0")
     assert (model.architecture, model.n_ctx_train) == ("llama", 256)
-    assert resolved("lmstudio:Some-ModelFile-Q8_0") == model
+    assert resolved("lmstudio:Some-Model-Q8_0") == model
 
 
 def test_ollama_s_latest_may_be_left_out(home: Path, store: Store) -> None:

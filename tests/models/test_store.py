@@ -113,7 +113,7 @@ def test_a_model_in_parts_is_installed_under_its_own_file_names(store: Store) ->
 
 
 def test_a_local_file_is_registered_where_it_is(store: Store, tmp_path: Path) -> None:
-    file = write_tiny(tmp_path / "My ModelFile (v2).gguf")
+    file = write_tiny(tmp_path / "My Model (v2).gguf")
     model = store.add(file)
     assert (model.name, model.path, model.origin) == ("my-model-v2", file, "file")
     assert store.get("my-model-v2") == model

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from quoth.library.recording import Recording
 from quoth.store import History
-from quoth.store.recording import Recording
 
 
 class Clock:

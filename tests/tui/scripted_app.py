@@ -23,8 +23,8 @@ from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 
-DEMO = ModelFile("demo-1b", Path("demo.gguf"), "file", 700_000_000, "Q4_K_M", installed=True)
-OTHER = ModelFile("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0", installed=True)
+DEMO = ModelFile("demo-1b", Path("demo.gguf"), "file", 700_000_000, "Q4_K_M", sha256="d" * 64, installed=True)
+OTHER = ModelFile("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0", sha256="e" * 64, installed=True)
 
 
 class ScriptedModels:

@@ -239,11 +239,11 @@ async def test_a_small_model_says_that_it_extracts_and_reads_everything(home: Pa
 async def test_a_follow_up_question_finds_the_documents_still_read(home: Path, report: Path) -> None:
     async with reading(home) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} When did the pump fail?")
-        index = screen.desk._passages
+        index = screen.desk._open._passages
         assert index is not None
         await pilot.press("a", *"Who painted the bridge", "enter")
         await over(app, pilot, screen, 4)
-        assert screen.desk._passages is index
+        assert screen.desk._open._passages is index
         assert said(screen)[-2] == "Who painted the bridge"
         assert BRIDGE.strip() in said(screen)[-1]
         assert [turn[1] for turn in kept_turns(app)][2] == f"/ask {report}: Who painted the bridge"

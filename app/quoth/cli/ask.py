@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -12,9 +11,8 @@ from quoth.cli.options import HELP_NAMES, setting_options, split_settings
 from quoth.errors import EngineError, Exit, InputError, UsageError
 
 if TYPE_CHECKING:
-    from quoth.documents import Document
-    from quoth.engine.client import Client
-    from quoth.models import ModelFile
+    from quoth.library.documents import OpenDocuments
+    from quoth.library.model import Model
     from quoth.tasks.ask import Answered
 
 HELP = """Answer QUESTION from documents, and cite the lines that say so.
@@ -40,7 +38,8 @@ NOT_FOUND = "not in the documents"
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
     from quoth.cli.choosing import choose_model
-    from quoth.cli.documents import read_documents, require_text
+    from quoth.cli.documents import open_documents
+    from quoth.library.model import Model
 
     flags, rest = split_settings(values)
     environment.use(flags)
@@ -54,57 +53,26 @@ def command(environment: Environment, /, **values: Any) -> int:
         files = ["-"]
     if not question and (not streams.stdin_isatty or rest["as_json"]):
         raise UsageError("there is no question", "", 'Say one: quoth ask -f FILE "question"')
-    model = choose_model(environment)
-    with environment.engine(model) as client:
-        documents = read_documents(environment, files)
-        require_text(documents)
-        with _Desk(environment, client, model, documents, rest) as desk:
-            return desk.answer(question) if question else desk.converse()
+    with (
+        Model(environment, choose_model(environment)) as model,
+        open_documents(environment, files) as documents,
+    ):
+        questions = _Questions(environment, model, documents, rest)
+        return questions.answer(question) if question else questions.converse()
 
 
-class _Desk:
-    """Documents that were read once, and the questions about them."""
+class _Questions:
+    """Questions about documents that were read once."""
 
     def __init__(
-        self,
-        environment: Environment,
-        client: Client,
-        model: ModelFile,
-        documents: Sequence[Document],
-        options: dict[str, Any],
+        self, environment: Environment, model: Model, documents: OpenDocuments, options: dict[str, Any]
     ) -> None:
-        from quoth.cli.documents import with_progress
-        from quoth.documents.ranking import Ranking
-        from quoth.tasks.ask import Asking
-        from quoth.tasks.classes import model_class
-        from quoth.tasks.collection import Collection
-
         self._streams = environment.streams
         self._model = model
         self._as_json = options["as_json"]
-        info = client.ready()
-        if not environment.store.is_trusted(model.path):
-            environment.store.trust(model.path)
-        class_ = model_class(info.n_params, info.n_ctx)
-        private = environment.settings["private"]
-        ends = with_progress(self._streams, documents, client.offsets)
-        self._collection = Collection(documents, ends, class_.passage, class_.passage // 6)
-        self._ranking = Ranking(private=private)
-        self._ranking.add(self._titled_texts())
-        self._asking = Asking(
-            client, self._collection, self._ranking, everything=options["everything"], keep=not private
-        )
-
-    def _titled_texts(self) -> Iterator[str]:
-        for number, text in enumerate(self._collection.titled_texts()):
-            self._streams.progress.update("indexing", number, len(self._collection), "passages")
-            yield text
-
-    def __enter__(self) -> _Desk:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._ranking.close()
+        model.ready()
+        self._asking = model.asking(documents, everything=options["everything"])
+        self._collection = self._asking.collection
 
     def answer(self, question: str) -> int:
         """Answer one question; returns the exit code."""
@@ -163,9 +131,9 @@ class _Desk:
         return "\n".join([answered.answer, "", *lines])
 
     def _fields(self, question: str, answered: Answered) -> dict[str, Any]:
-        from quoth import __version__
         from quoth.cli.documents import span_fields
-        from quoth.cli.output import usage_fields
+        from quoth.library.recording import usage_fields
+        from quoth.version import __version__
 
         read = len(set(answered.read))
         return {

@@ -35,7 +35,7 @@ def command(environment: Environment, /, clear: bool, as_json: bool, **flags: An
     if as_json:
         import json
 
-        from quoth import __version__
+        from quoth.version import __version__
 
         fields = {"version": __version__, "path": path, "notes": number, "bytes": size, "cleared": clear}
         streams.answer(json.dumps(fields, ensure_ascii=False))

@@ -18,7 +18,7 @@ from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
 if TYPE_CHECKING:
-    from quoth.models import ModelFile
+    pass
 
 HELP = """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
 
@@ -74,7 +74,6 @@ def run_app(environment: Environment, conversation: int | None) -> int:
         keys=keys(environment.folders),
         private=environment.settings["private"],
         notes=environment.notes,
-        model_key=_model_key,
         document_limit=lambda: _document_limit(environment),
     )
     environment.streams.quiet = True  # the screen is the app's
@@ -101,16 +100,10 @@ def _read_file(environment: Environment, name: str) -> tuple[str, str]:
     return decoded.text, decoded.notice
 
 
-def _model_key(model: ModelFile) -> str:
-    from quoth.cli.documents import model_key
-
-    return model_key(model)
-
-
 def _document_limit(environment: Environment) -> int:
-    from quoth.cli.documents import limit
+    from quoth.library.documents import document_limit
 
-    return limit(environment)
+    return document_limit(environment)
 
 
 @contextmanager

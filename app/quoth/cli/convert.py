@@ -157,7 +157,7 @@ def _convert(environment: Environment, order: Order, targets: Targets, values: d
 
 def _try(environment: Environment, made: Made) -> None:
     """What was not checked is at least loaded once."""
-    from quoth.cli.pulling import try_model
+    from quoth.library.model_pull import try_model
 
     for path in made.files.values():
         try_model(environment, path)

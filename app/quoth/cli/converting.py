@@ -212,6 +212,6 @@ def print_json(environment: Environment, fields: dict[str, Any]) -> None:
     """One object, with the version that every one has."""
     import json
 
-    from quoth import __version__
+    from quoth.version import __version__
 
     environment.streams.answer(json.dumps({"version": __version__, **fields}, ensure_ascii=False) + "\n")

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quoth import __version__
 from quoth.cli import ways
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.cli.reinstall import from_source, from_wheels
 from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError
+from quoth.version import __version__
 
 if TYPE_CHECKING:
     from quoth.models import ModelFile

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from quoth.cli.environment import Environment
 from quoth.cli.pulling import pull_named
-from quoth.errors import ModelError, NetworkError, StorageError
+from quoth.errors import ModelError, NetworkError
+from quoth.library.model_choice import remember
 from quoth.models import ModelFile, catalogue
 from quoth.models.choices import DEMONSTRATION, choices, download_label
 
@@ -35,19 +36,6 @@ def _number(environment: Environment, most: int) -> int:
         if answer.isdecimal() and 1 <= int(answer) <= most:
             return int(answer)
     raise ModelError("no model was chosen", "", 'Run "quoth pull", or pass -m FILE.gguf')
-
-
-def remember(environment: Environment, model: ModelFile) -> ModelFile:
-    """Register a found model in place, so that the question is asked once."""
-    from quoth.models.store import name_from
-
-    try:
-        added = environment.store.add(model.path, name_from(model.name), origin=model.origin)
-        environment.store.set_default(added.name)
-    except StorageError as error:
-        environment.streams.say(str(error))
-        return model
-    return added
 
 
 def pull_small(environment: Environment) -> ModelFile:

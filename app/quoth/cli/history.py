@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quoth import __version__
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import InputError, StorageError, UsageError
 from quoth.text import sane, well_formed
+from quoth.version import __version__
 
 if TYPE_CHECKING:
     from quoth.store import Conversation, History

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from quoth import __version__
 from quoth.cli.environment import Environment, existing
 from quoth.cli.routing import PROMPT, as_prompt, is_sentence, route
 from quoth.cli.streams import PipeClosed, Streams
 from quoth.errors import Ended, Exit, InputError, ModelError, QuothError, UsageError
+from quoth.version import __version__
 
 if TYPE_CHECKING:
     import subprocess

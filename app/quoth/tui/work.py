@@ -8,8 +8,9 @@ from dataclasses import dataclass, field
 
 from textual.message import Message
 
-from quoth.engine import Usage
+from quoth.engine import Sampling, Usage
 from quoth.errors import QuothError
+from quoth.library.recording import sampling_fields, usage_fields
 from quoth.tui.keeper import Keeper, Ref
 
 
@@ -26,6 +27,7 @@ class Work:
     said: str = ""
     thought: str = ""
     usage: Usage = field(default_factory=Usage)
+    sampling: Sampling | None = None  # known once there is an engine
 
 
 @dataclass
@@ -55,16 +57,12 @@ def finished(work: Work, keeper: Keeper, do: Callable[[list[str]], str]) -> Ende
 
 
 def _keep(work: Work, keeper: Keeper, reason: str, notices: list[str]) -> None:
-    usage = work.usage
     keeper.finish(
         work.turn,
         work.said,
         work.thought,
         reason,
         notice="; ".join(notices),
-        prompt_tokens=usage.prompt,
-        reused_tokens=usage.reused,
-        generated_tokens=usage.generated,
-        read_seconds=usage.read_seconds,
-        write_seconds=usage.write_seconds,
+        **({"settings": sampling_fields(work.sampling)} if work.sampling is not None else {}),
+        **usage_fields(work.usage),
     )

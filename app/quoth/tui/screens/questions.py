@@ -109,7 +109,7 @@ class WithQuestions(WithAnswers):
 
         def begin_all() -> None:
             begin()
-            keeper.add(answer.ref, talk.ref, parent, role, "", model=model, settings=self._asked(), ended=False)
+            keeper.add(answer.ref, talk.ref, parent, role, "", model=model, ended=False)
 
         if self.welcome is not None:
             await self.welcome.remove()
@@ -141,10 +141,6 @@ class WithQuestions(WithAnswers):
             left_out=self.talk.left_out,
             **more,
         )
-
-    def _asked(self) -> dict[str, Any]:
-        settings = self.backend.settings
-        return {name: settings[name] for name in settings if settings.is_set(name) and name != "system"}
 
     def _sampling(self, engine: Engine) -> Sampling:
         return self.backend.models.sampling(engine.info)

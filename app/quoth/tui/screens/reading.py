@@ -57,7 +57,8 @@ class WithReading(WithAttachments):
     @work(thread=True, exclusive=True, group="documents", exit_on_error=False)
     def _open(self, kind: Kind, argument: str, attached: list[Document]) -> None:
         """Read the documents; the screen is shown when they are there."""
-        from quoth.tui.desk import open_attached, open_files
+        from quoth.library.documents import read_named, require_text
+        from quoth.tui.desk import open_attached
         from quoth.tui.operands import operands
 
         worker, given = get_current_worker(), operands(argument)
@@ -68,7 +69,9 @@ class WithReading(WithAttachments):
         try:
             limit = self.backend.document_limit()
             if given.names:
-                documents = open_files(given.names, limit, tell, lambda: worker.is_cancelled)
+                documents = read_named(given.names, limit=limit, tell=tell, stopped=lambda: bool(worker.is_cancelled))
+                if not worker.is_cancelled:
+                    require_text(documents)
             else:
                 _check(kind, given, attached)
                 documents = open_attached(attached, limit)
@@ -134,7 +137,7 @@ class WithReading(WithAttachments):
             kind=kind,
             text=text,
             notes=None if self.private else self.backend.notes,
-            model_key=lambda: self.backend.model_key(self.model) if self.model is not None else "",
+            model_key=lambda: self.model.key if self.model is not None else "",
         )
         talk.path += [question, answer]
         view = TurnView(answer.turn, answer.ref)

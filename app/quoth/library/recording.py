@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from quoth.chat import Document
-from quoth.errors import StorageError
+from quoth.engine import Done, Event, Piece, Sampling, Thought, Usage
+from quoth.errors import Ended, EngineError, InputError, StorageError
 from quoth.store.history import History
 from quoth.store.turns import Conversation, Origin, Turn
 
@@ -140,3 +142,54 @@ class Recording:
             action()
         except StorageError as error:
             self.problem = str(error)
+
+
+@contextmanager
+def kept(recording: Recording, tell: Callable[[str], object]) -> Iterator[None]:
+    """Keep a question before its answer, and the answer however it ends; `tell` gets what could not be kept."""
+    recording.begin()
+    try:
+        yield
+    except InputError as error:  # it did not fit, or its value does not fit the schema
+        recording.refused(str(error))
+        raise
+    except EngineError as error:
+        recording.end("died", str(error))
+        raise
+    except BaseException as error:
+        recording.end("cancelled", patience=HASTE * 2 if isinstance(error, Ended) else PATIENCE)
+        raise
+    else:
+        recording.end("stop")
+    finally:
+        if recording.problem:
+            tell(f"this conversation is not kept: {recording.problem}")
+
+
+def recorded(events: Generator[Event, None, None], recording: Recording) -> Generator[Event, None, None]:
+    """Pass events on, and keep what they say."""
+    for event in events:
+        match event:
+            case Piece(_, text):
+                recording.said(text)
+            case Thought(_, text):
+                recording.thought(text)
+            case Done(_, reason, usage):
+                recording.done(reason, usage_fields(usage))
+        yield event
+
+
+def sampling_fields(sampling: Sampling) -> dict[str, Any]:
+    """Sampling as the history has it, without what was not asked for."""
+    return {name: value for name, value in sampling._asdict().items() if value not in (None, (), "")}
+
+
+def usage_fields(usage: Usage) -> dict[str, Any]:
+    """Token counts and seconds as the history and JSON name them."""
+    return {
+        "prompt_tokens": usage.prompt,
+        "reused_tokens": usage.reused,
+        "generated_tokens": usage.generated,
+        "read_seconds": round(usage.read_seconds, 4),
+        "write_seconds": round(usage.write_seconds, 4),
+    }

@@ -1,0 +1,168 @@
+"""What a Python program gets: text as it comes, and what is known once it has come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+from quoth.engine import Done, Event, Notice, Piece, Reason, Thought, TokenLogprob, Usage
+from quoth.tasks.summary import Event as SummaryEvent
+from quoth.tasks.summary import Sentence, Summarized
+
+if TYPE_CHECKING:
+    from quoth.tasks.ask import Event as AskEvent
+    from quoth.tasks.collection import Collection, Span
+
+Cancelled = Callable[[], bool]
+
+
+class Answer(Iterator[str]):
+    """Text as it comes: iterate over its pieces, or ask for `text`, which waits for the end. Not thread-safe.
+
+    Nothing is computed before the first piece is asked for. Raises InputError then if the prompt does not fit.
+    """
+
+    def __init__(self, begin: Callable[[Cancelled], Iterator[Event]]) -> None:
+        self._stopped = False
+        self._events = begin(lambda: self._stopped)
+        self._text: list[str] = []
+        self._thought: list[str] = []
+        self.reason: Reason | None = None  # None until it is over
+        self.usage = Usage()
+        self.notices: list[str] = []
+        self.logprobs: list[TokenLogprob] = []
+
+    def __next__(self) -> str:
+        for event in self._events:
+            match event:
+                case Piece(_, text, logprobs):
+                    self._text.append(text)
+                    self.logprobs += logprobs
+                    return text
+                case Thought(_, text):
+                    self._thought.append(text)
+                case Notice(_, text):
+                    self.notices.append(text)
+                case Done(_, reason, usage):
+                    self.reason, self.usage = reason, usage
+        raise StopIteration
+
+    def cancel(self) -> None:
+        """End the answer at the next token; what was said stays."""
+        self._stopped = True
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        for _ in self:
+            pass
+        return "".join(self._text)
+
+    @property
+    def thought(self) -> str:
+        """What a reasoning model thought before it answered."""
+        for _ in self:
+            pass
+        return "".join(self._thought)
+
+
+class Source(NamedTuple):
+    """A stretch of a document: as it is cited ("policy.txt:12-14"), and in parts; 0 where it has no such thing."""
+
+    cite: str
+    document: str
+    start_line: int
+    end_line: int
+    page: int
+
+
+class SummarySentence(NamedTuple):
+    """A sentence of a summary, what stands before it (" ", "\\n- "), and where it is from."""
+
+    text: str
+    before: str
+    sources: tuple[Source, ...]
+
+
+class Summary(Iterator[SummarySentence]):
+    """Sentences as they come; `text` waits for the end. Raises InputError for a text that is too short."""
+
+    def __init__(self, collection: Collection, begin: Callable[[Cancelled], Iterator[SummaryEvent]]) -> None:
+        self._collection = collection
+        self._stopped = False
+        self._events = begin(lambda: self._stopped)
+        self._text: list[str] = []
+        self.notices: list[str] = []
+        self.end: Summarized | None = None  # what was read, once it is over
+
+    def __next__(self) -> SummarySentence:
+        for event in self._events:
+            match event:
+                case Sentence(text, before, spans):
+                    self._text += [before, text]
+                    return SummarySentence(text, before, _sources(self._collection, spans))
+                case Notice(_, text):
+                    self.notices.append(text)
+                case Summarized():
+                    self.end = event
+        raise StopIteration
+
+    def cancel(self) -> None:
+        """End it soon; the notes taken so far are kept for the next time."""
+        self._stopped = True
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        for _ in self:
+            pass
+        return "".join(self._text)
+
+
+class Quote(NamedTuple):
+    """Words of a document, and where they stand."""
+
+    text: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentAnswer:
+    """An answer, and the quotes that hold it; without any the answer is not in the documents, and empty."""
+
+    text: str
+    quotes: tuple[Quote, ...]
+    passages: int
+    passages_read: int
+    usage: Usage
+    notices: tuple[str, ...] = ()
+
+    @property
+    def found(self) -> bool:
+        return bool(self.quotes)
+
+
+def document_answer(collection: Collection, events: Iterable[AskEvent]) -> DocumentAnswer:
+    """The end of a question."""
+    from quoth.tasks.ask import Answered
+
+    notices: list[str] = []
+    for event in events:
+        match event:
+            case Notice(_, text):
+                notices.append(text)
+            case Answered():
+                quotes = tuple(Quote(one.quote, *_sources(collection, [one.span])) for one in event.citations)
+                read = len(set(event.read))
+                return DocumentAnswer(event.answer, quotes, len(collection), read, event.usage, tuple(notices))
+    raise AssertionError("a question without an end")
+
+
+def _sources(collection: Collection, spans: Iterable[Span]) -> tuple[Source, ...]:
+    def source(span: Span) -> Source:
+        place = collection.place(span)
+        name = collection.documents[span.document].name
+        return Source(collection.cite(span), name, place.start_line, place.end_line, place.page)
+
+    return tuple(dict.fromkeys(map(source, spans)))

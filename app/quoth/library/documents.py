@@ -1,0 +1,178 @@
+"""Documents that are open: read once, cut into parts once for each use, their index kept for the next question."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from quoth.documents import Document, gather, read
+from quoth.errors import InputError
+
+if TYPE_CHECKING:
+    from quoth.documents.ranking import Ranking
+    from quoth.engine import Engine
+    from quoth.library.workspace import Workspace
+    from quoth.passages import Ends
+    from quoth.tasks.collection import Collection
+
+MOST = 1024**3  # bytes of a document, unless the settings say otherwise
+Progress = Callable[[str, int, int, str], object]  # "splitting", 3, 42, "characters"
+
+
+def document_limit(workspace: Workspace) -> int:
+    """The most bytes of a document."""
+    settings = workspace.settings
+    return int(settings["max_input"]) if settings.is_set("max_input") else MOST
+
+
+def read_named(
+    names: Sequence[str],
+    *,
+    limit: int,
+    tell: Callable[[str], object],
+    piped: Callable[[], Document] | None = None,
+    stopped: Callable[[], bool] = lambda: False,
+) -> list[Document]:
+    """The documents that files, folders and patterns name, each once; "-" is what `piped` returns.
+
+    `tell` gets sentences: what was left out, and what should be known of how a file was read. Raises InputError for a
+    file that was named and cannot be read; of a folder or a pattern the others are read.
+    """
+    documents: list[Document] = []
+    seen: set[str] = set()
+    for name in dict.fromkeys(names):
+        if name == "-" and piped is not None:
+            documents.append(piped())
+            continue
+        gathered = gather([name])
+        _tell_skipped(tell, gathered.skipped)
+        files = [file for file in gathered.files if os.path.realpath(file) not in seen]
+        seen.update(map(os.path.realpath, files))
+        documents += _read_all(name, files, limit, tell, stopped)
+    for document in documents:
+        for notice in document.notices:
+            tell(f"{document.name}: {notice}")
+    return documents
+
+
+def _read_all(
+    name: str, files: Sequence[str], limit: int, tell: Callable[[str], object], stopped: Callable[[], bool]
+) -> list[Document]:
+    documents: list[Document] = []
+    skipped: list[tuple[str, str]] = []
+    for file in files:
+        if stopped():
+            return documents
+        try:
+            documents.append(read(file, limit=limit))
+        except InputError as error:
+            if file == name:
+                raise
+            skipped.append((file, error.what.removeprefix(file).strip()))
+    if files and not documents:
+        raise InputError(f"{name} has no readable files", f"{len(skipped)} skipped: {skipped[-1][0]} {skipped[-1][1]}")
+    _tell_skipped(tell, skipped)
+    return documents
+
+
+def _tell_skipped(tell: Callable[[str], object], skipped: Sequence[tuple[str, str]]) -> None:
+    if skipped:
+        first = "; ".join(f"{name}: {why}" for name, why in skipped[:3])
+        more = f"; and {len(skipped) - 3} more" if len(skipped) > 3 else ""
+        tell(f"left out: {first}{more}")
+
+
+def require_text(documents: Sequence[Document]) -> None:
+    """Raises InputError where no document has any text."""
+    if not any(piece.strip() for document in documents for piece in document.text):
+        names = ", ".join(document.name for document in documents[:3])
+        more = f" and {len(documents) - 3} more" if len(documents) > 3 else ""
+        what = f"{names}{more} {'have' if len(documents) > 1 else 'has'} no text"
+        why = "only white space" if any(len(document.text) for document in documents) else "empty"
+        raise InputError(what, why, "Name a file that has some")
+
+
+def read_documents(
+    *names: str | Path, limit: int = MOST, tell: Callable[[str], object] = lambda sentence: None
+) -> OpenDocuments:
+    """Read files, folders and patterns. `limit` is the most bytes of one; `tell` gets what was left out, and why.
+
+    Raises InputError for what cannot be read, and where there is no text at all.
+
+    >>> with read_documents("report.pdf", "notes/") as documents:
+    ...     print(model.ask("Who signed it?", documents).text)
+    """
+    documents = read_named([os.fspath(name) for name in names], limit=limit, tell=tell)
+    require_text(documents)
+    return OpenDocuments(documents)
+
+
+class OpenDocuments:
+    """Documents, and what was made of them for one engine. For one thread: an index belongs to it."""
+
+    def __init__(
+        self,
+        documents: Sequence[Document],
+        *,
+        progress: Progress = lambda verb, done, total, unit: None,
+    ) -> None:
+        self.documents = tuple(documents)
+        self._progress = progress
+        self._parts: tuple[Engine, Collection] | None = None
+        self._passages: tuple[Engine, bool, Collection, Ranking] | None = None
+
+    def __enter__(self) -> OpenDocuments:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def parts(self, engine: Engine) -> Collection:
+        """Cut as a summary reads them."""
+        from quoth.tasks.classes import model_class
+        from quoth.tasks.collection import Collection
+
+        if self._parts is None or self._parts[0] is not engine:
+            size = model_class(engine.info.n_params, engine.info.n_ctx).part
+            self._parts = engine, Collection(self.documents, self._counted(engine.offsets), size)
+        return self._parts[1]
+
+    def passages(self, engine: Engine, *, private: bool) -> tuple[Collection, Ranking]:
+        """Cut and indexed as a question finds them. With `private` nothing of them is on the disk."""
+        from quoth.documents.ranking import Ranking
+        from quoth.tasks.classes import model_class
+        from quoth.tasks.collection import Collection
+
+        if self._passages is None or self._passages[:2] != (engine, private):
+            self.close()
+            size = model_class(engine.info.n_params, engine.info.n_ctx).passage
+            collection = Collection(self.documents, self._counted(engine.offsets), size, size // 6)
+            ranking = Ranking(private=private)
+            ranking.add(self._indexed(collection))
+            self._passages = engine, private, collection, ranking
+        return self._passages[2:]
+
+    def _counted(self, ends: Ends) -> Ends:
+        """Engine.offsets that says how far the documents have been cut."""
+        total, done = sum(len(document.text) for document in self.documents), 0
+
+        def offsets(text: str) -> Sequence[int]:
+            nonlocal done
+            self._progress("splitting", done, total, "characters")
+            done += len(text)
+            return ends(text)
+
+        return offsets
+
+    def _indexed(self, collection: Collection) -> Iterator[str]:
+        for number, text in enumerate(collection.titled_texts()):
+            self._progress("indexing", number, len(collection), "passages")
+            yield text
+
+    def close(self) -> None:
+        """Remove the index."""
+        passages, self._passages = self._passages, None
+        if passages is not None:
+            passages[3].close()

@@ -1,0 +1,336 @@
+"""A model that is loaded: its file checked before and trusted after, its sampling by precedence."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypedDict, Unpack
+
+from quoth.chat import Document as Attached
+from quoth.chat import Message, user_message
+from quoth.config import BY_NAME, SAMPLING
+from quoth.engine import Event, ModelInfo, Sampling
+from quoth.errors import ModelError, UsageError
+from quoth.library.workspace import Workspace
+
+if TYPE_CHECKING:
+    from quoth.engine.client import Client
+    from quoth.library.answers import Answer, DocumentAnswer, Summary
+    from quoth.library.documents import OpenDocuments
+    from quoth.models import ModelFile
+    from quoth.tasks.ask import Asking
+    from quoth.tasks.collection import Collection
+    from quoth.tasks.summary import Event as SummaryEvent
+    from quoth.tasks.summary import Style, Wish
+
+
+class SamplingOptions(TypedDict, total=False):
+    """How the next token is chosen; what is left out comes from the settings, the catalogue and the model's file."""
+
+    temperature: float  # 0 is greedy
+    top_k: int
+    top_p: float
+    min_p: float
+    repeat_penalty: float
+    seed: int
+    grammar: str  # GBNF
+    schema: str  # JSON schema, as JSON
+    logprobs: int  # alternatives reported for each token
+
+
+class Model:
+    """A model in a worker process of its own. One answer at a time; tokens may be counted from any thread meanwhile.
+
+    It begins to load at once, and every method waits until it has. Use it in a `with` statement, or call `close`.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        file: ModelFile,
+        *,
+        tell: Callable[[str], None] | None = None,
+        owns_workspace: bool = False,
+    ) -> None:
+        """`tell` gets a sentence when a way of computing does not work here. Raises ModelError for a broken file."""
+        if not workspace.store.is_trusted(file.path):
+            from quoth.gguf import check, read_header
+
+            check(read_header(file.path))
+        self.file = file
+        self.engine: Client = workspace.start_engine(file, tell)
+        self._workspace = workspace
+        self._owns_workspace = owns_workspace
+
+    def __enter__(self) -> Model:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """End the worker. An answer that is being written breaks off."""
+        self.engine.close()
+        if self._owns_workspace:
+            self._workspace.close()
+
+    @property
+    def name(self) -> str:
+        return self.file.name
+
+    @property
+    def info(self) -> ModelInfo:
+        """What the model is and where it runs; waits until it is loaded."""
+        return self.ready()
+
+    def ready(self, progress: Callable[[float], None] = lambda done: None) -> ModelInfo:
+        """Wait until the model is loaded; `progress` gets 0.0 to 1.0. A file that was loaded once is trusted.
+
+        Raises ModelError for a file that is no model, EngineError when memory is short.
+        """
+        info = self.engine.ready(progress)
+        if not self._workspace.store.is_trusted(self.file.path):
+            self._workspace.store.trust(self.file.path)
+        return info
+
+    def sampling(self, **more: Unpack[SamplingOptions]) -> Sampling:
+        """What was asked for, then flags, environment and file, the catalogue, the model's file, the engine's own.
+
+        Without a seed anywhere it is a new one.
+        """
+        from quoth.models.defaults import sampling_values
+        from quoth.tasks.reply import sampling_of
+
+        settings = self._workspace.settings
+        asked = {name: (more.get(name, settings[name]), settings.origin(name)) for name in SAMPLING}
+        values = sampling_values(self.file, dict(self.info.sampling), asked)
+        seed = more.get("seed", settings["seed"])
+        rest = {name: value for name, value in more.items() if name not in (*SAMPLING, "seed")}
+        return sampling_of(
+            {name: value for name, (value, _) in values.items()}, seed=new_seed() if seed is None else seed, **rest
+        )
+
+    # Events, as the faces draw them
+
+    def replying(
+        self,
+        messages: Sequence[Message],
+        sampling: Sampling,
+        *,
+        stop: Sequence[str] = (),
+        cancelled: Callable[[], bool] = lambda: False,
+        max_tokens: int | None = None,
+        think: bool | None = None,
+    ) -> Generator[Event, None, None]:
+        """The answer to the last message. Raises InputError as Engine.generate does."""
+        from quoth.tasks.reply import reply, with_system
+
+        settings = self._workspace.settings
+        return reply(
+            self.engine,
+            with_system(settings["system"], messages),
+            sampling=sampling,
+            max_tokens=settings["max_tokens"] if max_tokens is None else max_tokens,
+            stop=stop,
+            think=settings["think"] if think is None else think,
+            keep=not settings["private"],
+            cancelled=cancelled,
+        )
+
+    def continuing(
+        self,
+        text: str,
+        sampling: Sampling,
+        *,
+        sequences: int = 1,
+        stop: Sequence[str] = (),
+        total_tokens: int | None = None,
+        max_tokens: int | None = None,
+    ) -> Generator[Event, None, None]:
+        """Continuations of a text, each with a seed of its own."""
+        from quoth.tasks.reply import continue_text
+
+        settings = self._workspace.settings
+        return continue_text(
+            self.engine,
+            text,
+            sampling=sampling,
+            sequences=sequences,
+            max_tokens=settings["max_tokens"] if max_tokens is None else max_tokens,
+            total_tokens=total_tokens,
+            stop=stop,
+            keep=not settings["private"],
+        )
+
+    @property
+    def quotes_only(self) -> bool:
+        """Whether a model of this size is better not trusted with a summary in its own words."""
+        from quoth.tasks.classes import model_class
+
+        return model_class(self.info.n_params, self.info.n_ctx).extracts
+
+    def summarizing(
+        self,
+        collection: Collection,
+        wish: Wish,
+        *,
+        extract: bool,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> Iterator[SummaryEvent]:
+        """A summary of documents that were cut into parts; `extract`: of their own sentences."""
+        from quoth.tasks import summarize
+
+        if extract:
+            return summarize.by_extract(collection, wish)
+        private = self._workspace.settings["private"]
+        return summarize.Summary(
+            self.engine,
+            collection,
+            wish,
+            kept=self._workspace.notes,
+            model=self.file.key,
+            keep=not private,
+            cancelled=cancelled,
+        ).events()
+
+    def asking(
+        self, documents: OpenDocuments, *, everything: bool = False, cancelled: Callable[[], bool] = lambda: False
+    ) -> Asking:
+        """Questions about documents; `everything`: every passage is read for each of them."""
+        from quoth.tasks.ask import Asking
+
+        private = self._workspace.settings["private"]
+        collection, ranking = documents.passages(self.engine, private=private)
+        return Asking(self.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled)
+
+    # A Python program's
+
+    def tokens(self, text: str) -> list[int]:
+        """The ids of a text's tokens; nothing in it becomes a control token.
+
+        >>> len(model.tokens("Hello"))
+        """
+        return self.engine.tokenize(text)
+
+    def reply(
+        self,
+        prompt: str | Sequence[Message],
+        documents: Sequence[Attached] = (),
+        *,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        think: bool | None = None,
+        **sampling: Unpack[SamplingOptions],
+    ) -> Answer:
+        """The answer to a prompt, or to the last of several messages; `documents` stand before the prompt as data.
+
+        >>> for text in model.reply("Why is the sky blue?", max_tokens=60):
+        ...     print(text, end="")
+        """
+        from quoth.library.answers import Answer
+
+        messages = [user_message(prompt, documents)] if isinstance(prompt, str) else prompt
+        return Answer(
+            lambda cancelled: self.replying(
+                messages, self.sampling(**sampling), stop=stop, cancelled=cancelled, max_tokens=max_tokens, think=think
+            )
+        )
+
+    def complete(
+        self,
+        text: str,
+        *,
+        max_tokens: int | None = None,
+        stop: Sequence[str] = (),
+        **sampling: Unpack[SamplingOptions],
+    ) -> Answer:
+        """The continuation of a text, without a chat template.
+
+        >>> print(model.complete("Once upon a time", max_tokens=40, temperature=0).text)
+        """
+        from quoth.library.answers import Answer
+
+        return Answer(
+            lambda cancelled: self.continuing(text, self.sampling(**sampling), stop=stop, max_tokens=max_tokens)
+        )
+
+    def summarize(
+        self,
+        documents: OpenDocuments,
+        *,
+        words: int = 150,
+        style: Style = "prose",
+        focus: str = "",
+        language: str = "",
+        extract: bool | None = None,
+    ) -> Summary:
+        """A summary of documents of any length; `extract`: of their own sentences, which very small models do anyway.
+
+        >>> with read_documents("report.pdf") as report:
+        ...     print(model.summarize(report, words=60).text)
+        """
+        from quoth.library.answers import Summary
+        from quoth.tasks.summary import Wish
+
+        collection = documents.parts(self.engine)
+        wish = Wish(words, style, focus, language)
+        extract = self.quotes_only if extract is None else extract
+        return Summary(
+            collection, lambda cancelled: self.summarizing(collection, wish, extract=extract, cancelled=cancelled)
+        )
+
+    def ask(self, question: str, documents: OpenDocuments, *, everything: bool = False) -> DocumentAnswer:
+        """The answer to a question from documents, with the quotes that hold it.
+
+        >>> with read_documents("manual.txt") as manual:
+        ...     print(model.ask("How long is the warranty?", manual).text)
+        """
+        from quoth.library.answers import document_answer
+
+        collection, _ = documents.passages(self.engine, private=self._workspace.settings["private"])
+        return document_answer(collection, self.asking(documents, everything=everything).events(question))
+
+
+def open_model(
+    name: str | Path | None = None,
+    *,
+    environ: Mapping[str, str] = os.environ,
+    tell: Callable[[str], None] = lambda sentence: None,
+    **settings: Any,
+) -> Model:
+    """Open a model by its name or its file; without one the default, or the best that is on this machine.
+
+    `settings` are those of the configuration file (`ctx=4096`, `private=True`), and count for more than it and the
+    environment. `tell` gets sentences that a user should read. Nothing is written to the history, nothing is fetched.
+    Raises ModelError where there is no such model, UsageError for a setting that does not exist.
+
+    >>> with open_model("qwen2.5-coder-1.5b", ctx=4096) as model:
+    ...     print(model.reply("Hello").text)
+    """
+    from quoth.library.model_choice import best_here, chosen, found_here
+
+    workspace = Workspace(environ, tell=tell)
+    asked = {**settings, "model": os.fspath(name)} if name is not None else settings
+    for key, value in asked.items():
+        _check_setting(key, value)
+    workspace.use(asked, "open_model")
+    file = chosen(workspace) or best_here(found_here(workspace))
+    if file is None:
+        raise ModelError("there is no model on this machine", "", 'Run "quoth pull"')
+    return Model(workspace, file, owns_workspace=True)
+
+
+def _check_setting(name: str, value: Any) -> None:
+    setting = BY_NAME.get(name)
+    if setting is None:
+        raise UsageError(f"there is no setting {name!r}", "", f"There are: {', '.join(BY_NAME)}")
+    try:
+        setting.check(value)
+    except ValueError as error:
+        raise UsageError(f"{name} {error}", f"it is {value!r}", setting.help) from None
+
+
+def new_seed() -> int:
+    """A seed for an answer that asked for none."""
+    return int.from_bytes(os.urandom(4), "little") >> 1

