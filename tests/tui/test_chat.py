@@ -13,8 +13,10 @@ from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
 from quoth.chat import Document
+from quoth.engine import Sampling
 from quoth.engine.scripted import Answer, Timing
 from quoth.errors import EngineError, ModelError, StorageError
+from quoth.library.recording import sampling_fields
 from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.screens.help import Help
@@ -89,6 +91,14 @@ def detail(app: QuothApp) -> str:
 
 def notices(app: QuothApp) -> list[str]:
     return [notification.message for notification in app._notifications]
+
+
+async def test_a_turn_keeps_how_it_was_sampled(home: Path) -> None:
+    async with chat(home, ["Hi."]) as (app, pilot):
+        await say(app, pilot, "Hello")
+        row = app.backend.history.last()
+        assert row is not None
+        assert app.backend.history.path(row.id)[-1].settings == sampling_fields(Sampling(temperature=0.0))
 
 
 async def test_a_question_is_answered_and_both_are_in_the_history(home: Path) -> None:

@@ -29,7 +29,7 @@ from quoth.tui.widgets.document import AT_ONCE
 from quoth.tui.widgets.parts import CITED, READ, UNREAD, states
 from quoth.tui.widgets.said import Said
 from tests.tui.scripted_app import ScriptedModels, backend_at
-from tests.tui.test_chat import banner, say, texts, until
+from tests.tui.test_chat import banner, notices, say, texts, until
 
 FILLER = "The committee met again and talked about the weather of that week at some length.\n"
 
@@ -233,6 +233,18 @@ async def test_a_small_model_says_that_it_extracts_and_reads_everything(home: Pa
         row = app.backend.history.last()
         assert row is not None
         assert "too small" in app.backend.history.path(row.id)[1].notice
+
+
+async def test_a_file_of_a_folder_that_cannot_be_read_is_left_out_and_said(home: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    (folder / "report.txt").write_text(REPORT, encoding="utf-8")
+    (folder / "half.pdf").write_bytes(b"%PDF-1.4\nbroken off")
+    async with reading(home) as (app, pilot):
+        screen = await answered(app, pilot, f"/ask {folder} When did the pump fail?")
+        assert [Path(document.name).name for document in screen.desk.documents] == ["report.txt"]
+        assert PUMP.strip() in said(screen)[-1]
+        assert any(notice.startswith("left out: ") and "half.pdf" in notice for notice in notices(app))
 
 
 @pytest.mark.more
