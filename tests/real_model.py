@@ -66,8 +66,8 @@ FINDINGS = CACHE / "ladder.json"
 
 def proved_rung(model: Path | None = None) -> Rung:
     """The way in which a model, by itself the demonstration model, is computed here; what was found is in FINDINGS."""
-    from quoth.engine.client import Client
-    from quoth.engine.findings import Findings
+    from quoth.engine.client.client import Client
+    from quoth.engine.client.findings import Findings
 
     with closing(Client(model or demonstration_model(), findings=Findings(FINDINGS))) as client:
         return BY_NAME[client.ready().rung]
@@ -75,7 +75,7 @@ def proved_rung(model: Path | None = None) -> Rung:
 
 def demonstration_model() -> Path:
     """The file as `quoth pull smollm2-135m` installs it, Q8_0."""
-    from quoth.engine.client import Client
+    from quoth.engine.client.client import Client
 
     target, shipped = CACHE / "SmolLM2-135M-Instruct.Q8_0.gguf", shipped_model()
     with _alone():

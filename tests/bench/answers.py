@@ -15,7 +15,7 @@ from functools import partial
 
 from quoth import documents
 from quoth.documents.ranking import Ranking
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from quoth.tasks import classes
 from quoth.tasks.ask import Answered, Asking
 from quoth.tasks.collection import Collection

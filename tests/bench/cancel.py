@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from quoth.chat import Message
 from quoth.engine import Chat, Done, Piece, Request, Sampling, Text
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from tests.bench.peers import Task
 from tests.bench.places import small_model
 from tests.bench.report import Figure, Floor, Report

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from quoth.engine.client import Client
+    from quoth.engine.client.client import Client
 
 STORY = (
     "Report {n}: the boat left the harbour before dawn, turned north behind the lighthouse, and came back with {m} "
@@ -78,7 +78,7 @@ class Speed:
 def quoth(task: Task) -> Iterator[Speed]:
     """Through the worker; a first short request makes the context."""
     from quoth.engine import Done, LoadOptions, Piece, Request, Sampling, Text
-    from quoth.engine.client import Client
+    from quoth.engine.client.client import Client
 
     client = Client(Path(task.model), LoadOptions(threads=task.threads))
     chosen = Sampling(temperature=TEMPERATURE, top_k=TOP_K, top_p=1.0, min_p=0.0, seed=SEED)

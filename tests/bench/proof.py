@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from quoth.engine import LoadOptions
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from quoth.engine.ladder import RUNGS
-from quoth.engine.proof import TOLERANCE
+from quoth.engine.worker.proof import TOLERANCE
 from tests.bench.places import BENCH, ROOT, is_chosen, model_or, small_model
 from tests.bench.report import Figure, Floor, Report, alternate
 from tests.broken_build import broken_build
@@ -79,8 +79,9 @@ def _ready(model: Path, findings: Path, build: Path | None, rung: str = "") -> f
     """Seconds until a new client has loaded the model; what "new" finds out is forgotten."""
     path = os.pathsep.join([*([str(build)] if build else []), str(ROOT / "app")])
     code = (
-        "import sys, time; from pathlib import Path; from quoth.engine.client import Client; "
-        "from quoth.engine.findings import Findings; from quoth.engine import LoadOptions; began = time.monotonic(); "
+        "import sys, time; from pathlib import Path; from quoth.engine.client.client import Client; "
+        "from quoth.engine.client.findings import Findings; "
+        "from quoth.engine import LoadOptions; began = time.monotonic(); "
         "options = LoadOptions(rung=sys.argv[3]); findings = Findings(Path(sys.argv[2])); "
         "client = Client(Path(sys.argv[1]), options, findings=findings); client.ready(); "
         "print(time.monotonic() - began); client.close()"

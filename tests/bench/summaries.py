@@ -16,7 +16,7 @@ from quoth import documents
 from quoth.chat import Document as Attached
 from quoth.chat import user_message
 from quoth.engine import Chat, Engine, Piece, Request, Usage
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from quoth.tasks import notes
 from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection

@@ -17,8 +17,9 @@ import pytest
 from filelock import FileLock
 
 from quoth.errors import StorageError
-from quoth.models import catalogue, disk
+from quoth.models import catalogue
 from quoth.models.store import Store
+from quoth.platform import safe_files
 from tests.cli.commands import Outcome, run_here
 from tests.conftest import Run
 from tests.converters.checkpoints import DATA, arrays, tokenizer_json, write_gpt2, write_nanogpt
@@ -264,11 +265,11 @@ def test_a_file_that_somebody_else_wrote_meanwhile_is_kept(tmp_path: Path) -> No
     ours.write_text("ours")
     target.write_text("theirs")
     with pytest.raises(StorageError, match="exists"):
-        disk.move(ours, target, replace=False)
+        safe_files.move(ours, target, replace=False)
     assert (ours.read_text(), target.read_text()) == ("ours", "theirs")
-    disk.move(ours, target, replace=True)
+    safe_files.move(ours, target, replace=True)
     assert (ours.exists(), target.read_text()) == (False, "ours")
-    disk.move(target, ours, replace=False)
+    safe_files.move(target, ours, replace=False)
     assert (ours.read_text(), target.exists()) == ("ours", False)
 
 

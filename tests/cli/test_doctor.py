@@ -13,8 +13,8 @@ import pytest
 
 from quoth.cli.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.cli.ways import problems, threaded_by, ways
-from quoth.engine.installation import unloadable
 from quoth.engine.ladder import Finding, Known
+from quoth.engine.worker.installation import unloadable
 from quoth.version import __version__
 from tests.broken_build import broken_build
 from tests.conftest import Run

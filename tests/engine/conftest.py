@@ -12,15 +12,15 @@ from quoth.engine.ladder import Rung
 from tests.gguf_files import write_tiny
 
 if TYPE_CHECKING:
-    from quoth.engine.client import Client
-    from quoth.engine.llama import Llama
+    from quoth.engine.client.client import Client
+    from quoth.engine.worker.llama import Llama
 
 
 @pytest.fixture(scope="session")
 def llama(model_path: Path, rung: Rung) -> Iterator[Llama]:
     """The demonstration model in this process."""
     from quoth.engine import LoadOptions
-    from quoth.engine.llama import Llama
+    from quoth.engine.worker.llama import Llama
 
     engine = Llama(model_path, LoadOptions(name="smollm2", n_ctx=2048), rung=rung)
     yield engine
@@ -31,7 +31,7 @@ def llama(model_path: Path, rung: Rung) -> Iterator[Llama]:
 def client(model_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Client]:
     """The demonstration model in a worker that no test may harm."""
     from quoth.engine import LoadOptions
-    from quoth.engine.client import Client
+    from quoth.engine.client.client import Client
 
     log = tmp_path_factory.mktemp("engine") / "engine.log"
     engine = Client(model_path, LoadOptions(name="smollm2", n_ctx=2048), log=log)
@@ -53,7 +53,7 @@ def tiny_base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def tiny(tiny_path: Path) -> Iterator[Llama]:
-    from quoth.engine.llama import Llama
+    from quoth.engine.worker.llama import Llama
 
     engine = Llama(tiny_path)
     yield engine

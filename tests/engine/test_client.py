@@ -18,8 +18,8 @@ import psutil
 import pytest
 
 from quoth.engine import Done, Event, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text, Thought
-from quoth.engine.client import Client, Limits
-from quoth.engine.worker import LOG_LIMIT, join_pieces
+from quoth.engine.client.client import Client, Limits
+from quoth.engine.worker.main import LOG_LIMIT, join_pieces
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from tests.engine.said import GREEDY, Flag, say, say_all, text
 from tests.gguf_files import CORRUPT, tiny_bytes, write_corrupt
@@ -369,7 +369,7 @@ def run_python(code: str, **more: object) -> subprocess.Popen[str]:
 @linux
 def test_a_worker_ends_when_its_parent_is_killed(model_path: Path) -> None:
     parent = run_python(
-        "from pathlib import Path; from quoth.engine.client import Client; from quoth.engine import *;"
+        "from pathlib import Path; from quoth.engine.client.client import Client; from quoth.engine import *;"
         f"c = Client(Path({str(model_path)!r}));"
         "e = c.generate([Request(Text('Once'), max_tokens=4000)]);"
         "[next(e) for _ in range(4)]; print(c.pid, flush=True); import time; time.sleep(60)"

@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 from quoth.engine import LoadOptions
-from quoth.engine.client import Client, Limits
-from quoth.engine.findings import Findings
+from quoth.engine.client.client import Client, Limits
+from quoth.engine.client.findings import Findings
 from quoth.engine.ladder import Finding, Fingerprint, Known, choose, usable
 from quoth.errors import EngineError, ModelError
 from tests.broken_build import broken_build

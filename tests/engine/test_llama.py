@@ -12,11 +12,11 @@ import pytest
 
 from quoth.engine import LoadOptions, Piece, Sampling, Thought
 from quoth.engine.ladder import Rung
-from quoth.engine.llama import Llama
-from quoth.engine.loading import MIB, layers_that_fit
-from quoth.engine.offsets import character_ends
-from quoth.engine.session import Session
-from quoth.engine.threads import Threads
+from quoth.engine.worker.llama import Llama
+from quoth.engine.worker.loading import MIB, layers_that_fit
+from quoth.engine.worker.offsets import character_ends
+from quoth.engine.worker.session import Session
+from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, Model
 from tests.engine.said import GREEDY, chat, say, say_all, text

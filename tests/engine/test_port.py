@@ -23,9 +23,9 @@ from quoth.engine import (
     Text,
     Thought,
 )
-from quoth.engine.client import Client
-from quoth.engine.llama import Llama
+from quoth.engine.client.client import Client
 from quoth.engine.scripted import Answer, Scripted, Timing
+from quoth.engine.worker.llama import Llama
 from quoth.errors import EngineError, InputError, ModelError
 from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
 

@@ -10,8 +10,8 @@ from functools import cache
 import pytest
 
 from quoth.chat import Message, Role
-from quoth.engine.prompt import Prompter
-from quoth.engine.specials import Specials
+from quoth.engine.worker.prompts.prompt import Prompter
+from quoth.engine.worker.prompts.special_tokens import Specials
 from quoth.errors import InputError, UsageError
 from quoth.native import L, Model
 from quoth.native import Vocabulary as NativeVocabulary

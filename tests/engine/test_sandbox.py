@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from quoth.engine import LoadOptions
-from quoth.engine.client import Client
-from quoth.engine.sandbox import parts_of
+from quoth.engine.client.client import Client
+from quoth.engine.worker.sandbox import parts_of
 from quoth.errors import QuothError
 from tests.broken_build import broken_build
 from tests.engine.said import say, text
@@ -136,7 +136,7 @@ def test_a_worker_writes_nothing_but_its_log_and_reads_nothing_but_its_model(
 
 def confined(code: str, how: str) -> str:
     """What a program writes to standard error that is confined first."""
-    program = f"from pathlib import Path\nfrom quoth.engine import sandbox\n{how}\n{code}\nlook()"
+    program = f"from pathlib import Path\nfrom quoth.engine.worker import sandbox\n{how}\n{code}\nlook()"
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "app")}
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, env=environment, timeout=30, check=True)
     return done.stderr.decode()

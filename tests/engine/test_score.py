@@ -13,10 +13,10 @@ import pytest
 from quoth.chat import Message
 from quoth.engine import Chat, LoadOptions, Notice, Reading, Request, Scored, ScoreEvent, Scoring, Text
 from quoth.engine.ladder import Rung
-from quoth.engine.llama import Llama
-from quoth.engine.scoring import PreparedScoring, score_text
-from quoth.engine.session import Session
-from quoth.engine.threads import Threads
+from quoth.engine.worker.llama import Llama
+from quoth.engine.worker.scoring import PreparedScoring, score_text
+from quoth.engine.worker.session import Session
+from quoth.engine.worker.threads import Threads
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, Model, Vocabulary
 from tests.engine.said import GREEDY, Flag, say, text

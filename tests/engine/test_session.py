@@ -9,9 +9,9 @@ import pytest
 
 from quoth.engine import LoadOptions, Request, Text
 from quoth.engine.ladder import Rung
-from quoth.engine.llama import Llama
-from quoth.engine.session import Cancelled, Session, Slices, slices
-from quoth.engine.threads import Threads
+from quoth.engine.worker.llama import Llama
+from quoth.engine.worker.session import Cancelled, Session, Slices, slices
+from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, InputError
 from quoth.native import Abort, Chain, Model
 from tests.engine.said import GREEDY, say, text

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from quoth.engine.death import Death
-from quoth.engine.shortage import shortage
+from quoth.engine.client.worker_exit import Death
+from quoth.engine.out_of_memory import shortage
 from quoth.errors import Exit, ModelError
 
 

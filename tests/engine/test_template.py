@@ -21,9 +21,9 @@ from jinja2.parser import Parser
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from quoth.chat import Message
-from quoth.engine.template import Template
-from quoth.engine.template_bounds import Exceeded, deadline
-from quoth.engine.thinking import Marks, marks
+from quoth.engine.worker.prompts.template import Template
+from quoth.engine.worker.prompts.template_bounds import Exceeded, deadline
+from quoth.engine.worker.prompts.thinking import Marks, marks
 from quoth.errors import Exit, ModelError
 from tests.upstream import templates
 
@@ -346,7 +346,7 @@ def test_the_trace_function_of_a_debugger_is_put_back() -> None:
 def test_jinja2_is_imported_only_when_a_template_is_made() -> None:
     lines = (
         "import sys; sys.path.insert(0, 'app')",
-        "import quoth.engine.prompt; assert 'jinja2' not in sys.modules",
-        "import quoth.engine.template; quoth.engine.template.preload(); assert 'jinja2' in sys.modules",
+        "import quoth.engine.worker.prompts.prompt; assert 'jinja2' not in sys.modules",
+        "from quoth.engine.worker.prompts import template; template.preload(); assert 'jinja2' in sys.modules",
     )
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=60, cwd=ROOT)

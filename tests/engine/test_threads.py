@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quoth.engine.threads import PATIENCE, Threads
+from quoth.engine.worker.threads import PATIENCE, Threads
 
 Machine = Callable[[int], tuple[float, float]]  # seconds of a token with so many threads, and the share they get
 

@@ -10,7 +10,7 @@ import pytest
 
 from quoth.documents.ranking import Ranking
 from quoth.engine import LoadOptions, Notice
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from quoth.engine.scripted import Answer, Scripted
 from quoth.errors import InputError
 from quoth.tasks.ask import Answered, Asking, Event

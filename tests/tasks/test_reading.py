@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from quoth.tasks import notes
 from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection

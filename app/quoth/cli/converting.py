@@ -83,8 +83,8 @@ class Targets:
 
     def place(self, made: Made, origin: str) -> list[tuple[str, Path, str]]:
         """Put the results where they belong: (type, path, name in the store) of each."""
-        from quoth.models import disk
         from quoth.models.conversion import install
+        from quoth.platform import safe_files
 
         types = tuple(made.files)
         self.refuse_taken(types)
@@ -92,11 +92,11 @@ class Targets:
             models = install(made, self._environment.store, self.names(types), origin)
             return [(kind, model.path, model.name) for kind, model in zip(types, models, strict=True)]
         files = self.files(types)
-        with disk.attempt(f"write {self._output}"):
+        with safe_files.attempt(f"write {self._output}"):
             for kind, path in made.files.items():
-                disk.flush(path)
-                disk.move(path, files[kind], replace=self._force)
-            disk.flush_folder(self._output.parent)
+                safe_files.flush(path)
+                safe_files.move(path, files[kind], replace=self._force)
+            safe_files.flush_folder(self._output.parent)
         return [(kind, path, "") for kind, path in files.items()]
 
 

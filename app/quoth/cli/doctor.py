@@ -78,7 +78,7 @@ def _describe(environment: Environment, model: ModelFile | None) -> dict[str, An
 
 def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -> Known:
     """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
-    from quoth.engine.proving import prove_rungs
+    from quoth.engine.client.proving import prove_rungs
 
     rungs = usable(native["gpu"])
     environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")
@@ -122,16 +122,16 @@ def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
 
 
 def _machine(native: dict[str, Any]) -> Iterator[Row]:
-    from quoth.engine import host
+    from quoth.platform import machine
 
     for name, description, kind, free, total in native["devices"]:
         memory = f", {free / GIB:.1f} of {total / GIB:.1f} GiB free" if kind in ("gpu", "igpu") else ""
         yield f"device {name}", f"{description.strip()} ({kind}{memory})"
     yield "processor features used", " ".join(ways.features_of(native["system"]))
     yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
-    yield "threads", f"{host.physical_cores()} (physical cores; {os.cpu_count()} logical)"
+    yield "threads", f"{machine.physical_cores()} (physical cores; {os.cpu_count()} logical)"
     yield "threads by", ways.threaded_by(native)
-    yield "free memory", f"{host.free_memory() / GIB:.1f} GiB"
+    yield "free memory", f"{machine.free_memory() / GIB:.1f} GiB"
     yield "engine sandbox", native["sandbox"]
 
 

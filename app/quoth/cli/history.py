@@ -185,10 +185,10 @@ def export(
         environment.streams.answer(text)
         environment.streams.finish()
         return
-    from quoth.models import disk
+    from quoth.platform import safe_files
 
-    with disk.attempt(f"write {output}"):
-        disk.write(Path(output), text.encode("utf-8"))
+    with safe_files.attempt(f"write {output}"):
+        safe_files.write(Path(output), text.encode("utf-8"))
 
 
 @command.command("import", context_settings=HELP_NAMES)

@@ -61,10 +61,10 @@ class Output:
     def finish(self) -> None:
         """Write the file."""
         if self.path:
-            from quoth.models import disk
+            from quoth.platform import safe_files
 
-            with disk.attempt(f"write {self.path}"):
-                disk.write(self.path, self.text.encode("utf-8", "replace"))
+            with safe_files.attempt(f"write {self.path}"):
+                safe_files.write(self.path, self.text.encode("utf-8", "replace"))
 
 
 @dataclass(slots=True)

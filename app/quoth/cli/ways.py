@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from quoth.cli.reinstall import AMX_FLAG, from_source, from_wheels
-from quoth.engine.findings import Entry
+from quoth.engine.client.findings import Entry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 
 # What a build says that it uses, and what the kernel calls that.

@@ -15,7 +15,7 @@ from quoth.errors import ModelError, UsageError
 from quoth.library.workspace import Workspace
 
 if TYPE_CHECKING:
-    from quoth.engine.client import Client
+    from quoth.engine.client.client import Client
     from quoth.library.answers import Answer, DocumentAnswer, Summary
     from quoth.library.documents import OpenDocuments
     from quoth.models import ModelFile

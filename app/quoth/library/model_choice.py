@@ -35,9 +35,9 @@ def found_here(workspace: Workspace) -> list[ModelFile]:
 
 def best_here(models: Sequence[ModelFile]) -> ModelFile | None:
     """The best of the models that fit into free memory."""
-    from quoth.engine import host
+    from quoth.platform import machine
 
-    return best(models, room=host.free_memory() or None)
+    return best(models, room=machine.free_memory() or None)
 
 
 def remember(workspace: Workspace, model: ModelFile) -> ModelFile:

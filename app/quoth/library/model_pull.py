@@ -48,9 +48,9 @@ def try_model(workspace: Workspace, path: Path) -> None:
     On a processor both ways to lay out weights are measured: which is faster depends on it and on the quantization.
     """
     from quoth.engine import LoadOptions, Request, Sampling, Text
-    from quoth.engine.client import Client
+    from quoth.engine.client.client import Client
+    from quoth.engine.client.proving import prove_rungs
     from quoth.engine.ladder import BY_NAME, Known
-    from quoth.engine.proving import prove_rungs
 
     options = LoadOptions(name=path.stem, n_ctx=256)
     client = Client(path, options, log=workspace.log, findings=workspace.findings, tell=workspace.tell)

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     import subprocess
 
     from quoth.engine import LoadOptions
-    from quoth.engine.client import Client
-    from quoth.engine.findings import Findings
+    from quoth.engine.client.client import Client
+    from quoth.engine.client.findings import Findings
     from quoth.models import ModelFile
     from quoth.models.pull import Free
     from quoth.models.store import Store
@@ -106,7 +106,7 @@ class Workspace:
     def findings(self) -> Findings:
         """Which ways of computing work here; a private run reads it and adds nothing."""
         if self._findings is None:
-            from quoth.engine.findings import Findings
+            from quoth.engine.client.findings import Findings
 
             self._findings = Findings(self.folders.ladder, keep=not self.settings["private"])
         return self._findings
@@ -144,18 +144,18 @@ class Workspace:
 
     def free_memory(self) -> Free:
         """Free main and GPU memory, as the engine's build sees them."""
-        from quoth.engine import host
         from quoth.models.pull import Free
+        from quoth.platform import machine
 
         with self.bare_engine() as engine:
             devices = engine.describe()["devices"]
-        return Free(host.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
+        return Free(machine.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
 
     def _client(
         self, path: Path | None, options: LoadOptions | None, tell: Callable[[str], None] | None = None
     ) -> Client:
         from quoth.engine import LoadOptions
-        from quoth.engine.client import Client
+        from quoth.engine.client.client import Client
 
         process, self._process = self._process, None
         return Client(

@@ -25,9 +25,9 @@ class Choice:
 
 def recommended_row() -> catalogue.Row:
     """The catalogue row for this machine's free memory."""
-    from quoth.engine import host
+    from quoth.platform import machine
 
-    return catalogue.of("recommended" if host.free_memory() >= RECOMMENDED_NEEDS else "small")
+    return catalogue.of("recommended" if machine.free_memory() >= RECOMMENDED_NEEDS else "small")
 
 
 def choices(found: Sequence[ModelFile], hub_reachable: bool) -> list[Choice]:

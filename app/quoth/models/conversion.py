@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import Ended, ModelError, QuothError, StorageError, UsageError
-from quoth.models import ModelFile, describe, disk
+from quoth.models import ModelFile, describe
 from quoth.models.store import Store, name_from
+from quoth.platform import safe_files
 
 if TYPE_CHECKING:
     from filelock import BaseFileLock
@@ -88,8 +89,8 @@ def workplace(beside: Path) -> Iterator[Path]:
     folder = beside.with_name(f".{beside.name}.{secrets.token_hex(4)}{_PARTS}")
     lock = _lock_of(folder)
     try:
-        with disk.attempt(f"write to {beside.parent}"):
-            disk.make_folder(folder)
+        with safe_files.attempt(f"write to {beside.parent}"):
+            safe_files.make_folder(folder)
         with suppress(OSError, NotImplementedError):  # without locks it stays until somebody removes it
             lock.acquire(timeout=0)
         yield folder
@@ -206,8 +207,8 @@ def install(made: Made, store: Store, names: dict[str, str], origin: str) -> lis
     models = []
     for kind, path in made.files.items():
         name = names[kind]
-        with disk.attempt(f"read {path}"):
-            digest = disk.digest(path, lambda done, total: None)
+        with safe_files.attempt(f"read {path}"):
+            digest = safe_files.digest(path, lambda done, total: None)
             os.chmod(path, 0o600)
         model = store.install(path, describe(path, name, origin, sha256=digest), file=f"{name_from(name)}.{kind}.gguf")
         store.trust(model.path)

@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quoth.errors import StorageError
-from quoth.models import disk
-from quoth.models.lock import held
 from quoth.models.part import Part
 from quoth.models.transfer import Again, Count, Patience, Transfer, wrong_file
+from quoth.platform import safe_files
+from quoth.platform.locks import held
 
 _PROGRESS = 1 << 20  # an attempt that brought this much gives back all tries
 
@@ -34,8 +34,8 @@ def download(
     `headers` go to the first host only. Raises NetworkError if the file cannot be had as promised, StorageError if the
     disk refuses; in the second case, and when the process is killed, the part stays and is continued.
     """
-    with disk.attempt(f"write {target}"):
-        disk.make_folder(target.parent)
+    with safe_files.attempt(f"write {target}"):
+        safe_files.make_folder(target.parent)
     patience = patience or Patience()
     transfer = Transfer(url, size, sha256 is not None, dict(headers or {}), progress, patience)
     with own_part(target.with_name((sha256 or target.name) + ".part"), size, progress, patience) as part:
@@ -109,5 +109,5 @@ def is_right(path: Path, size: int | None, sha256: str | None, verifying: Count)
 
 def hash_file(path: Path, progress: Count = lambda done, total: None) -> str:
     """The sha256 of a file in hex."""
-    with disk.attempt(f"read {path}"):
-        return disk.digest(path, progress)
+    with safe_files.attempt(f"read {path}"):
+        return safe_files.digest(path, progress)

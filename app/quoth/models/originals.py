@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import Final
 
 from quoth.errors import ModelError
-from quoth.models import disk, hub
+from quoth.models import hub
 from quoth.models.download import download
 from quoth.models.part import in_words, require_space
 from quoth.models.pull import Progress
 from quoth.models.quantization import is_safe
 from quoth.models.store import name_from
 from quoth.models.transfer import Patience
+from quoth.platform import safe_files
 
 # Of these the first that a repository has: torch's own files are read as well, but are twice the size at times.
 _WEIGHTS: Final = (
@@ -66,9 +67,9 @@ def fetch_original(
     there = {file.path: file for file in hub.files(repository, endpoint=endpoint, token=token)}
     weights = _weights(repository, there)
     folder = folder_of(repository, parts)
-    with disk.attempt(f"write to {parts}"):
-        disk.make_folder(folder.parent)
-        disk.make_folder(folder)
+    with safe_files.attempt(f"write to {parts}"):
+        safe_files.make_folder(folder.parent)
+        safe_files.make_folder(folder)
     fetch = _Fetch(folder, token, progress, patience or Patience())
     fetch.all([there[name] for name in (*_SMALL, weights) if name in there])
     if weights.endswith(".index.json"):

@@ -18,7 +18,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from quoth.errors import StorageError
-from quoth.models import disk
+from quoth.platform import safe_files
 
 FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
@@ -58,7 +58,7 @@ class Part:
 
     def origin(self) -> Origin | None:
         """The record, or None if it is missing or torn: then the bytes cannot be continued."""
-        kept = disk.as_object(disk.read_small(self._record)) or {}
+        kept = safe_files.as_object(safe_files.read_small(self._record)) or {}
         try:
             return Origin(str(kept["url"]), str(kept["etag"]), kept["size"], bool(kept["encoded"]))
         except KeyError:
@@ -69,7 +69,7 @@ class Part:
         self.discard()
         with writing(self.path):
             os.close(os.open(self.path, _NEW, 0o600))
-            disk.write(self._record, json.dumps(asdict(origin)).encode())
+            safe_files.write(self._record, json.dumps(asdict(origin)).encode())
 
     @contextmanager
     def appending(self) -> Iterator[int]:
@@ -103,9 +103,9 @@ class Part:
     def become(self, target: Path) -> None:
         """Give the finished file its name, durably: fsync, rename, fsync the folder."""
         with writing(target):
-            disk.flush(self.path)
+            safe_files.flush(self.path)
             os.replace(self.path, target)
-            disk.flush_folder(target.parent)
+            safe_files.flush_folder(target.parent)
         with suppress(FileNotFoundError):
             self._record.unlink()
 

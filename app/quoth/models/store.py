@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth.errors import ModelError, UsageError
-from quoth.models import Broken, ModelFile, Shelf, describe, disk
+from quoth.models import Broken, ModelFile, Shelf, describe
+from quoth.platform import safe_files
 
 _RECORD: Final = "model.json"
 _DEFAULT: Final = ".default"
@@ -99,9 +100,9 @@ class Store:
         if len(header.parts) > 1:
             raise UsageError(f"{file.name} is in {len(header.parts)} parts", try_="Register it without copying")
         part = self.parts / f"{name}.{os.getpid()}.part"
-        with disk.attempt(f"copy {file.name} into {self.folder}"):
-            disk.make_folder(self.parts)
-            digest = disk.copy(file, part)
+        with safe_files.attempt(f"copy {file.name} into {self.folder}"):
+            safe_files.make_folder(self.parts)
+            digest = safe_files.copy(file, part)
         return self.install(part, model._replace(sha256=digest), file=f"{name_from(file.stem)}.gguf")
 
     def install(
@@ -115,12 +116,12 @@ class Store:
         files = {file: part, **(others or {})}
         if any(Path(each).name != each or each.startswith(".") for each in files):
             raise UsageError(f"{file!r} is not a file name")
-        with disk.attempt(f"install the model {name} in {self.folder}"):
+        with safe_files.attempt(f"install the model {name} in {self.folder}"):
             place = _free_place(self.folder / name, files)
             for target, source in files.items():
-                disk.flush(source)
+                safe_files.flush(source)
                 os.replace(source, place / target)
-            disk.flush_folder(place)
+            safe_files.flush_folder(place)
         installed = self._record(model._replace(name=name, path=place / file, installed=True))
         _sweep(self.folder / name, {place / each for each in files})
         return installed
@@ -137,7 +138,7 @@ class Store:
             model = self.get(name)
         except ModelError:
             model = None
-        with disk.attempt(f"remove the model {name}"):
+        with safe_files.attempt(f"remove the model {name}"):
             (place / _RECORD).unlink(missing_ok=True)
             if place.is_symlink():
                 place.unlink()
@@ -147,13 +148,13 @@ class Store:
                 (self.folder / _DEFAULT).unlink(missing_ok=True)
         return model or ModelFile(name, place, "store", 0)
 
-    def verify(self, name: str, progress: disk.Progress = lambda done, total: None) -> str:
+    def verify(self, name: str, progress: safe_files.Progress = lambda done, total: None) -> str:
         """Hash a model's file again: its SHA-256. Raises ModelError if it is not what was recorded."""
         model = self.get(name)
         if model is None:
             raise ModelError(f"there is no model called {name} in the store", try_="`quoth models` lists them")
-        with disk.attempt(f"read {model.path}"):
-            digest = disk.digest(model.path, progress)
+        with safe_files.attempt(f"read {model.path}"):
+            digest = safe_files.digest(model.path, progress)
         if model.sha256 not in (None, digest):
             raise ModelError(
                 f"the file of the model {model.name} has changed",
@@ -164,12 +165,12 @@ class Store:
 
     def set_default(self, name: str) -> None:
         """Remember the model to use when none is named."""
-        with disk.attempt(f"remember the default model in {self.folder}"):
-            disk.make_folder(self.folder)
-            disk.write(self.folder / _DEFAULT, name.encode())
+        with safe_files.attempt(f"remember the default model in {self.folder}"):
+            safe_files.make_folder(self.folder)
+            safe_files.write(self.folder / _DEFAULT, name.encode())
 
     def get_default(self) -> str | None:
-        data = disk.read_small(self.folder / _DEFAULT)
+        data = safe_files.read_small(self.folder / _DEFAULT)
         return data.decode("utf-8", "replace").strip() or None if data else None
 
     def trust(self, path: Path) -> bool:
@@ -184,8 +185,8 @@ class Store:
         known[key] = fingerprint
         newest = dict(list(known.items())[-_MOST_TRUSTED:])
         try:
-            disk.make_folder(self.folder)
-            disk.write(self.folder / _TRUSTED, json.dumps(newest).encode())
+            safe_files.make_folder(self.folder)
+            safe_files.write(self.folder / _TRUSTED, json.dumps(newest).encode())
         except OSError:
             return False
         return True
@@ -196,7 +197,7 @@ class Store:
         return fingerprint is not None and self._trusted().get(os.path.realpath(path)) == fingerprint
 
     def _trusted(self) -> dict[str, Any]:
-        return disk.as_object(disk.read_small(self.folder / _TRUSTED)) or {}
+        return safe_files.as_object(safe_files.read_small(self.folder / _TRUSTED)) or {}
 
     def _names(self) -> Iterator[str]:
         try:
@@ -215,9 +216,9 @@ class Store:
         if model.path.is_relative_to(place):  # the whole folder may be moved
             record["path"] = model.path.relative_to(place).as_posix()
         del record["installed"]
-        with disk.attempt(f"record the model {model.name} in {self.folder}"):
-            disk.make_folder(place)
-            disk.write(place / _RECORD, json.dumps(record, indent=1).encode())
+        with safe_files.attempt(f"record the model {model.name} in {self.folder}"):
+            safe_files.make_folder(place)
+            safe_files.write(place / _RECORD, json.dumps(record, indent=1).encode())
         return model
 
 
@@ -248,7 +249,7 @@ def _free_place(folder: Path, files: Mapping[str, Path]) -> Path:
     while any(os.path.lexists(place / file) for file in files):
         number += 1
         place = folder / str(number)
-    disk.make_folder(place)
+    safe_files.make_folder(place)
     return place
 
 
@@ -270,7 +271,7 @@ def _quietly(action: Callable[[], None]) -> None:
 
 def _read(path: Path) -> bytes | None:
     """A record; an unreadable one is empty, which no record is."""
-    return disk.read_small(path) or (b"" if os.path.lexists(path) else None)
+    return safe_files.read_small(path) or (b"" if os.path.lexists(path) else None)
 
 
 def _fingerprint(path: Path) -> list[int] | None:

@@ -14,14 +14,14 @@ from datetime import date
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Message
-from quoth.engine.template_bounds import Bounds, Exceeded, deadline
-from quoth.engine.thinking import Marks, marks, switches
+from quoth.engine.worker.prompts.template_bounds import Bounds, Exceeded, deadline
+from quoth.engine.worker.prompts.thinking import Marks, marks, switches
 from quoth.errors import ModelError
 
 if TYPE_CHECKING:
     from jinja2 import Template as Compiled
 
-    from quoth.engine.template_sandbox import BoundedEnvironment
+    from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 
 MOST_SOURCE = 512 * 1024  # characters; the largest template of upstream's collection has 17 thousand
 LARGEST = 1024 * 1024  # characters that a render may make beyond four times its messages
@@ -38,7 +38,7 @@ class TemplateError(ModelError):
 
 def preload() -> None:
     """Have jinja2 ready ahead of need, its lexer too, for a thread that runs while the weights load."""
-    from quoth.engine.template_sandbox import BoundedEnvironment
+    from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 
     BoundedEnvironment().from_string("{% for m in messages %}{{ m['content'] }}{% endfor %}")
 
@@ -71,7 +71,7 @@ class Template:
         self._environment, self._compiled = self._compile()
 
     def _compile(self) -> tuple[BoundedEnvironment, Compiled]:
-        from quoth.engine.template_sandbox import BoundedEnvironment
+        from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 
         environment = BoundedEnvironment()
         environment.globals["strftime_now"] = self._strftime

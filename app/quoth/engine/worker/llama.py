@@ -24,21 +24,21 @@ from quoth.engine import (
     ScoreEvent,
     Scoring,
     Text,
-    host,
 )
 from quoth.engine.ladder import BY_NAME, Finding, Rung
-from quoth.engine.loading import load
-from quoth.engine.offsets import character_ends
-from quoth.engine.scoring import PreparedScoring, score_text
-from quoth.engine.session import Cancelled, Session
-from quoth.engine.threads import Threads
-from quoth.engine.writing import Writer
+from quoth.engine.worker.loading import load
+from quoth.engine.worker.offsets import character_ends
+from quoth.engine.worker.scoring import PreparedScoring, score_text
+from quoth.engine.worker.session import Cancelled, Session
+from quoth.engine.worker.threads import Threads
+from quoth.engine.worker.writing import Writer
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, Model
+from quoth.platform import machine
 
 if TYPE_CHECKING:
-    from quoth.engine.prompt import Prompter
-    from quoth.engine.thinking import Marks
+    from quoth.engine.worker.prompts.prompt import Prompter
+    from quoth.engine.worker.prompts.thinking import Marks
 
 
 class Prepared(NamedTuple):
@@ -54,11 +54,15 @@ class _Watch:
     """Sees how many cores other programs use, from when it is made."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic(), host.busy_seconds(), time.process_time()
+        self._began = time.monotonic(), machine.busy_seconds(), time.process_time()
 
     def others(self) -> float:
         """Cores, on average. 0 where the machine does not say, or too little time has passed to tell."""
-        wall, busy, own = time.monotonic() - self._began[0], host.busy_seconds(), time.process_time() - self._began[2]
+        wall, busy, own = (
+            time.monotonic() - self._began[0],
+            machine.busy_seconds(),
+            time.process_time() - self._began[2],
+        )
         return (busy - self._began[1] - own) / wall if busy and wall > 0.05 else 0.0
 
 
@@ -70,7 +74,7 @@ class Llama:
         path: Path,
         options: LoadOptions | None = None,
         progress: Callable[[float], bool] | None = None,
-        free_memory: Callable[[], int] = host.free_memory,
+        free_memory: Callable[[], int] = machine.free_memory,
         rung: Rung = BY_NAME["cpu"],
     ) -> None:
         """Load a model, to be computed in the way of a rung. Raises what `loading.load` does."""
@@ -78,7 +82,7 @@ class Llama:
         self._path = path
         self._options = options = options or LoadOptions()
         self._rung = rung
-        watch, private = _Watch(), host.private_bytes()
+        watch, private = _Watch(), machine.private_bytes()
         self._model, on_gpu = load(path, options, rung, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(
@@ -86,12 +90,12 @@ class Llama:
             )
         self._template = options.template or self._model.chat_template()
         self._prompter: Prompter | None = None
-        threads = 1 if rung.one_thread else min(options.threads or host.physical_cores(), 512)
+        threads = 1 if rung.one_thread else min(options.threads or machine.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
         self._threads = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
         self._threads.leave(watch.others())
-        copied = host.private_bytes() - private  # into another layout
+        copied = machine.private_bytes() - private  # into another layout
         mapped = 0 if on_gpu else max(0, self._model.size - max(0, copied))
         self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
 
@@ -118,7 +122,7 @@ class Llama:
 
     def prove(self, allow: Callable[[float], None] = lambda seconds: None) -> Finding:
         """Compute a text in two ways and compare (proof.py). Raises Unproved."""
-        from quoth.engine.proof import BATCH, prove
+        from quoth.engine.worker.proof import BATCH, prove
 
         self._session.require_room(min(BATCH, self.info.n_ctx_train))
         return prove(self._model, threads=self._threads.now, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
@@ -137,7 +141,7 @@ class Llama:
                     "the file has no chat template",
                     'Continue a text with "quoth complete TEXT", or pass --template FILE',
                 )
-            from quoth.engine.prompt import Prompter
+            from quoth.engine.worker.prompts.prompt import Prompter
 
             self._prompter = Prompter(self._template, self._model.vocabulary)
         return self._prompter

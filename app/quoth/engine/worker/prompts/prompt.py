@@ -16,9 +16,9 @@ from functools import cached_property
 from typing import NamedTuple, Protocol
 
 from quoth.chat import Message
-from quoth.engine.specials import Specials
-from quoth.engine.template import Template
-from quoth.engine.thinking import Marks
+from quoth.engine.worker.prompts.special_tokens import Specials
+from quoth.engine.worker.prompts.template import Template
+from quoth.engine.worker.prompts.thinking import Marks
 from quoth.errors import InputError, UsageError
 
 SHORT = 2048  # characters of a message that its harmless stand-in keeps, half from either end

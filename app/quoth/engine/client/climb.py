@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quoth.engine.death import Death
-from quoth.engine.findings import Findings
+from quoth.engine.client.findings import Findings
+from quoth.engine.client.worker_exit import Death
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known
 from quoth.errors import EngineError, ModelError, QuothError
 

@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from quoth.engine import Reading, Scored, TokenLogprob, Usage
-from quoth.engine.sampling import token_logprob
-from quoth.engine.session import Cancelled, Session
+from quoth.engine.worker.sampling import token_logprob
+from quoth.engine.worker.session import Cancelled, Session
 from quoth.native import Vocabulary
 
 

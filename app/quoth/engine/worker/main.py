@@ -19,15 +19,16 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from quoth.engine import Event, LoadOptions, Piece, host, wire
-from quoth.engine.installation import unloadable
+from quoth.engine import Event, LoadOptions, Piece, wire
 from quoth.engine.ladder import Fingerprint, Known, Rung, Unproved, choose, usable
-from quoth.engine.sandbox import Landlock, confine, parts_of
-from quoth.engine.shortage import shortage
+from quoth.engine.out_of_memory import shortage
+from quoth.engine.worker.installation import unloadable
+from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.errors import ModelError, QuothError
+from quoth.platform import machine
 
 if TYPE_CHECKING:
-    from quoth.engine.llama import Llama
+    from quoth.engine.worker.llama import Llama
 
 LOG_LIMIT = 1024 * 1024  # bytes; a longer log starts again
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
@@ -40,8 +41,8 @@ STACK_SHARE = 16  # a stack takes at most one part in so many of a limited addre
 
 def main(parent: int) -> None:
     """Run until the parent closes the stream. The log is written once the client has named it."""
-    host.die_with_parent(parent)
-    host.offer_to_oom_killer()
+    machine.die_with_parent(parent)
+    machine.offer_to_oom_killer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1)  # the client asks where a worker hangs, before it ends it
@@ -59,7 +60,7 @@ def start_deep(target: Callable[[], None]) -> threading.Thread:
     end the process on some vocabularies. A stack takes memory only where it is used, but of a limit on the address
     space (ulimit -v) it takes all of its size: there it is small.
     """
-    limit = host.address_space()
+    limit = machine.address_space()
     for size in STACKS:
         if limit and size * STACK_SHARE > limit:
             continue
@@ -96,7 +97,7 @@ class Worker:
         The sandbox holds for threads that are started in it, and the first job says which files it must leave open.
         """
         try:
-            from quoth.engine import llama  # noqa: F401  # loading needs it, and here no thread holds Python's lock
+            from quoth.engine.worker import llama  # noqa: F401  # loading needs it, and here no thread holds Python's lock
         except (ImportError, OSError, RuntimeError) as error:
             self._refuse(unloadable(str(error)))
         first = self._dispatch_until_a_job()
@@ -201,19 +202,19 @@ class Worker:
         return self._model
 
     def _do_preload(self, message: dict[str, Any]) -> None:
-        from quoth.engine import prompt, template  # noqa: F401
+        from quoth.engine.worker.prompts import template
 
         template.preload()
 
     def _do_load(self, message: dict[str, Any]) -> Any:
         """Load on the highest rung that may work, and prove it unless it is known to. Nothing: no rung is left."""
         from quoth import native
-        from quoth.engine.loading import NoRoom
+        from quoth.engine.worker.loading import NoRoom
 
         if self._model is not None:
             self._model.close()
             self._model = None
-        host.limit_files(LARGEST_FILE)
+        machine.limit_files(LARGEST_FILE)
         about, known, rungs = self._rungs(message)
         failed = [*message["failed"]]
         call, gpus = message["call"], tuple(rung.name for rung in rungs if rung.gpu_share)
@@ -238,7 +239,7 @@ class Worker:
         return about, known, usable(gpu, message["only"])
 
     def _load_on(self, rung: Rung, message: dict[str, Any], *, proved: bool) -> dict[str, Any]:
-        from quoth.engine.llama import Llama
+        from quoth.engine.worker.llama import Llama
 
         beat = self._beats(message["call"])
 
@@ -256,7 +257,7 @@ class Worker:
             self._send({"call": message["call"], "step": "proof", "within": seconds})
 
         starting = GPU_START if self._model.info.on_gpu else 0.0
-        allow(starting + self._model.info.size / host.SLOWEST_DISK)
+        allow(starting + self._model.info.size / machine.SLOWEST_DISK)
         return {"info": self._model.info, "finding": self._model.prove(allow)._replace(load=loaded)}
 
     def _beats(self, call: int) -> Callable[[float], None]:
@@ -331,7 +332,7 @@ class Worker:
     def _do_describe(self, message: dict[str, Any]) -> Any:
         """What doctor shows of the native side."""
         from quoth import native
-        from quoth.engine.fingerprint import fingerprint, processor_features
+        from quoth.engine.worker.fingerprint import fingerprint, processor_features
 
         devices = [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()]
         return {
@@ -350,7 +351,7 @@ class Worker:
 
 
 def _fingerprint(path: Path, options: LoadOptions) -> Fingerprint:
-    from quoth.engine.fingerprint import fingerprint
+    from quoth.engine.worker.fingerprint import fingerprint
 
     architecture, quantization = options.kind_of_file
     if not architecture:

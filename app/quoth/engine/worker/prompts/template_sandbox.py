@@ -23,7 +23,7 @@ from jinja2.parser import Parser
 from jinja2.runtime import Context
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
-from quoth.engine.template_bounds import Bounds, Exceeded
+from quoth.engine.worker.prompts.template_bounds import Bounds, Exceeded
 
 BLOATING_FILTERS = ("batch", "center", "format", "pprint", "slice", "urlize", "wordwrap", "xmlattr")
 BLOATING_METHODS = frozenset(

@@ -15,7 +15,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from quoth.engine.host import LINUX
+from quoth.platform.machine import LINUX
 
 
 class Call(NamedTuple):

@@ -16,14 +16,14 @@ from typing import Any, cast
 
 from quoth.chat import Message
 from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text
-from quoth.engine.climb import Climb
-from quoth.engine.death import STOPPED, Death, size_of
-from quoth.engine.findings import Findings
-from quoth.engine.host import SLOWEST_DISK
+from quoth.engine.client.climb import Climb
+from quoth.engine.client.findings import Findings
+from quoth.engine.client.worker_exit import STOPPED, Death, size_of
+from quoth.engine.client.worker_process import Message as Frame
+from quoth.engine.client.worker_process import WorkerProcess
 from quoth.engine.ladder import Finding, Fingerprint
-from quoth.engine.process import Message as Frame
-from quoth.engine.process import WorkerProcess
 from quoth.errors import BY_CODE, EngineError, QuothError
+from quoth.platform.machine import SLOWEST_DISK
 
 POLL_SECONDS = 0.05
 # What one native call may need, which says nothing meanwhile. A second:

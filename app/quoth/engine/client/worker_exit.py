@@ -6,7 +6,7 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from quoth.engine.shortage import shortage
+from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError, QuothError
 
 STOPPED = "it did not stop in time"

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quoth.engine import LoadOptions
-from quoth.engine.client import Client
+from quoth.engine.client.client import Client
 from quoth.engine.ladder import Finding, Fingerprint, Rung
 from quoth.errors import EngineError, ModelError
 

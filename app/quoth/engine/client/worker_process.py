@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from quoth.engine import wire
-from quoth.engine.death import Death, last_line, size_of
+from quoth.engine.client.worker_exit import Death, last_line, size_of
 from quoth.errors import EngineError
 from quoth.spawn import spawn
 

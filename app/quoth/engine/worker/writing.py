@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
-from quoth.engine.sampling import build_chain, token_logprob
-from quoth.engine.session import Cancelled, Session
-from quoth.engine.thinking import Marks
+from quoth.engine.worker.prompts.thinking import Marks
+from quoth.engine.worker.sampling import build_chain, token_logprob
+from quoth.engine.worker.session import Cancelled, Session
 from quoth.native import Model
 from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
 

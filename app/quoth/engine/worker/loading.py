@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quoth.engine import LoadOptions
 from quoth.engine.ladder import Rung
-from quoth.engine.shortage import shortage
+from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError
 from quoth.native import Model, NativeError, can_use_gpu, devices
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from quoth.engine import cgroups
+from quoth.platform import cgroups
 
 LINUX = sys.platform.startswith("linux")
 SLOWEST_DISK = 20e6  # bytes of a file that one native call reads in a second

@@ -1,0 +1,1 @@
+"""What differs between machines: memory, processors, files, locks."""
