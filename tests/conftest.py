@@ -94,7 +94,7 @@ def environ(home: Path) -> dict[str, str]:
 @pytest.fixture
 def installed(home: Path, model_path: Path, rung: Rung) -> Path:
     """A home in which the demonstration model is registered and the default, and known to be computed as `rung`."""
-    from quoth.models.store import Store
+    from quoth.models.installed import Store
 
     (home / "cache").mkdir()
     shutil.copy(FINDINGS, home / "cache" / "ladder.json")

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from quoth.cli.app_models import AppModels
 from quoth.cli.environment import Environment
 from quoth.cli.streams import Streams
-from quoth.models.store import Store
+from quoth.models.installed import Store
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 from quoth.tui.widgets.probabilities import Probabilities

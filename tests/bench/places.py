@@ -85,7 +85,7 @@ def quoth_command() -> list[str]:
 
 def quoth_environment() -> dict[str, str]:
     """A home of its own where the model is the default, and no network."""
-    from quoth.models.store import Store
+    from quoth.models.installed import Store
 
     model = small_model()
     home = BENCH / f"home-{model.stem}"

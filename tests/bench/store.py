@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from quoth.store import Conversation, History, Turn, archive
+from quoth.history import Conversation, History, Turn, archive
 from tests.bench.report import Figure, Floor, Report
 
 CONVERSATIONS, TURNS = 100, 1000

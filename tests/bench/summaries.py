@@ -18,8 +18,8 @@ from quoth.chat import user_message
 from quoth.engine import Chat, Engine, Piece, Request, Usage
 from quoth.engine.client.client import Client
 from quoth.tasks import notes
-from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection
+from quoth.tasks.model_classes import model_class
 from quoth.tasks.summarize import Sentence, Summarized, Summary, Wish, by_extract
 from quoth.tasks.support import Source, best, invented, names, numbers, support
 from quoth.text.sentences import sentences

@@ -11,7 +11,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from quoth.store import History
+from quoth.history import History
 from tests.bench.places import ROOT, quoth_command, quoth_environment
 from tests.bench.report import Figure, Floor, Report
 from tests.tui.terminal import Terminal

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from quoth.cache.notes import Notes
 from quoth.config import folders
-from quoth.store.notes import Notes
 from tests.cli.commands import run_here
 
 

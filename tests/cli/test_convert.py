@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from quoth.errors import StorageError
 from quoth.models import catalogue
-from quoth.models.store import Store
+from quoth.models.installed import Store
 from quoth.platform import safe_files
 from tests.cli.commands import Outcome, run_here
 from tests.conftest import Run

@@ -14,7 +14,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quoth.store import History
+from quoth.history import History
 from tests.cli.grammars import ENDLESS, grammar_file, says
 from tests.cli.terminal import run_on_terminal
 

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
-from quoth.store import History
-from quoth.store.schema import VERSION
+from quoth.history import History
+from quoth.history.schema import VERSION
 from quoth.version import __version__
 from tests.cli.commands import run_here
 from tests.cli.grammars import ENDLESS, grammar_file, says

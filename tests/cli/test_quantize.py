@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quoth.gguf import read_header
-from quoth.models.store import Store
+from quoth.models.installed import Store
 from quoth_converters import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA

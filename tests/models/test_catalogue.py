@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quoth.engine import Sampling
 from quoth.models import catalogue
-from quoth.models.store import check_name
+from quoth.models.installed import check_name
 
 
 def test_names_are_store_names_and_stand_once() -> None:

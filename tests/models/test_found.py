@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.models import ModelFile, Shelf, found
+from quoth.models import ModelFile, Shelf, other_tools
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 
@@ -17,7 +17,7 @@ WINDOWS = sys.platform == "win32"
 
 def _find(home: Path, environment: dict[str, str] | None = None, *, headers: bool = True) -> Shelf:
     # A home of its own, and no /usr/share/ollama: what the machine has must not show.
-    return found.find(environment or {}, home, headers=headers, platform="test")
+    return other_tools.find(environment or {}, home, headers=headers, platform="test")
 
 
 def _names(shelf: Shelf) -> list[tuple[str, str]]:
@@ -119,7 +119,7 @@ def test_llama_cpp_s_cache_is_where_each_platform_has_it(tmp_path: Path) -> None
     }
     for platform, (folder, environment) in places.items():
         write_tiny(folder / f"{platform}.gguf")
-        shelf = found.find({"OLLAMA_MODELS": str(tmp_path), **environment}, tmp_path, platform=platform)
+        shelf = other_tools.find({"OLLAMA_MODELS": str(tmp_path), **environment}, tmp_path, platform=platform)
         assert _names(shelf) == [("llama.cpp", platform)]
 
 

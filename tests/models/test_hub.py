@@ -13,7 +13,7 @@ import pytest
 from quoth.errors import ModelError, NetworkError, QuothError, UsageError
 from quoth.models import hub as port
 from quoth.models import network
-from quoth.models.quantization import choose, is_safe, quantization_of
+from quoth.models.hub_variants import choose, is_safe, quantization_of
 from tests.hub_server import COMMIT, Fault, HubServer
 
 REPO = "owner/model-GGUF"

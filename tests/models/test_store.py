@@ -13,7 +13,7 @@ import pytest
 
 from quoth.errors import ModelError, StorageError, UsageError
 from quoth.models import ModelFile, describe
-from quoth.models.store import Store, check_name, name_from
+from quoth.models.installed import Store, check_name, name_from
 from tests.gguf_files import write_corrupt, write_tiny
 
 

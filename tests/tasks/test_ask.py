@@ -14,8 +14,8 @@ from quoth.engine.client.client import Client
 from quoth.engine.scripted import Answer, Scripted
 from quoth.errors import InputError
 from quoth.tasks.ask import Answered, Asking, Event
-from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection
+from quoth.tasks.model_classes import model_class
 from tests.tasks.texts import HARBOURS, LARGE, TINY, asked_text, collection, engine_info, harbours
 
 TRUE = "The harbour of Corley was opened in 1802 by the council of the county."

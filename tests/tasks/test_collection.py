@@ -6,8 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quoth.engine.scripted import Scripted
-from quoth.tasks.classes import CLASSES, model_class
 from quoth.tasks.collection import Collection, Span
+from quoth.tasks.model_classes import CLASSES, model_class
 from tests.tasks.texts import collection, document, harbours
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quoth.documents.ranking import Ranking
-from quoth.tasks.quoting import Quote, quotes, trimmed
+from quoth.tasks.extractive_answer import Quote, quotes, trimmed
 from tests.tasks.texts import collection
 
 

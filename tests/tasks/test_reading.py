@@ -8,8 +8,8 @@ import pytest
 
 from quoth.engine.client.client import Client
 from quoth.tasks import notes
-from quoth.tasks.classes import model_class
 from quoth.tasks.collection import Collection
+from quoth.tasks.model_classes import model_class
 from quoth.tasks.notes import Forgetful, Written
 from tests.tasks.texts import document, harbours
 

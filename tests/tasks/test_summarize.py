@@ -311,7 +311,7 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
 
 
 def test_a_small_context_makes_smaller_parts_and_a_tiny_one_is_refused() -> None:
-    from quoth.tasks.classes import model_class
+    from quoth.tasks.model_classes import model_class
 
     text = harbours(60)
     for n_ctx in (512, 700, 1024):

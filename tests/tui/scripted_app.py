@@ -16,10 +16,10 @@ from quoth.config import Folders, folders, load
 from quoth.engine import Engine, ModelInfo, Sampling
 from quoth.engine.scripted import Answer, Script, Scripted, Timing
 from quoth.errors import ModelError
+from quoth.history import History
 from quoth.models import ModelFile
 from quoth.models.choices import Choice
 from quoth.models.pull import Progress
-from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 

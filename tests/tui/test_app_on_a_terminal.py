@@ -17,7 +17,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quoth.store import History, Turn
+from quoth.history import History, Turn
 from tests.conftest import Run
 from tests.tui.terminal import Terminal
 

@@ -16,8 +16,8 @@ from quoth.chat import Document
 from quoth.engine import Sampling
 from quoth.engine.scripted import Answer, Timing
 from quoth.errors import EngineError, ModelError, StorageError
+from quoth.history import History
 from quoth.library.recording import sampling_fields
-from quoth.store import History
 from quoth.tui.app import QuothApp
 from quoth.tui.screens.help import Help
 from quoth.tui.widgets.key_bar import KeyBar

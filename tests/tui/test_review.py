@@ -16,11 +16,11 @@ from textual.widgets import Collapsible, Input, OptionList, Static
 from quoth.chat import Document
 from quoth.engine.scripted import Answer
 from quoth.errors import EngineError, ModelError
+from quoth.history import History
 from quoth.models import ModelFile
 from quoth.models.choices import Choice
-from quoth.store import History
 from quoth.tui.app import QuothApp
-from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.history_writer import Keeper, Ref
 from quoth.tui.screens.dialogs import ChooseModel
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome

@@ -101,7 +101,7 @@ def _order(values: dict[str, Any]) -> Order:
 
 def default_name(source: str) -> str:
     """The name of a checkpoint: its folder's where the file's own says nothing."""
-    from quoth.models.store import name_from
+    from quoth.models.installed import name_from
 
     if source.startswith("hf:"):
         return name_from(source.rpartition("/")[2])
@@ -164,7 +164,7 @@ def _try(environment: Environment, made: Made) -> None:
 
 
 def _report(made: Made, placed: list[tuple[str, Path, str]]) -> Iterator[str]:
-    from quoth.models.part import in_words
+    from quoth.models.partial_download import in_words
 
     yield from made.report.lines() if made.report else ("nothing was checked: --verify none",)
     for kind, path, name in placed:

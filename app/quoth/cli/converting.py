@@ -76,7 +76,7 @@ class Targets:
         return {kind: self._output.with_name(f"{stem}.{kind}.gguf") for kind in types}
 
     def names(self, types: tuple[str, ...]) -> dict[str, str]:
-        from quoth.models.store import check_name
+        from quoth.models.installed import check_name
 
         name = check_name(self._order.name)
         return {kind: name if len(types) < 2 else check_name(f"{name}-{kind}") for kind in types}
@@ -160,7 +160,7 @@ def sizes_of(described: Described) -> dict[str, int]:
 
 def sizes(described: Described) -> Iterator[str]:
     """What the weights come to, a line each type."""
-    from quoth.models.part import in_words
+    from quoth.models.partial_download import in_words
 
     for kind, size in sizes_of(described).items():
         yield f"{kind:<6} {in_words(size):>8}"

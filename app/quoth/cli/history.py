@@ -19,7 +19,7 @@ from quoth.text import sane, well_formed
 from quoth.version import __version__
 
 if TYPE_CHECKING:
-    from quoth.store import Conversation, History
+    from quoth.history import Conversation, History
 
 HELP = """List the conversations on this machine, the last one first.
 
@@ -50,7 +50,7 @@ def command(context: click.Context, /, number: int, as_json: bool, **flags: Any)
 @contextmanager
 def _history(environment: Environment) -> Iterator[History]:
     """The file's history, also in a run that keeps nothing itself. Raises StorageError if it cannot be read."""
-    from quoth.store import History
+    from quoth.history import History
 
     history = History(environment.folders.history)
     try:
@@ -87,7 +87,7 @@ def _print_table(environment: Environment, lines: Sequence[tuple[str, ...]]) -> 
 
 
 def _print_json(environment: Environment, **fields: Any) -> None:
-    from quoth.store.archive import printable
+    from quoth.history.archive import printable
 
     text = json.dumps({"version": __version__, **fields}, ensure_ascii=False)
     environment.streams.answer(printable(text) + "\n")
@@ -140,7 +140,7 @@ def show(environment: Environment, name: str, as_json: bool) -> None:
       quoth history show 12
       quoth history show 12 --json
     """
-    from quoth.store import archive, pages
+    from quoth.history import archive, export
 
     with _history(environment) as history:
         conversation = _named(history, name)
@@ -149,7 +149,7 @@ def show(environment: Environment, name: str, as_json: bool) -> None:
         fields = {**asdict(conversation), "turns": [archive.turn_fields(turn) for turn in turns]}
         _print_json(environment, conversation=fields)
         return
-    environment.streams.answer(pages.markdown([(conversation, turns)]))
+    environment.streams.answer(export.markdown([(conversation, turns)]))
     environment.streams.finish()
 
 
@@ -174,13 +174,13 @@ def export(
     """
     if bool(names) == everything:
         raise UsageError("export what?", "an ID, last, or --all", '"quoth history" lists the IDs')
-    from quoth.store import pages
+    from quoth.history import export
 
     suffix = Path(output or "").suffix.removeprefix(".").lower()
     kind = format_ or (suffix if suffix in ("json", "html") else "md")
     with _history(environment) as history:
         ids = None if everything else [_named(history, name).id for name in names]
-        text = pages.exported(history, ids, kind)
+        text = export.exported(history, ids, kind)
     if output is None or output == "-":
         environment.streams.answer(text)
         environment.streams.finish()

@@ -41,11 +41,11 @@ def command(context: click.Context, /, as_json: bool, **flags: Any) -> int:
 
 
 def _list(environment: Environment, as_json: bool) -> None:
-    from quoth.models import found
+    from quoth.models import other_tools
 
     streams = environment.streams
     here = environment.store.list()
-    elsewhere = found.find(environment.environ, None)
+    elsewhere = other_tools.find(environment.environ, None)
     broken = [*here.broken, *elsewhere.broken]
     models = [*here.models, *(m for m in elsewhere.models if m.path not in {i.path for i in here.models})]
     default = _default_name(environment)
@@ -186,7 +186,7 @@ def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[
 def _sampling(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
     from quoth.config import SAMPLING
     from quoth.engine import SAMPLING_KEYS
-    from quoth.models.defaults import sampling_values
+    from quoth.models.sampling_defaults import sampling_values
 
     in_file = {name: header.metadata[key] for name, key in SAMPLING_KEYS.items() if key in header.metadata}
     asked = {name: (environment.settings[name], environment.settings.origin(name)) for name in SAMPLING}

@@ -14,7 +14,7 @@ from quoth.errors import InputError, UsageError
 from quoth.text import decode_input, well_formed
 
 if TYPE_CHECKING:
-    from quoth.store import Conversation, Turn
+    from quoth.history import Conversation, Turn
 
 HELP = """Answer PROMPT with a model on this machine.
 
@@ -82,8 +82,8 @@ def command(environment: Environment, /, **values: Any) -> int:
         if not environment.keeps_history:
             answering.reply([user_message(question, documents)], **options)
             return 0
+        from quoth.history import Turn, messages_of
         from quoth.library.recording import Recording, kept
-        from quoth.store import Turn, messages_of
 
         turn = Turn(0, 0, None, "user", question, documents=tuple(documents))
         system = environment.settings["system"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quoth.cli.environment import Environment
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
-from quoth.models.part import in_words
+from quoth.models.partial_download import in_words
 from quoth.models.pull import Progress
 
 MEGABYTE = 1_000_000

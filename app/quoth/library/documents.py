@@ -131,8 +131,8 @@ class OpenDocuments:
 
     def parts(self, engine: Engine) -> Collection:
         """Cut as a summary reads them."""
-        from quoth.tasks.classes import model_class
         from quoth.tasks.collection import Collection
+        from quoth.tasks.model_classes import model_class
 
         if self._parts is None or self._parts[0] is not engine:
             size = model_class(engine.info.n_params, engine.info.n_ctx).part
@@ -142,8 +142,8 @@ class OpenDocuments:
     def passages(self, engine: Engine, *, private: bool) -> tuple[Collection, Ranking]:
         """Cut and indexed as a question finds them. With `private` nothing of them is on the disk."""
         from quoth.documents.ranking import Ranking
-        from quoth.tasks.classes import model_class
         from quoth.tasks.collection import Collection
+        from quoth.tasks.model_classes import model_class
 
         if self._passages is None or self._passages[:2] != (engine, private):
             self.close()

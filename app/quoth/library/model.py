@@ -99,7 +99,7 @@ class Model:
 
         Without a seed anywhere it is a new one.
         """
-        from quoth.models.defaults import sampling_values
+        from quoth.models.sampling_defaults import sampling_values
         from quoth.tasks.reply import sampling_of
 
         settings = self._workspace.settings
@@ -166,7 +166,7 @@ class Model:
     @property
     def quotes_only(self) -> bool:
         """Whether a model of this size is better not trusted with a summary in its own words."""
-        from quoth.tasks.classes import model_class
+        from quoth.tasks.model_classes import model_class
 
         return model_class(self.info.n_params, self.info.n_ctx).extracts
 

@@ -28,9 +28,9 @@ def named(workspace: Workspace, name: str) -> ModelFile:
 
 def found_here(workspace: Workspace) -> list[ModelFile]:
     """The models that other tools left on this machine."""
-    from quoth.models import found
+    from quoth.models import other_tools
 
-    return list(found.find(workspace.environ, None).models)
+    return list(other_tools.find(workspace.environ, None).models)
 
 
 def best_here(models: Sequence[ModelFile]) -> ModelFile | None:
@@ -42,7 +42,7 @@ def best_here(models: Sequence[ModelFile]) -> ModelFile | None:
 
 def remember(workspace: Workspace, model: ModelFile) -> ModelFile:
     """Register a model of another tool in place, as the default: nobody is asked again. Where the disk refuses: not."""
-    from quoth.models.store import name_from
+    from quoth.models.installed import name_from
 
     try:
         added = workspace.store.add(model.path, name_from(model.name), origin=model.origin)

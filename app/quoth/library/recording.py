@@ -10,8 +10,8 @@ from typing import Any
 from quoth.chat import Document
 from quoth.engine import Done, Event, Piece, Sampling, Thought, Usage
 from quoth.errors import Ended, EngineError, InputError, StorageError
-from quoth.store.history import History
-from quoth.store.turns import Conversation, Origin, Turn
+from quoth.history.history import History
+from quoth.history.turns import Conversation, Origin, Turn
 
 EVERY = 1.0  # seconds between writes
 HASTE = 0.25  # seconds to wait for a lock while somebody waits for the answer

@@ -14,14 +14,14 @@ from quoth.errors import UsageError
 if TYPE_CHECKING:
     import subprocess
 
+    from quoth.cache.notes import Notes
     from quoth.engine import LoadOptions
     from quoth.engine.client.client import Client
     from quoth.engine.client.findings import Findings
+    from quoth.history import History
     from quoth.models import ModelFile
+    from quoth.models.installed import Store
     from quoth.models.pull import Free
-    from quoth.models.store import Store
-    from quoth.store import History
-    from quoth.store.notes import Notes
 
 
 class Workspace:
@@ -70,7 +70,7 @@ class Workspace:
     @property
     def store(self) -> Store:
         if self._store is None:
-            from quoth.models.store import Store
+            from quoth.models.installed import Store
 
             self._store = Store(self.folders.models)
         return self._store
@@ -83,7 +83,7 @@ class Workspace:
     def history(self) -> History:
         """The conversations; in memory when nothing may be kept."""
         if self._history is None:
-            from quoth.store import History
+            from quoth.history import History
 
             self._history = History(self.folders.history if self.keeps_history else None)
         return self._history
@@ -92,7 +92,7 @@ class Workspace:
     def notes(self) -> Notes:
         """What was written about passages before; in memory when nothing may be kept."""
         if self._notes is None:
-            from quoth.store.notes import Notes
+            from quoth.cache.notes import Notes
 
             self._notes = Notes(None if self.settings["private"] else self.folders.notes)
         return self._notes

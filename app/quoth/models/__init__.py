@@ -15,7 +15,7 @@ from quoth.errors import ModelError
 
 if TYPE_CHECKING:
     from quoth.models.catalogue import Row
-    from quoth.models.store import Store
+    from quoth.models.installed import Store
 
 FOUND_ORIGINS = ("ollama", "lmstudio", "hf-cache", "llama.cpp")
 
@@ -92,9 +92,9 @@ def resolve(
     installed = store.get(name)
     if installed is not None:
         return installed
-    from quoth.models import catalogue, found
+    from quoth.models import catalogue, other_tools
 
-    shelf = found.find(environment, home, headers=False)
+    shelf = other_tools.find(environment, home, headers=False)
     row = catalogue.find(name)
     match = _match(name, shelf.models) or (_match_file(row, shelf.models) if row else None)
     if match is not None:

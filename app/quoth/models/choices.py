@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.models import ModelFile, catalogue
-from quoth.models.part import in_words
+from quoth.models.partial_download import in_words
 
 GIB = 1024**3
 RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered

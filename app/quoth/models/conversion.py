@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import Ended, ModelError, QuothError, StorageError, UsageError
 from quoth.models import ModelFile, describe
-from quoth.models.store import Store, name_from
+from quoth.models.installed import Store, name_from
 from quoth.platform import safe_files
 
 if TYPE_CHECKING:

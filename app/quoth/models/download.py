@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quoth.errors import StorageError
-from quoth.models.part import Part
+from quoth.models.partial_download import Part
 from quoth.models.transfer import Again, Count, Patience, Transfer, wrong_file
 from quoth.platform import safe_files
 from quoth.platform.locks import held

@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from quoth.errors import NetworkError, UsageError
 from quoth.models import catalogue, network
-from quoth.models.quantization import choose
+from quoth.models.hub_variants import choose
 from quoth.version import __version__
 
 DEFAULT_ENDPOINT = "https://huggingface.co"

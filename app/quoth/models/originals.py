@@ -11,10 +11,10 @@ from typing import Final
 from quoth.errors import ModelError
 from quoth.models import hub
 from quoth.models.download import download
-from quoth.models.part import in_words, require_space
+from quoth.models.hub_variants import is_safe
+from quoth.models.installed import name_from
+from quoth.models.partial_download import in_words, require_space
 from quoth.models.pull import Progress
-from quoth.models.quantization import is_safe
-from quoth.models.store import name_from
 from quoth.models.transfer import Patience
 from quoth.platform import safe_files
 

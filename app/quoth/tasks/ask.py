@@ -17,10 +17,10 @@ from quoth.chat import Document as Attached
 from quoth.chat import Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
 from quoth.errors import InputError
-from quoth.tasks.classes import ModelClass, model_class
 from quoth.tasks.collection import Collection, Span
+from quoth.tasks.extractive_answer import quotes
+from quoth.tasks.model_classes import ModelClass, model_class
 from quoth.tasks.quotes import find
-from quoth.tasks.quoting import quotes
 from quoth.tasks.support import Source, support
 from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences

@@ -14,15 +14,15 @@ from quoth.chat import Document as Attached
 from quoth.engine import Engine, Notice, Usage
 from quoth.errors import InputError
 from quoth.tasks import merging, notes
-from quoth.tasks.classes import ModelClass, model_class
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.extract import Extracted, extracting
+from quoth.tasks.model_classes import ModelClass, model_class
 from quoth.tasks.notes import Forgetful, Kept, Note
 from quoth.tasks.pace import Pace
 from quoth.tasks.summary import LENGTHS, Event, Noted, Planned, Sentence, Step, Style, Summarized, Wish
+from quoth.tasks.summary_writer import Writing, tokens_of
 from quoth.tasks.support import Source, best
 from quoth.tasks.words import count_words
-from quoth.tasks.writing import Writing, tokens_of
 from quoth.text.sentences import sentences
 
 __all__ = [

@@ -12,10 +12,10 @@ from textual.message import Message as TextualMessage
 
 from quoth.chat import Message
 from quoth.engine import Done, Engine, Notice, Piece, Reading, Sampling, Thought
-from quoth.store import Turn, messages_of
+from quoth.history import Turn, messages_of
 from quoth.tasks.reply import left_out, reply, with_system
 from quoth.text import Cleaner
-from quoth.tui.keeper import Keeper
+from quoth.tui.history_writer import Keeper
 from quoth.tui.work import Work, finished
 
 # Pieces are posted together: to lay out and draw a screen takes 10 to 20 ms, and where all cores compute, the model

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from quoth.config import Settings
     from quoth.engine import Engine, ModelInfo, Sampling
+    from quoth.history import History
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
     from quoth.models.pull import Progress
-    from quoth.store import History
     from quoth.tasks.notes import Kept
 
 

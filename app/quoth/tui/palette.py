@@ -11,7 +11,7 @@ from textual.content import Content
 from textual.fuzzy import Matcher
 
 from quoth.errors import StorageError
-from quoth.store import Conversation
+from quoth.history import Conversation
 from quoth.tui.widgets.sidebar import UNTITLED
 
 

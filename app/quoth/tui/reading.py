@@ -13,8 +13,8 @@ from textual.message import Message as TextualMessage
 from quoth.engine import Engine, Notice
 from quoth.tasks.wording import LONG, covered, minutes, planned, too_small
 from quoth.text import clean
-from quoth.tui.keeper import Keeper
-from quoth.tui.telling import Line, Pace, in_history, lines_of
+from quoth.tui.document_lines import Line, Pace, in_history, lines_of
+from quoth.tui.history_writer import Keeper
 from quoth.tui.work import Ended, Work, finished
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quoth.tasks.collection import Collection, Span
     from quoth.tasks.notes import Kept
     from quoth.tasks.summarize import Event, Planned, Sentence, Summarized
-    from quoth.tui.desk import Desk
+    from quoth.tui.open_documents import Desk
 
 Kind = Literal["ask", "summarize"]
 REASONS = {"cancelled": "stopped", "length": "ended by the limit of tokens", "context": "the context is full"}
@@ -188,7 +188,7 @@ class Reader:
 
     def _summarize(self, engine: Engine, job: ReadingJob, began: float) -> str:
         from quoth.tasks import summarize as task
-        from quoth.tasks.classes import model_class
+        from quoth.tasks.model_classes import model_class
 
         collection = self._desk.parts(engine)
         if job.stop.is_set():

@@ -11,7 +11,7 @@ from textual.message import Message
 from quoth.engine import Sampling, Usage
 from quoth.errors import QuothError
 from quoth.library.recording import sampling_fields, usage_fields
-from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.history_writer import Keeper, Ref
 
 
 @dataclass(slots=True, eq=False, kw_only=True)

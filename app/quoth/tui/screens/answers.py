@@ -8,8 +8,8 @@ from textual import on
 from textual.widgets import Static
 
 from quoth.errors import QuothError
-from quoth.tui import answering, garbage
-from quoth.tui.keeper import Ref, stored
+from quoth.tui import answering, gc_pauses
+from quoth.tui.history_writer import Ref, stored
 from quoth.tui.screens.conversations import WithConversations
 from quoth.tui.widgets.status import duration
 from quoth.tui.widgets.turn import TurnView
@@ -82,7 +82,7 @@ class WithAnswers(WithConversations):
         if view is not None and view.turn.role == "summary":
             await self._summarized(view)
         await self.transcript.trim()
-        self.call_after_refresh(garbage.collect)
+        self.call_after_refresh(gc_pauses.collect)
         self.refresh_conversations()
         if self._next_model is not None:
             model, self._next_model = self._next_model, None

@@ -16,10 +16,10 @@ from textual.message import Message
 
 from quoth.errors import QuothError
 from quoth.text import well_formed
-from quoth.tui import garbage, links
+from quoth.tui import gc_pauses, links
 from quoth.tui.commands import parse
+from quoth.tui.screens.chat_layout import PROBABILITIES
 from quoth.tui.screens.dialogs import Confirm
-from quoth.tui.screens.shell import PROBABILITIES
 from quoth.tui.screens.slash_commands import WithCommands
 from quoth.tui.widgets.prompt import Prompt
 
@@ -61,7 +61,7 @@ class ChatScreen(WithCommands):
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
-        garbage.after_first_paint()
+        gc_pauses.after_first_paint()
         self._warm()
         self.find_model()
         self.refresh_conversations()

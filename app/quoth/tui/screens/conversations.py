@@ -9,11 +9,11 @@ from textual import on, work
 from textual.worker import get_current_worker
 
 from quoth.errors import QuothError, StorageError
-from quoth.store import History, Turn
-from quoth.tui.keeper import Keeper, Ref
+from quoth.history import History, Turn
+from quoth.tui.history_writer import Keeper, Ref
+from quoth.tui.screens.conversation_state import Entry, Talk
 from quoth.tui.screens.dialogs import Confirm
 from quoth.tui.screens.models import Failed, WithModels
-from quoth.tui.screens.talk import Entry, Talk
 from quoth.tui.widgets.sidebar import Sidebar
 from quoth.tui.widgets.turn import TurnView
 

@@ -14,10 +14,10 @@ from textual.widgets import Input, Static
 
 from quoth.text import clean, well_formed
 from quoth.tui.commands import parse
-from quoth.tui.desk import Desk
+from quoth.tui.document_lines import Line
+from quoth.tui.open_documents import Desk
 from quoth.tui.operands import operands
 from quoth.tui.reading import Kind, Over, Progressed, Read, ReadingJob, Told
-from quoth.tui.telling import Line
 from quoth.tui.widgets.document import DocumentView
 from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.parts import PartsStrip

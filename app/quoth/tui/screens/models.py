@@ -12,7 +12,7 @@ from textual.worker import get_current_worker
 
 from quoth.engine import ModelInfo
 from quoth.errors import QuothError
-from quoth.tui.screens.shell import Shell
+from quoth.tui.screens.chat_layout import Shell
 from quoth.tui.widgets.welcome import Welcome
 
 if TYPE_CHECKING:

@@ -15,11 +15,11 @@ from textual.worker import Worker, get_current_worker
 from quoth.chat import Message
 from quoth.engine import Chat, Engine, Reading, Scored, Scoring, TokenLogprob
 from quoth.errors import QuothError
-from quoth.store import messages_of
+from quoth.history import messages_of
 from quoth.tasks.reply import with_system
 from quoth.tui.answering import fitting
+from quoth.tui.screens.chat_layout import PROBABILITIES
 from quoth.tui.screens.questions import WithQuestions
-from quoth.tui.screens.shell import PROBABILITIES
 from quoth.tui.widgets.probabilities import SHOWN, Probabilities
 from quoth.tui.widgets.turn import TurnView
 

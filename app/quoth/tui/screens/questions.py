@@ -10,13 +10,13 @@ from textual import on, work
 
 from quoth.chat import Document, Message
 from quoth.engine import Engine, Sampling
-from quoth.store import Turn
+from quoth.history import Turn
 from quoth.text import sane
 from quoth.tui.answering import Answering, Job
-from quoth.tui.keeper import Keeper, Ref
+from quoth.tui.history_writer import Keeper, Ref
 from quoth.tui.screens.answers import WithAnswers
+from quoth.tui.screens.conversation_state import Entry
 from quoth.tui.screens.models import Loaded
-from quoth.tui.screens.talk import Entry
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome
 

@@ -10,12 +10,12 @@ from textual.worker import get_current_worker
 
 from quoth.chat import Document
 from quoth.errors import InputError, QuothError
-from quoth.store import Turn
+from quoth.history import Turn
 from quoth.tui.commands import parse
-from quoth.tui.keeper import Ref
+from quoth.tui.history_writer import Ref
 from quoth.tui.screens.attachments import WithAttachments
+from quoth.tui.screens.conversation_state import Entry
 from quoth.tui.screens.models import Failed
-from quoth.tui.screens.talk import Entry
 from quoth.tui.widgets.turn import TurnView
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class WithReading(WithAttachments):
     def _open(self, kind: Kind, argument: str, attached: list[Document]) -> None:
         """Read the documents; the screen is shown when they are there."""
         from quoth.library.documents import read_named, require_text
-        from quoth.tui.desk import open_attached
+        from quoth.tui.open_documents import open_attached
         from quoth.tui.operands import operands
 
         worker, given = get_current_worker(), operands(argument)
@@ -85,7 +85,7 @@ class WithReading(WithAttachments):
 
     def _show_documents(self, kind: Kind, given: Operands, documents: list[Opened]) -> None:
         """Put the documents on a desk of their own, and begin."""
-        from quoth.tui.desk import Desk
+        from quoth.tui.open_documents import Desk
         from quoth.tui.operands import joined
         from quoth.tui.screens.document import DocumentScreen
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 from textual import work
 
 from quoth.errors import QuothError
-from quoth.store import pages
+from quoth.history import export
 from quoth.tui.commands import BY_NAME, nearest
-from quoth.tui.keeper import stored
+from quoth.tui.history_writer import stored
 from quoth.tui.screens.dialogs import ChooseModel, EditText
 from quoth.tui.screens.reading import WithReading
 from quoth.tui.widgets.prompt import path_of
@@ -130,7 +130,7 @@ class WithCommands(WithReading):
         path = Path(os.path.expanduser(argument or f"quoth-{self.talk.ref.id}.md"))
         format_ = {".json": "json", ".html": "html", ".htm": "html"}.get(path.suffix.lower(), "md")
         try:
-            text = pages.exported(self.keeper.history, [self.talk.ref.id], format_)
+            text = export.exported(self.keeper.history, [self.talk.ref.id], format_)
             with open(path, "x", encoding="utf-8") as file:
                 file.write(text)
         except FileExistsError:

@@ -16,7 +16,7 @@ from textual.message import Message
 from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
-from quoth.store import Conversation, Hit
+from quoth.history import Conversation, Hit
 
 UNTITLED = "(no title)"
 TITLE = 30  # cells

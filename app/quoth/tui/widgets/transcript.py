@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Static
 
-from quoth.tui.keeper import Ref
+from quoth.tui.history_writer import Ref
 from quoth.tui.widgets.drawing import Bar, Unpainted
 from quoth.tui.widgets.turn import TurnView
 

@@ -14,8 +14,8 @@ from textual.message import Message
 from textual.widgets import Collapsible, Static
 
 from quoth.engine import TokenLogprob
-from quoth.store import Turn
-from quoth.tui.keeper import Ref
+from quoth.history import Turn
+from quoth.tui.history_writer import Ref
 from quoth.tui.widgets.drawing import AsHighAsItsContent, Backdrop, PlainText
 from quoth.tui.widgets.probabilities import Probabilities
 

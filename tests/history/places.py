@@ -1,4 +1,4 @@
-"""Makes bad files, and fills a history until the disk is full: `python -m tests.store.places FILE BYTES`."""
+"""Makes bad files, and fills a history until the disk is full: `python -m tests.history.places FILE BYTES`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from quoth.errors import StorageError
-from quoth.store import History
+from quoth.history import History
 
 
 def filled(path: Path, conversations: int = 1, turns: int = 40, size: int = 2000) -> list[list[int]]:

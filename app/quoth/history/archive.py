@@ -10,7 +10,7 @@ from typing import Any
 
 from quoth.chat import Document
 from quoth.errors import InputError
-from quoth.store.turns import ORIGINS, REASONS, ROLES, Conversation, Turn
+from quoth.history.turns import ORIGINS, REASONS, ROLES, Conversation, Turn
 
 FORMAT = "quoth-history"
 VERSION = 1

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sqlite3
 from pathlib import Path
 
+from quoth.history import History
 from quoth.library.recording import Recording
-from quoth.store import History
 
 
 class Clock:

@@ -1,4 +1,4 @@
-"""Write turns without an end and log what was acknowledged: `python -m tests.store.writing FILE LOG`."""
+"""Write turns without an end and log what was acknowledged: `python -m tests.history.writing FILE LOG`."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import time
 from itertools import count
 from pathlib import Path
 
-from quoth.store import History
+from quoth.history import History
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from quoth.store import rows
+from quoth.history import rows
 
 Row = dict[str, Any]
 _JUMPS = 40  # doublings of the step over rows that cannot be read

@@ -12,9 +12,9 @@ from textual.worker import Worker, WorkerState
 from quoth.chat import Document
 from quoth.errors import QuothError
 from quoth.tui.backend import Backend
-from quoth.tui.keeper import Keeper
+from quoth.tui.history_writer import Keeper
 from quoth.tui.loading import EngineHolder
-from quoth.tui.screens.talk import Talk
+from quoth.tui.screens.conversation_state import Talk
 from quoth.tui.widgets.drawing import Column, Row
 from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.prompt import Prompt

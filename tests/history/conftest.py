@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.store import History
+from quoth.history import History
 
 
 @pytest.fixture

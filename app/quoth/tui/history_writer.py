@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from quoth.errors import QuothError, StorageError, UsageError
-from quoth.store import History
+from quoth.history import History
 
 WRITE_SECONDS = 1.0  # an answer that streams is written this often
 

@@ -10,7 +10,8 @@ from threading import RLock
 from typing import TYPE_CHECKING
 
 from quoth.errors import StorageError
-from quoth.store import place, schema
+from quoth.history import schema
+from quoth.platform import private_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,7 +106,7 @@ class Database:
             return self._in_memory()
         try:
             return self._open_file(self.path)
-        except place.Unusable as why:
+        except private_file.Unusable as why:
             self.problem = f"{why}; the history is not kept"
         except OSError as error:
             self.problem = f"{self.path} cannot be opened: {(error.strerror or str(error)).lower()}"
@@ -116,11 +117,11 @@ class Database:
     def _open_file(self, path: Path) -> sqlite3.Connection:
         import sqlite3
 
-        can_write = place.prepare(path)
+        can_write = private_file.prepare(path)
         connection = self._connect(path, "rw" if can_write else "ro")
         try:
             version = schema.look(_prepared(connection, can_write), path)
-        except (sqlite3.DatabaseError, place.Unusable) as error:
+        except (sqlite3.DatabaseError, private_file.Unusable) as error:
             connection.close()
             if can_write and _code(error) in (CORRUPT, NOT_A_DATABASE):
                 return self._begin_again(path)
@@ -140,7 +141,7 @@ class Database:
 
     def _begin_again(self, path: Path) -> sqlite3.Connection:
         """Set a file that is no sound database aside, and begin a new one with what can be read of it."""
-        from quoth.store.rescue import salvage
+        from quoth.history.rescue import salvage
 
         number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.name}.damaged-{n}").exists())
         aside = path.with_name(f"{path.name}.damaged-{number}")

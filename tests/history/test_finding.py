@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.store import History
+from quoth.history import History
 
 TEXTS = {
     "english": "Why is the sky blue? Rayleigh scattering, it's said.",

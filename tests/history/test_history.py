@@ -10,7 +10,7 @@ import pytest
 
 from quoth.chat import Document, Message
 from quoth.errors import UsageError
-from quoth.store import History, Turn, messages_of
+from quoth.history import History, Turn, messages_of
 
 
 def talk(history: History, *texts: str, conversation: int | None = None, parent: int | None = None) -> list[int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from quoth.store import Turn
-from quoth.tui.keeper import Ref
+from quoth.history import Turn
+from quoth.tui.history_writer import Ref
 
 
 @dataclass

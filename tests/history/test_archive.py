@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quoth.chat import Document
 from quoth.errors import InputError
-from quoth.store import History, pages
+from quoth.history import History, export
 from quoth.text import clean
 from tests.cli.attacks import ATTACKS
 
@@ -160,7 +160,7 @@ class Tags(HTMLParser):
 
 def test_a_page_has_no_markup_of_what_was_said_and_a_policy_that_forbids_all(history: History) -> None:
     sample(history)
-    page = pages.html([(history.conversation(1), history.path(1))])
+    page = export.html([(history.conversation(1), history.path(1))])
     tags = Tags()
     tags.feed(page)
     ours = {
@@ -183,7 +183,7 @@ def test_a_page_has_no_markup_of_what_was_said_and_a_policy_that_forbids_all(his
 
 def test_markdown_is_what_was_said(history: History) -> None:
     sample(history)
-    text = pages.markdown([(history.conversation(1), history.path(1))])
+    text = export.markdown([(history.conversation(1), history.path(1))])
     for part in ("## You\n", "## m<m>\n", "a<b>.txt:\n````\n<script>", "> <i>hm</i>", "*ended at its limit. n<n>*"):
         assert part in text
     assert clean(text) == (text, 0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quoth.store.place import Unusable
+from quoth.platform.private_file import Unusable
 
 if TYPE_CHECKING:
     import sqlite3
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 APPLICATION = 0x51756F74  # "Quot", PRAGMA application_id
 
-# The two indexes keep no text of their own (FTS5, "contentless"): their words are made by quoth.store.words.
+# The two indexes keep no text of their own (FTS5, "contentless"): their words are made by quoth.history.search_index.
 # `sequence` orders conversations by their last change, whatever the clock did; `writer` names who has a turn open.
 MIGRATIONS: tuple[str, ...] = (
     """

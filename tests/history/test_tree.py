@@ -10,7 +10,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from quoth.store import History
+from quoth.history import History
 
 
 class Trees(RuleBasedStateMachine):

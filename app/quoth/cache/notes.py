@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from quoth.errors import StorageError
-from quoth.store import place
+from quoth.platform import private_file
 
 if TYPE_CHECKING:
     import sqlite3
@@ -87,7 +87,7 @@ class Notes:
             if self._connection is None:
                 self._connection = self._open()
             return action(self._connection)
-        except (sqlite3.Error, OSError, place.Unusable) as error:
+        except (sqlite3.Error, OSError, private_file.Unusable) as error:
             self.problem = f"{self.path}: {error}"
             self.close()
             self.path = None  # in memory from here on
@@ -112,7 +112,7 @@ class Notes:
         if self.path is None:
             name = ":memory:"
         else:
-            place.prepare(self.path)
+            private_file.prepare(self.path)
             name = os.fspath(self.path)
         connection = sqlite3.connect(name, timeout=2, isolation_level=None, check_same_thread=False)
         try:

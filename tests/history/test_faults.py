@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import StorageError
-from quoth.store import History, rows
-from tests.store.places import filled, is_sound
+from quoth.history import History, rows
+from tests.history.places import filled, is_sound
 
 
 def texts(history: History, conversation: int = 1) -> list[str]:
@@ -92,7 +92,7 @@ def test_a_page_that_cannot_be_read_costs_what_is_above_it_only(path: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_full_disk_is_a_sentence_and_loses_nothing(path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "tests.store.places", str(path), "200000"],
+        [sys.executable, "-m", "tests.history.places", str(path), "200000"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
@@ -184,7 +184,7 @@ def test_clock_jumps_change_no_order(path: Path) -> None:
 WRITER = """
 import sys, time
 from pathlib import Path
-from quoth.store import History
+from quoth.history import History
 history = History(Path(sys.argv[1]))
 home, question = history.begin("asked")
 answer = history.add(home, question, "assistant", "", ended=False)
@@ -221,7 +221,7 @@ def environment() -> dict[str, str]:
 
 def test_two_processes_write_at_once(path: Path) -> None:
     program = (
-        "import sys; from pathlib import Path; from quoth.store import History\n"
+        "import sys; from pathlib import Path; from quoth.history import History\n"
         "h = History(Path(sys.argv[1])); c, p = h.begin('q')\n"
         "for n in range(40): p = h.add(c, p, 'user', f'{n} of {sys.argv[2]}')\n"
     )

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Document
 from quoth.errors import UsageError
-from quoth.store.turns import Conversation, Turn
-from quoth.store.words import indexed
+from quoth.history.search_index import indexed
+from quoth.history.turns import Conversation, Turn
 from quoth.text import well_formed
 
 if TYPE_CHECKING:

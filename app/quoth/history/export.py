@@ -8,11 +8,11 @@ from html import escape
 from typing import TYPE_CHECKING
 
 from quoth.chat import user_message
-from quoth.store.turns import Conversation, Turn
+from quoth.history.turns import Conversation, Turn
 from quoth.text import clean, sane
 
 if TYPE_CHECKING:
-    from quoth.store.history import History
+    from quoth.history.history import History
 
 Page = tuple[Conversation, Sequence[Turn]]
 

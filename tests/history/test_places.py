@@ -12,8 +12,8 @@ import pytest
 
 from quoth.config import NOWHERE
 from quoth.errors import StorageError
-from quoth.store import History, schema
-from tests.store.places import filled
+from quoth.history import History, schema
+from tests.history.places import filled
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and pipes of POSIX")
 

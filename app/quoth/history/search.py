@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from quoth.store.turns import Hit
-from quoth.store.words import parts, query, snippet
+from quoth.history.search_index import parts, query, snippet
+from quoth.history.turns import Hit
 
 if TYPE_CHECKING:
     import sqlite3

@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from quoth.errors import NetworkError
 from quoth.models.download import check, is_right, own_part
-from quoth.models.part import Origin, Part, in_words, require_space, writing
+from quoth.models.partial_download import Origin, Part, in_words, require_space, writing
 from quoth.models.transfer import Count, Patience, wrong_file
 from quoth.models.wheels import Wheels
 from quoth.platform import safe_files

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
+from quoth.cache.notes import Notes
 from quoth.errors import StorageError
-from quoth.store.notes import Notes
 
 
 def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
@@ -105,7 +105,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file size limit of POSIX")
 def test_a_full_disk_is_a_problem_and_no_error(tmp_path: Path) -> None:
     script = (
-        "import resource, signal, sys\nfrom pathlib import Path\nfrom quoth.store.notes import Notes\n"
+        "import resource, signal, sys\nfrom pathlib import Path\nfrom quoth.cache.notes import Notes\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960))\n"
         "notes = Notes(Path(sys.argv[1]))\n"
         "for n in range(100): notes.put(str(n), 'x' * 2000)\n"
@@ -122,7 +122,7 @@ def test_two_processes_use_it_together(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
     Notes(path).put("start", "1")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom quoth.store.notes import Notes\n"
+        "import sys\nfrom pathlib import Path\nfrom quoth.cache.notes import Notes\n"
         "notes = Notes(Path(sys.argv[1]))\nfor n in range(60): notes.put(f'{sys.argv[2]}-{n}', 'x' * 100)\n"
         "raise SystemExit(notes.problem or 0)\n"
     )

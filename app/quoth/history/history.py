@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Document
 from quoth.errors import StorageError, UsageError
-from quoth.store import rows
-from quoth.store.database import Database
-from quoth.store.turns import Conversation, Hit, Origin, Role, Turn, title_of
-from quoth.store.writers import Writer, lives, sweep
+from quoth.history import rows
+from quoth.history.database import Database
+from quoth.history.turn_locks import Writer, lives, sweep
+from quoth.history.turns import Conversation, Hit, Origin, Role, Turn, title_of
 from quoth.text import sane, well_formed
 
 if TYPE_CHECKING:
@@ -184,10 +184,10 @@ class History:
 
     def search(self, words: str, limit: int = 50) -> list[Hit]:
         """Titles, then turns, that have all the words; the newest first. Any text is a search."""
-        from quoth.store import finding
+        from quoth.history import search
 
         with self._read() as connection:
-            return finding.search(connection, well_formed(words), limit)
+            return search.search(connection, well_formed(words), limit)
 
     def rename(self, conversation: int, title: str) -> None:
         with self._write(conversation) as connection:
@@ -232,14 +232,14 @@ class History:
 
     def export(self, conversations: Sequence[int] | None = None) -> str:
         """Conversations with their whole trees as JSON; all, the last changed last, if none is named."""
-        from quoth.store import archive
+        from quoth.history import archive
 
         chosen = [each.id for each in self.conversations(-1)][::-1] if conversations is None else conversations
         return archive.written([(self.conversation(id_), self.tree(id_)) for id_ in chosen])
 
     def import_(self, text: str, name: str = "the text") -> list[int]:
         """Add what `export` wrote; returns the new ids. Raises InputError naming the place; nothing is added then."""
-        from quoth.store import archive
+        from quoth.history import archive
 
         trees = archive.read(text, name)
         with self._write() as connection:
@@ -354,7 +354,7 @@ class History:
 
     def _take_along(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
         """Copy the conversation in use from a file that was deleted to the new one, under the same ids."""
-        from quoth.store.rescue import take_along
+        from quoth.history.rescue import take_along
 
         if self._current is not None:
             take_along(old, new, self._current)

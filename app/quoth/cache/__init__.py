@@ -1,0 +1,1 @@
+"""What is kept to go on from: bounded, private, and never needed."""
