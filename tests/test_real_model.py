@@ -15,7 +15,7 @@ import pytest
 from quoth.chat import Message
 from quoth.engine import Chat, LoadOptions, Notice, Piece, Request, Sampling
 from quoth.engine.client.client import Client
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from tests.conftest import Run
 from tests.engine.said import GREEDY, Said, say
 
@@ -59,7 +59,7 @@ def talk(client: Client) -> Say:
 @pytest.fixture
 def talking(home: Path, talker_path: Path) -> None:
     """A home whose default model is the one that talks."""
-    store = Store(home / "data" / "models")
+    store = InstalledModels(home / "data" / "models")
     store.add(talker_path, "talker", origin="file")
     store.trust(talker_path)
 

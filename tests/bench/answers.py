@@ -17,7 +17,7 @@ from quoth import documents
 from quoth.documents.ranking import Ranking
 from quoth.engine.client.client import Client
 from quoth.tasks import model_classes
-from quoth.tasks.ask import Answered, Asking
+from quoth.tasks.ask import Answered, QuestionAnswering
 from quoth.tasks.collection import Collection
 from quoth.tasks.quotes import find
 from tests.bench import corpus, places, questions
@@ -57,7 +57,7 @@ def desk(client: Client, name: str, class_: model_classes.ModelClass) -> Iterato
         yield collection, ranking
 
 
-def ask(asking: Asking, question: str) -> Answered:
+def ask(asking: QuestionAnswering, question: str) -> Answered:
     *_, last = asking.events(question)
     assert isinstance(last, Answered)
     return last
@@ -83,7 +83,7 @@ def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequen
         class_ = replace(class_, answers_by_quote=False)
     tally = Tally()
     with desk(client, name, class_) as (collection, ranking):
-        asking = Asking(client, collection, ranking, class_=class_)
+        asking = QuestionAnswering(client, collection, ranking, class_=class_)
         began = time.monotonic()
         for question in asked:
             tally.asked += 1

@@ -85,11 +85,11 @@ def quoth_command() -> list[str]:
 
 def quoth_environment() -> dict[str, str]:
     """A home of its own where the model is the default, and no network."""
-    from quoth.models.installed import Store
+    from quoth.models.installed import InstalledModels
 
     model = small_model()
     home = BENCH / f"home-{model.stem}"
-    store = Store(home / "data" / "models")
+    store = InstalledModels(home / "data" / "models")
     if not store.list().models:
         store.add(model, "model", origin="file")
     for path in (model, shipped_copy()):

@@ -20,7 +20,7 @@ from quoth.engine.client.client import Client
 from quoth.tasks import notes
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.summarize import Sentence, Summarized, Summary, Wish, by_extract
+from quoth.tasks.summarize import Sentence, Summarized, Summary, SummaryOptions, by_extract
 from quoth.tasks.support import Source, best, invented, names, numbers, support
 from quoth.text.sentences import sentences
 from tests.bench import corpus, places, questions
@@ -80,12 +80,14 @@ def lead(engine: Engine, collection: Collection) -> str:
 
 
 def extracted(engine: Engine, collection: Collection) -> str:
-    return "\n".join(event.text for event in by_extract(collection, Wish(WORDS)) if isinstance(event, Sentence))
+    return "\n".join(
+        event.text for event in by_extract(collection, SummaryOptions(WORDS)) if isinstance(event, Sentence)
+    )
 
 
 def written(engine: Engine, collection: Collection) -> str:
     said: list[str] = []
-    for event in Summary(engine, collection, Wish(WORDS)).events():
+    for event in Summary(engine, collection, SummaryOptions(WORDS)).events():
         if isinstance(event, Sentence):
             said.append(event.text)
         if isinstance(event, Summarized):
@@ -150,7 +152,7 @@ def map_step(report: Report, rounds: int) -> list[Figure]:
 
     def ours() -> float:
         began = time.monotonic()
-        for event in notes.write(client, asked, kept=notes.Forgetful(), model=""):
+        for event in notes.write(client, asked, kept=notes.NoCache(), model=""):
             if isinstance(event, notes.Written) and event.usage is not None:
                 written[event.number] = event.usage
         return time.monotonic() - began

@@ -18,7 +18,7 @@ from filelock import FileLock
 
 from quoth.errors import StorageError
 from quoth.models import catalogue
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from quoth.platform import safe_files
 from tests.cli.commands import Outcome, run_here
 from tests.conftest import Run
@@ -56,7 +56,7 @@ def test_a_checkpoint_becomes_a_model_that_completes(quoth: Run, home: Path) -> 
 def test_the_name_is_the_folder_s_where_the_file_s_says_nothing(environ: dict[str, str], home: Path) -> None:
     assert convert(environ, str(NANO / "ckpt.pt")).code == 0
     assert convert(environ, str(GPT2)).code == 0
-    assert [model.name for model in Store(home / "data" / "models").list().models] == ["gpt2", "nanogpt"]
+    assert [model.name for model in InstalledModels(home / "data" / "models").list().models] == ["gpt2", "nanogpt"]
 
 
 def test_a_file_that_was_asked_for_is_not_installed(environ: dict[str, str], home: Path, tmp_path: Path) -> None:
@@ -66,7 +66,7 @@ def test_a_file_that_was_asked_for_is_not_installed(environ: dict[str, str], hom
     assert (outcome.code, outcome.out) == (0, f"{target}\n")
     assert f"wrote {target}: " in outcome.err
     assert left(target.parent) == ["m.gguf"]
-    assert Store(home / "data" / "models").list().models == ()
+    assert InstalledModels(home / "data" / "models").list().models == ()
 
 
 def test_several_types_have_their_names_in_the_files(environ: dict[str, str], home: Path, tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_several_types_have_their_names_in_the_files(environ: dict[str, str], ho
     installed = convert(environ, str(GPT2), "--quant", "Q8_0,Q4_0", "--json")
     files = json.loads(installed.out)["files"]
     assert [(file["type"], file["name"]) for file in files] == [("Q8_0", "gpt2-q8_0"), ("Q4_0", "gpt2-q4_0")]
-    store = Store(home / "data" / "models")
+    store = InstalledModels(home / "data" / "models")
     assert {model.name: model.quantization for model in store.list().models} == {
         "gpt2-q8_0": "Q8_0",
         "gpt2-q4_0": "Q4_0",
@@ -315,7 +315,7 @@ def test_a_repository_is_fetched_converted_and_cleared_away(
     assert (outcome.code, outcome.err.count("error")) == (0, 0), outcome.err
     assert "quoth: gpt2: GPT-2, " in outcome.err
     assert "a causal mask" in outcome.err
-    model = Store(home / "data" / "models").get("original")
+    model = InstalledModels(home / "data" / "models").get("original")
     assert model is not None
     assert model.origin == "hf:openai-community/gpt2"
     fetched = {seen.path.rpartition("/")[2] for seen in hub.seen if "/resolve/" in seen.path}
@@ -370,7 +370,7 @@ def test_the_catalogue_s_original_models_are_pulled_in_one_command(
     assert said.returncode == 0, said.stderr
     assert quoth("pull", "gpt2").stdout == b"gpt2\n"
     assert len(hub.asked_for("model.safetensors")) == 1
-    model = Store(home / "data" / "models").get("gpt2")
+    model = InstalledModels(home / "data" / "models").get("gpt2")
     assert model is not None
     assert (model.origin, model.kind, model.architecture) == ("hf:openai-community/gpt2", "base", "gpt2")
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from quoth.gguf import read_header
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from quoth_converters import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA
@@ -65,7 +65,7 @@ def test_auto_takes_what_is_recommended(environ: dict[str, str], file: Path, tmp
 def test_a_model_s_name_stands_for_its_file(
     environ: dict[str, str], file: Path, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    Store(home / "data" / "models").add(file, "mine", copy=True)
+    InstalledModels(home / "data" / "models").add(file, "mine", copy=True)
     (tmp_path / "here").mkdir()
     monkeypatch.chdir(tmp_path / "here")
     outcome = run_here("quantize", "mine", "-q", "Q8_0", environ=environ)

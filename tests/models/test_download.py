@@ -19,12 +19,12 @@ import pytest
 
 from quoth.errors import NetworkError, StorageError
 from quoth.models.download import download
-from quoth.models.transfer import Patience, retry_after
+from quoth.models.transfer import RetryPolicy, retry_after
 from tests.hub_server import Fault, HubServer
 
 DATA = random.Random(1).randbytes(3_000_000)
 SHA = hashlib.sha256(DATA).hexdigest()
-QUICK = Patience(tries=3, stall=0.5, back_off=0.01, longest=0.2)
+QUICK = RetryPolicy(tries=3, stall=0.5, back_off=0.01, longest=0.2)
 PATIENT = replace(QUICK, stall=20.0)  # for a server that has to pack first
 REPO, NAME = "owner/repo", "a.gguf"
 
@@ -88,7 +88,7 @@ def test_a_transfer_that_failed_is_continued_by_the_next_run(hub: HubServer, tmp
 
 def test_many_cuts_do_not_end_a_transfer_that_moves(hub: HubServer, tmp_path: Path) -> None:
     hub.always = Fault(cut=1 << 20)
-    assert fetch(hub, tmp_path, patience=Patience(tries=2, stall=1, back_off=0.01)).read_bytes() == DATA
+    assert fetch(hub, tmp_path, patience=RetryPolicy(tries=2, stall=1, back_off=0.01)).read_bytes() == DATA
 
 
 def test_a_server_that_ignores_ranges_sends_it_all_again(hub: HubServer, tmp_path: Path) -> None:
@@ -193,7 +193,7 @@ def test_a_fault_that_stays_ends_after_all_tries(hub: HubServer, tmp_path: Path)
 
 
 def test_retry_after_is_waited_for_within_reason(hub: HubServer, tmp_path: Path) -> None:
-    patience = Patience(tries=3, stall=5, back_off=0.01, longest=2)
+    patience = RetryPolicy(tries=3, stall=5, back_off=0.01, longest=2)
     hub.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
     started = time.monotonic()
     fetch(hub, tmp_path, patience=patience)
@@ -306,7 +306,7 @@ def test_two_at_once_end_with_one_file(hub: HubServer, tmp_path: Path) -> None:
 
 def test_one_that_stands_still_does_not_hold_up_the_other(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.append(Fault(cut=100_000, stall=60))
-    patient = Patience(tries=1, stall=60)
+    patient = RetryPolicy(tries=1, stall=60)
     first = threading.Thread(target=_fetch_quietly, args=(hub, tmp_path, patient))
     first.start()
     while not hub.seen or not hub.seen[0].sent[0]:
@@ -317,7 +317,7 @@ def test_one_that_stands_still_does_not_hold_up_the_other(hub: HubServer, tmp_pa
     assert (tmp_path / "model.gguf").read_bytes() == DATA
 
 
-def _fetch_quietly(hub: HubServer, folder: Path, patience: Patience) -> None:
+def _fetch_quietly(hub: HubServer, folder: Path, patience: RetryPolicy) -> None:
     with pytest.raises(NetworkError):
         fetch(hub, folder, patience=patience)
 

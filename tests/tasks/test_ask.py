@@ -13,7 +13,7 @@ from quoth.engine import LoadOptions, Notice
 from quoth.engine.client.client import Client
 from quoth.engine.scripted import Answer, Scripted
 from quoth.errors import InputError
-from quoth.tasks.ask import Answered, Asking, Event
+from quoth.tasks.ask import Answered, Event, QuestionAnswering
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from tests.tasks.texts import HARBOURS, LARGE, TINY, asked_text, collection, engine_info, harbours
@@ -38,7 +38,7 @@ def asked(
     engine = Scripted(script, info=engine_info(n_params, n_ctx))  # type: ignore[arg-type]
     with Ranking(private=True) as ranking:
         ranking.add(parts.titled_texts())
-        *_, last = Asking(engine, parts, ranking, everything=everything).events(question)
+        *_, last = QuestionAnswering(engine, parts, ranking, everything=everything).events(question)
     assert isinstance(last, Answered)
     return last, engine
 
@@ -157,7 +157,7 @@ def test_notices_of_the_engine_come_through() -> None:
     parts = collection(harbours(4))
     with Ranking(private=True) as ranking:
         ranking.add(parts.titled_texts())
-        found: list[Event] = [*Asking(engine, parts, ranking).events("When?")]
+        found: list[Event] = [*QuestionAnswering(engine, parts, ranking).events("When?")]
     assert [event.text for event in found if isinstance(event, Notice)] == ["2 control tokens were broken"]
 
 
@@ -166,7 +166,7 @@ def test_a_stopped_question_says_so() -> None:
     engine = Scripted([answer([(3, TRUE)], "In 1802.")], info=engine_info())
     with Ranking(private=True) as ranking:
         ranking.add(parts.titled_texts())
-        *_, last = Asking(engine, parts, ranking, cancelled=lambda: True).events("When?")
+        *_, last = QuestionAnswering(engine, parts, ranking, cancelled=lambda: True).events("When?")
     assert isinstance(last, Answered)
     assert (last.reason, last.found) == ("cancelled", False)
 
@@ -208,7 +208,7 @@ def test_a_model_that_writes_answers_in_the_form_that_is_asked_for(model_path: P
     try:
         with Ranking(private=True) as ranking:
             ranking.add(parts.titled_texts())
-            asking = Asking(engine, parts, ranking, class_=model_class(LARGE, 4096))
+            asking = QuestionAnswering(engine, parts, ranking, class_=model_class(LARGE, 4096))
             last = [*asking.events(f"When was the harbour of {HARBOURS[0]} opened?")][-1]
     finally:
         engine.close()

@@ -12,7 +12,7 @@ from quoth.tasks import summarize as task
 from quoth.tasks.collection import Collection
 from quoth.tasks.extract import Extracted, extract
 from quoth.tasks.prose import prose
-from quoth.tasks.summarize import Sentence, Wish
+from quoth.tasks.summarize import Sentence, SummaryOptions
 from quoth.tasks.words import count_words
 from tests.tasks.texts import collection, document, harbours
 
@@ -132,7 +132,7 @@ def test_of_a_text_without_words_nothing_is_extracted() -> None:
 
 def test_an_outline_puts_sentences_under_their_headings() -> None:
     parts = Collection([document(chapters(), "animals.md")], Scripted().offsets, 40)
-    found = task.by_extract(parts, Wish(words=60, style="outline"))
+    found = task.by_extract(parts, SummaryOptions(words=60, style="outline"))
     shown = "".join(event.before + event.text for event in found if isinstance(event, Sentence))
     assert shown == "\n".join(f"{title}\n- {said}" for title, said in CHAPTERS)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quoth.engine import Done, Reading, Request
 from quoth.engine.scripted import Answer, Scripted
 from quoth.tasks import merging, notes
-from quoth.tasks.notes import Forgetful, Progress, Written
+from quoth.tasks.notes import NoCache, Progress, Written
 from tests.tasks.texts import asked_text
 
 
@@ -17,14 +17,14 @@ class Kept(dict[str, str]):
 ASKED = [notes.about_part(f"Part {n} has {n} ships.", f"Chapter {n}", "", 40) for n in range(3)]
 
 
-def written(engine: Scripted, kept: Kept | Forgetful) -> dict[int, Written]:
+def written(engine: Scripted, kept: Kept | NoCache) -> dict[int, Written]:
     found = notes.write(engine, ASKED, kept=kept, model="m")
     return {event.number: event for event in found if isinstance(event, Written)}
 
 
 def test_the_passage_stands_before_the_question_and_instructions_are_the_same_for_all() -> None:
     engine = Scripted(lambda _: " Ships.")
-    written(engine, Forgetful())
+    written(engine, NoCache())
     texts = [asked_text(request) for request in engine.requests]
     assert len({text.partition("Chapter")[0] for text in texts}) == 1
     for number, text in enumerate(texts):
@@ -34,7 +34,7 @@ def test_the_passage_stands_before_the_question_and_instructions_are_the_same_fo
 
 def test_an_answer_cut_short_loses_its_last_line() -> None:
     cut = Answer((" One ship.", "\n- Two shi"), reason="length")
-    found = written(Scripted([cut, " Whole.", Answer((" Only half a li",), reason="length")]), Forgetful())
+    found = written(Scripted([cut, " Whole.", Answer((" Only half a li",), reason="length")]), NoCache())
     assert [notes.lines_of(found[n].text) for n in range(3)] == [["One ship."], ["Whole."], ["Only half a li"]]
 
 
@@ -59,7 +59,7 @@ def test_all_parts_go_to_the_engine_in_one_call() -> None:
             yield from super().generate(requests, **more)
 
     engine = Counting(lambda _: " Ships.")
-    assert len(written(engine, Forgetful())) == 3
+    assert len(written(engine, NoCache())) == 3
     assert engine.calls == 1
 
 
@@ -80,6 +80,6 @@ def test_groups_hold_at_least_two_notes_and_leave_none_out() -> None:
 def test_a_request_says_whether_its_state_may_be_kept() -> None:
     seen: list[Request] = []
     engine = Scripted(lambda request: seen.append(request) or " Ships.")  # type: ignore[func-returns-value]
-    done = [*notes.write(engine, ASKED, kept=Forgetful(), model="m", keep=False)]
+    done = [*notes.write(engine, ASKED, kept=NoCache(), model="m", keep=False)]
     assert not any(request.keep for request in seen)
     assert not [event for event in done if isinstance(event, Reading | Done)]

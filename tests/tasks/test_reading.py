@@ -10,7 +10,7 @@ from quoth.engine.client.client import Client
 from quoth.tasks import notes
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.notes import Forgetful, Written
+from quoth.tasks.notes import NoCache, Written
 from tests.tasks.texts import document, harbours
 
 
@@ -23,7 +23,7 @@ def test_every_token_is_read_and_hardly_more(model_path: Path) -> None:
         asked = [notes.about_part(text, "text", "", 1) for text in parts.texts()]
         read = [
             event.usage.prompt - event.usage.reused
-            for event in notes.write(client, asked, kept=Forgetful(), model="m")
+            for event in notes.write(client, asked, kept=NoCache(), model="m")
             if isinstance(event, Written) and event.usage is not None
         ]
     finally:

@@ -12,8 +12,8 @@ from quoth.engine.scripted import Answer, Scripted
 from quoth.errors import InputError
 from quoth.tasks import summarize as task
 from quoth.tasks.collection import Collection
-from quoth.tasks.notes import Forgetful
-from quoth.tasks.summarize import Noted, Planned, Sentence, Step, Summarized, Summary, Wish
+from quoth.tasks.notes import NoCache
+from quoth.tasks.summarize import Noted, Planned, Sentence, Step, Summarized, Summary, SummaryOptions
 from quoth.tasks.words import count_words
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 
@@ -45,17 +45,21 @@ def truthful(request: Request) -> str:
     return mark.join(found) + ("" if is_merge(request) else ".")
 
 
+def always(text: str) -> Script:
+    return lambda _: text
+
+
 def events(
     parts: Collection,
     script: Script = truthful,
-    wish: Wish | None = None,
+    wish: SummaryOptions | None = None,
     *,
     info: ModelInfo | None = None,
     kept: Kept | None = None,
 ) -> tuple[list[task.Event], Scripted]:
     engine = Scripted(script, info=info or engine_info(n_ctx=700))
     return list(
-        Summary(engine, parts, wish or Wish(), kept=Forgetful() if kept is None else kept, model="m").events()
+        Summary(engine, parts, wish or SummaryOptions(), kept=NoCache() if kept is None else kept, model="m").events()
     ), engine
 
 
@@ -130,7 +134,7 @@ def test_each_sentence_has_the_places_it_rests_on() -> None:
 def test_reading_costs_hardly_more_than_the_text() -> None:
     parts = collection(harbours(200), size=700)
     engine = Scripted(truthful, info=engine_info(n_ctx=1500))
-    last = end(list(Summary(engine, parts, Wish()).events()))
+    last = end(list(Summary(engine, parts, SummaryOptions()).events()))
     text = sum(part.passage.tokens for part in parts.parts)
     prompts = [
         engine.count([list(r.input.messages)])[0] for r in engine.requests if is_note(r) and isinstance(r.input, Chat)
@@ -188,13 +192,20 @@ def test_a_summary_is_never_longer_than_its_source() -> None:
     text = harbours(1)
     long = " ".join(["The harbour of Aldmouth was opened in 1800 by the council of the county"] * 9)
     for answer in (long, f"{long}.", harbours(1) * 3, "It has 11 berths for ships. " * 40):
-        found, _ = events(collection(text), lambda _, answer=answer: answer, Wish(words=10_000), info=engine_info())  # type: ignore[misc]
+        found, _ = events(
+            collection(text),
+            always(answer),
+            SummaryOptions(words=10_000),
+            info=engine_info(),
+        )
         assert 0 < count_words(summary(found)) <= count_words(text)
 
 
 @pytest.mark.parametrize("words", [1, 20, 60])
 def test_the_length_asked_for_ends_the_answer(words: int) -> None:
-    found, engine = events(collection(harbours(12)), lambda _: harbours(12), Wish(words=words), info=engine_info())
+    found, engine = events(
+        collection(harbours(12)), lambda _: harbours(12), SummaryOptions(words=words), info=engine_info()
+    )
     assert count_words(summary(found)) <= max(2 * words, words + 30)
     assert f"about {words} words" in asked_text(engine.requests[0])
 
@@ -204,7 +215,7 @@ def test_next_to_nothing_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="nothing to summarize"):
         events(collection(text))
     with pytest.raises(InputError, match="at least 25 words"):
-        list(task.by_extract(collection(text), Wish(words=5)))
+        list(task.by_extract(collection(text), SummaryOptions(words=5)))
 
 
 LISTED = "- The harbour of Corley was opened in 1802.\n- It has 13 berths for ships."
@@ -213,21 +224,33 @@ LISTED = "- The harbour of Corley was opened in 1802.\n- It has 13 berths for sh
 def test_bullets_are_a_list_and_prose_is_none_whatever_the_model_writes() -> None:
     plain = "The harbour of Corley was opened in 1802. It has 13 berths for ships."
     for written in (LISTED, plain):
-        found, _ = events(collection(harbours(4)), lambda _, w=written: w, Wish(style="bullets"), info=engine_info())  # type: ignore[misc]
+        found, _ = events(
+            collection(harbours(4)),
+            always(written),
+            SummaryOptions(style="bullets"),
+            info=engine_info(),
+        )
         assert summary(found) == LISTED
-        found, _ = events(collection(harbours(4)), lambda _, w=written: w, Wish(style="prose"), info=engine_info())  # type: ignore[misc]
+        found, _ = events(
+            collection(harbours(4)),
+            always(written),
+            SummaryOptions(style="prose"),
+            info=engine_info(),
+        )
         assert summary(found) == plain
 
 
 def test_an_outline_keeps_its_topics() -> None:
     outline = f"Harbour of Corley\n{LISTED}"
-    found, engine = events(collection(harbours(4)), lambda _: outline, Wish(style="outline"), info=engine_info())
+    found, engine = events(
+        collection(harbours(4)), lambda _: outline, SummaryOptions(style="outline"), info=engine_info()
+    )
     assert summary(found) == outline
     assert "outline" in asked_text(engine.requests[0])
 
 
 def test_focus_and_language_are_asked_for() -> None:
-    wish = Wish(focus="lighthouses", language="German")
+    wish = SummaryOptions(focus="lighthouses", language="German")
     _, engine = events(collection(harbours(24)), wish=wish)
     notes = [asked_text(request) for request in engine.requests if is_note(request)]
     assert all("What matters: lighthouses" in prompt for prompt in notes)
@@ -236,7 +259,7 @@ def test_focus_and_language_are_asked_for() -> None:
 
 def test_in_another_language_numbers_must_still_be_right() -> None:
     answer = "Der Hafen wurde 1802 eröffnet. Er kostete 4711 Pfund."
-    found, _ = events(collection(harbours(4)), lambda _: answer, Wish(language="German"), info=engine_info())
+    found, _ = events(collection(harbours(4)), lambda _: answer, SummaryOptions(language="German"), info=engine_info())
     assert summary(found) == "Der Hafen wurde 1802 eröffnet."
     assert end(found).unsupported == 1
 
@@ -264,10 +287,10 @@ def test_of_an_edited_text_only_the_changed_parts_are_read() -> None:
 def test_another_model_focus_or_text_is_no_reason_to_reuse_notes() -> None:
     kept = Kept()
     events(collection(harbours(24)), kept=kept)
-    found, _ = events(collection(harbours(24)), wish=Wish(focus="ships"), kept=kept)
+    found, _ = events(collection(harbours(24)), wish=SummaryOptions(focus="ships"), kept=kept)
     assert end(found).known == 0
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
-    found = list(Summary(engine, collection(harbours(24)), Wish(), kept=kept, model="another").events())
+    found = list(Summary(engine, collection(harbours(24)), SummaryOptions(), kept=kept, model="another").events())
     assert end(found).known == 0
 
 
@@ -275,7 +298,7 @@ def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     kept, parts = Kept(), collection(harbours(24))
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
     noted: list[int] = []
-    stopped = Summary(engine, parts, Wish(), kept=kept, model="m", cancelled=lambda: len(noted) >= 5)
+    stopped = Summary(engine, parts, SummaryOptions(), kept=kept, model="m", cancelled=lambda: len(noted) >= 5)
     found: list[task.Event] = []
     for event in stopped.events():
         found.append(event)
@@ -299,7 +322,7 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
     kept, parts = Kept(), collection(harbours(24))
     for run in range(2):
         engine = Slow(truthful, info=engine_info(n_ctx=700))
-        wish = Wish(focus=f"run {run}")
+        wish = SummaryOptions(focus=f"run {run}")
         found = list(Summary(engine, parts, wish, kept=kept, model="m").events())
         planned = [(n, event) for n, event in enumerate(found) if isinstance(event, Planned)]
         assert len(planned) == 1
@@ -317,7 +340,7 @@ def test_a_small_context_makes_smaller_parts_and_a_tiny_one_is_refused() -> None
     for n_ctx in (512, 700, 1024):
         info = engine_info(n_ctx=n_ctx)
         parts = collection(text, size=model_class(info.n_params, n_ctx).part)
-        found, _ = events(parts, info=info, wish=Wish(words=10_000))
+        found, _ = events(parts, info=info, wish=SummaryOptions(words=10_000))
         assert end(found).dropped == 0
         assert said(found)
     with pytest.raises(InputError, match="context of 300 tokens is too small"):

@@ -20,7 +20,7 @@ from quoth.history import History
 from quoth.models import ModelFile
 from quoth.models.choices import Choice
 from quoth.tui.app import QuothApp
-from quoth.tui.history_writer import Keeper, Ref
+from quoth.tui.history_writer import HistoryWriter, PendingId
 from quoth.tui.screens.dialogs import ChooseModel
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome
@@ -72,12 +72,12 @@ async def test_a_conversation_removed_while_it_is_answered_does_not_stop_later_o
 
 def test_a_write_that_can_never_succeed_does_not_hold_up_the_next(tmp_path: Path) -> None:
     history = History(tmp_path / "history.db")
-    keeper = Keeper(history)
-    gone, turn = Ref(4711), Ref()
+    keeper = HistoryWriter(history)
+    gone, turn = PendingId(4711), PendingId()
     keeper.add(turn, gone, None, "user", "lost")
     keeper.finish(turn, "lost", "", "stop")
     assert keeper.problem
-    conversation, kept = Ref(), Ref()
+    conversation, kept = PendingId(), PendingId()
     keeper.new(conversation, title="")
     keeper.add(kept, conversation, None, "user", "kept")
     assert keeper.problem == ""

@@ -164,11 +164,11 @@ def _try(environment: Environment, made: Made) -> None:
 
 
 def _report(made: Made, placed: list[tuple[str, Path, str]]) -> Iterator[str]:
-    from quoth.models.partial_download import in_words
+    from quoth.models.partial_download import format_size
 
     yield from made.report.lines() if made.report else ("nothing was checked: --verify none",)
     for kind, path, name in placed:
-        size = in_words(path.stat().st_size)
+        size = format_size(path.stat().st_size)
         yield f"installed {name}: {size}, {kind}" if name else f"wrote {path}: {size}, {kind}"
 
 

@@ -160,10 +160,10 @@ def sizes_of(described: Described) -> dict[str, int]:
 
 def sizes(described: Described) -> Iterator[str]:
     """What the weights come to, a line each type."""
-    from quoth.models.partial_download import in_words
+    from quoth.models.partial_download import format_size
 
     for kind, size in sizes_of(described).items():
-        yield f"{kind:<6} {in_words(size):>8}"
+        yield f"{kind:<6} {format_size(size):>8}"
 
 
 def check_file(environment: Environment, order: Order, file: Path, as_json: bool) -> int:

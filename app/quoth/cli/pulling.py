@@ -5,7 +5,7 @@ from __future__ import annotations
 from quoth.cli.environment import Environment
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
-from quoth.models.partial_download import in_words
+from quoth.models.partial_download import format_size
 from quoth.models.pull import Progress
 
 MEGABYTE = 1_000_000
@@ -36,7 +36,7 @@ class Reporter:
     def __call__(self, progress: Progress) -> None:
         if progress.left is not None and progress.left >= WORTH_SAYING and progress.total and not self._said_time:
             self._said_time = True
-            size, minutes = in_words(progress.total), max(1, round(progress.left / 60))
+            size, minutes = format_size(progress.total), max(1, round(progress.left / 60))
             self._streams.say(f"{progress.stage}: {size}, some {minutes} min to go")
         if progress.total:
             done, total = progress.done // MEGABYTE, max(1, progress.total // MEGABYTE)

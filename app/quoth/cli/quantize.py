@@ -117,13 +117,13 @@ def _show_plans(environment: Environment, source: Path, types: Sequence[str], as
 
 def table(plans: Sequence[Plan], best: Plan | None) -> Iterator[str]:
     """A line for each type: size, bits per weight and the types its tensors really get."""
-    from quoth.models.partial_download import in_words
+    from quoth.models.partial_download import format_size
 
     yield f"{'TYPE':<8} {'SIZE':>12} {'BITS':>6}  TENSORS"
     for plan in plans:
         tensors = ", ".join(f"{count} {kind}" for kind, count in plan.tensors.items())
         mark = "  (recommended)" if best and plan.type == best.type else ""
-        yield f"{plan.type:<8} {in_words(plan.size):>12} {plan.bits_per_weight:>6.2f}  {tensors}{mark}"
+        yield f"{plan.type:<8} {format_size(plan.size):>12} {plan.bits_per_weight:>6.2f}  {tensors}{mark}"
     if best is None:
         yield "recommended: leave it as it is, there is nothing to win"
 
@@ -151,7 +151,7 @@ def _write(
     as_json: bool,
 ) -> int:
     from quoth.cli.converting import Counting, print_json
-    from quoth.models.partial_download import in_words
+    from quoth.models.partial_download import format_size
     from quoth_converters.quantize import quantize
 
     streams, counting, files = environment.streams, Counting(environment), []
@@ -166,7 +166,7 @@ def _write(
         )
         streams.progress.clear()
         plan = written.plan
-        streams.say(f"wrote {target}: {in_words(plan.size)}, {kind}, {plan.bits_per_weight:.2f} bits a weight")
+        streams.say(f"wrote {target}: {format_size(plan.size)}, {kind}, {plan.bits_per_weight:.2f} bits a weight")
         files.append({"type": kind, "path": str(target), "size": plan.size})
     if as_json:
         print_json(environment, {"files": files})

@@ -13,7 +13,7 @@ from quoth.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from quoth.documents import Document
-    from quoth.tasks.summarize import Wish
+    from quoth.tasks.summarize import SummaryOptions
 
 HELP = """Summarize FILEs, folders, or standard input. All of it is read, and the end says so.
 
@@ -71,17 +71,17 @@ def command(environment: Environment, /, **values: Any) -> int:
     return code
 
 
-def _wish(rest: dict[str, Any]) -> Wish:
-    from quoth.tasks.summarize import LENGTHS, Wish
+def _wish(rest: dict[str, Any]) -> SummaryOptions:
+    from quoth.tasks.summarize import LENGTHS, SummaryOptions
 
     length = rest["length"]
     words = LENGTHS.get(length) or (int(length) if length.isdecimal() else 0)
     if not 1 <= words <= 10_000:
         raise UsageError("--length must be short, medium, long or from 1 to 10000 words", f"it is {length!r}", "")
-    return Wish(words, rest["style"], rest["focus"].strip(), rest["language"].strip())
+    return SummaryOptions(words, rest["style"], rest["focus"].strip(), rest["language"].strip())
 
 
-def _focused(wish: Wish, focus: str) -> Wish:
+def _focused(wish: SummaryOptions, focus: str) -> SummaryOptions:
     from dataclasses import replace
 
     return replace(wish, focus=f"{wish.focus} {focus}".strip())

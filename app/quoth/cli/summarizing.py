@@ -85,7 +85,7 @@ class Work:
         self,
         environment: Environment,
         model: Model,
-        wish: task.Wish,
+        wish: task.SummaryOptions,
         options: dict[str, Any],
         output: Output,
     ) -> None:

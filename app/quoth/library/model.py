@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from quoth.library.answers import Answer, DocumentAnswer, Summary
     from quoth.library.documents import OpenDocuments
     from quoth.models import ModelFile
-    from quoth.tasks.ask import Asking
+    from quoth.tasks.ask import QuestionAnswering
     from quoth.tasks.collection import Collection
     from quoth.tasks.summary import Event as SummaryEvent
-    from quoth.tasks.summary import Style, Wish
+    from quoth.tasks.summary import Style, SummaryOptions
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -173,7 +173,7 @@ class Model:
     def summarizing(
         self,
         collection: Collection,
-        wish: Wish,
+        wish: SummaryOptions,
         *,
         extract: bool,
         cancelled: Callable[[], bool] = lambda: False,
@@ -196,13 +196,15 @@ class Model:
 
     def asking(
         self, documents: OpenDocuments, *, everything: bool = False, cancelled: Callable[[], bool] = lambda: False
-    ) -> Asking:
+    ) -> QuestionAnswering:
         """Questions about documents; `everything`: every passage is read for each of them."""
-        from quoth.tasks.ask import Asking
+        from quoth.tasks.ask import QuestionAnswering
 
         private = self._workspace.settings["private"]
         collection, ranking = documents.passages(self.engine, private=private)
-        return Asking(self.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled)
+        return QuestionAnswering(
+            self.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled
+        )
 
     # A Python program's
 
@@ -271,10 +273,10 @@ class Model:
         ...     print(model.summarize(report, words=60).text)
         """
         from quoth.library.answers import Summary
-        from quoth.tasks.summary import Wish
+        from quoth.tasks.summary import SummaryOptions
 
         collection = documents.parts(self.engine)
-        wish = Wish(words, style, focus, language)
+        wish = SummaryOptions(words, style, focus, language)
         extract = self.quotes_only if extract is None else extract
         return Summary(
             collection, lambda cancelled: self.summarizing(collection, wish, extract=extract, cancelled=cancelled)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from quoth.engine.client.findings import Findings
     from quoth.history import History
     from quoth.models import ModelFile
-    from quoth.models.installed import Store
+    from quoth.models.installed import InstalledModels
     from quoth.models.pull import Free
 
 
@@ -40,7 +40,7 @@ class Workspace:
         self._process = process
         self._folders: Folders | None = None
         self._settings: Settings | None = None
-        self._store: Store | None = None
+        self._store: InstalledModels | None = None
         self._history: History | None = None
         self._notes: Notes | None = None
         self._findings: Findings | None = None
@@ -68,11 +68,11 @@ class Workspace:
         return asked or bool(self.settings["offline"])
 
     @property
-    def store(self) -> Store:
+    def store(self) -> InstalledModels:
         if self._store is None:
-            from quoth.models.installed import Store
+            from quoth.models.installed import InstalledModels
 
-            self._store = Store(self.folders.models)
+            self._store = InstalledModels(self.folders.models)
         return self._store
 
     @property

@@ -15,7 +15,7 @@ from quoth.errors import ModelError
 
 if TYPE_CHECKING:
     from quoth.models.catalogue import Row
-    from quoth.models.installed import Store
+    from quoth.models.installed import InstalledModels
 
 FOUND_ORIGINS = ("ollama", "lmstudio", "hf-cache", "llama.cpp")
 
@@ -51,7 +51,7 @@ class Broken(NamedTuple):
     why: str
 
 
-class Shelf(NamedTuple):
+class ModelListing(NamedTuple):
     """What a place holds."""
 
     models: tuple[ModelFile, ...] = ()
@@ -84,7 +84,7 @@ def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, i
 
 
 def resolve(
-    name: str, *, store: Store, environment: Mapping[str, str] = os.environ, home: Path | None = None
+    name: str, *, store: InstalledModels, environment: Mapping[str, str] = os.environ, home: Path | None = None
 ) -> ModelFile:
     """The model that a name or a path means. Raises ModelError with the nearest names and what to do."""
     if _is_path(name):
@@ -110,7 +110,11 @@ def resolve(
 
 
 def default_model(
-    *, configured: str | None, store: Store, environment: Mapping[str, str] = os.environ, home: Path | None = None
+    *,
+    configured: str | None,
+    store: InstalledModels,
+    environment: Mapping[str, str] = os.environ,
+    home: Path | None = None,
 ) -> ModelFile | None:
     """The configured model, else the store's default, else the best one installed, else None."""
     chosen = configured or store.get_default()

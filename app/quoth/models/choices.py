@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.models import ModelFile, catalogue
-from quoth.models.partial_download import in_words
+from quoth.models.partial_download import format_size
 
 GIB = 1024**3
 RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered
@@ -54,7 +54,7 @@ def _described(model: ModelFile) -> str:
 
 
 def _size_label(row: catalogue.Row) -> str:
-    return f"{row.params} parameters, {row.licence}, download {in_words(row.size)}"
+    return f"{row.params} parameters, {row.licence}, download {format_size(row.size)}"
 
 
 def download_label(row: catalogue.Row) -> str:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import Ended, ModelError, QuothError, StorageError, UsageError
 from quoth.models import ModelFile, describe
-from quoth.models.installed import Store, name_from
+from quoth.models.installed import InstalledModels, name_from
 from quoth.platform import safe_files
 
 if TYPE_CHECKING:
@@ -202,7 +202,7 @@ def _checked(
     return report
 
 
-def install(made: Made, store: Store, names: dict[str, str], origin: str) -> list[ModelFile]:
+def install(made: Made, store: InstalledModels, names: dict[str, str], origin: str) -> list[ModelFile]:
     """Move the files that were made into the store, each under the name of its type."""
     models = []
     for kind, path in made.files.items():

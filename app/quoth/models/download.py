@@ -11,7 +11,7 @@ from pathlib import Path
 
 from quoth.errors import StorageError
 from quoth.models.partial_download import Part
-from quoth.models.transfer import Again, Count, Patience, Transfer, wrong_file
+from quoth.models.transfer import Again, Count, RetryPolicy, Transfer, wrong_file
 from quoth.platform import safe_files
 from quoth.platform.locks import held
 
@@ -27,7 +27,7 @@ def download(
     headers: Mapping[str, str] | None = None,
     progress: Count = lambda done, total: None,
     verifying: Count = lambda done, total: None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Path:
     """Fetch `url` into `target` (mode 0600, its folder 0700), going on from what an earlier run left.
 
@@ -36,7 +36,7 @@ def download(
     """
     with safe_files.attempt(f"write {target}"):
         safe_files.make_folder(target.parent)
-    patience = patience or Patience()
+    patience = patience or RetryPolicy()
     transfer = Transfer(url, size, sha256 is not None, dict(headers or {}), progress, patience)
     with own_part(target.with_name((sha256 or target.name) + ".part"), size, progress, patience) as part:
         if is_right(target, size, sha256, verifying):
@@ -53,7 +53,7 @@ def download(
 
 
 @contextmanager
-def own_part(path: Path, size: int | None, progress: Count, patience: Patience) -> Iterator[Part]:
+def own_part(path: Path, size: int | None, progress: Count, patience: RetryPolicy) -> Iterator[Part]:
     """The shared part once nobody writes it, else a part of our own, which is not kept."""
     shared = Part(path)
     lock = path.with_name(path.name + ".lock")
@@ -68,7 +68,7 @@ def own_part(path: Path, size: int | None, progress: Count, patience: Patience) 
             own.discard()
 
 
-def _fetch(transfer: Transfer, part: Part, patience: Patience) -> None:
+def _fetch(transfer: Transfer, part: Part, patience: RetryPolicy) -> None:
     """Run attempts until the part is complete; an attempt that got somewhere gives back all tries."""
     failures = 0
     while True:

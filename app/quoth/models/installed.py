@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth.errors import ModelError, UsageError
-from quoth.models import Broken, ModelFile, Shelf, describe
+from quoth.models import Broken, ModelFile, ModelListing, describe
 from quoth.platform import safe_files
 
 _RECORD: Final = "model.json"
@@ -45,7 +45,7 @@ def name_from(text: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Store:
+class InstalledModels:
     """A folder of models. Writing raises StorageError, reading does not."""
 
     folder: Path
@@ -55,7 +55,7 @@ class Store:
         """Where unfinished downloads wait, on the same file system as the models."""
         return self.folder / _PARTS
 
-    def list(self) -> Shelf:
+    def list(self) -> ModelListing:
         """All models, and those whose record or file is damaged."""
         models, broken = [], []
         for name in self._names():
@@ -65,7 +65,7 @@ class Store:
                 broken.append(Broken(name, "store", str(error)))
             else:
                 models += [model] if model else []
-        return Shelf(tuple(models), tuple(broken))
+        return ModelListing(tuple(models), tuple(broken))
 
     def get(self, name: str) -> ModelFile | None:
         """The model of a name, or None. Raises ModelError if its record is damaged or its file gone."""

@@ -13,9 +13,9 @@ from quoth.models import hub
 from quoth.models.download import download
 from quoth.models.hub_variants import is_safe
 from quoth.models.installed import name_from
-from quoth.models.partial_download import in_words, require_space
+from quoth.models.partial_download import format_size, require_space
 from quoth.models.pull import Progress
-from quoth.models.transfer import Patience
+from quoth.models.transfer import RetryPolicy
 from quoth.platform import safe_files
 
 # Of these the first that a repository has: torch's own files are read as well, but are twice the size at times.
@@ -55,7 +55,7 @@ def forget(folder: Path) -> None:
 
 
 def fetch_original(
-    repository: str, parts: Path, *, progress: Callable[[Progress], None], patience: Patience | None = None
+    repository: str, parts: Path, *, progress: Callable[[Progress], None], patience: RetryPolicy | None = None
 ) -> Path:
     """Bring what a conversion needs into a folder and say which. An earlier attempt is gone on with.
 
@@ -70,7 +70,7 @@ def fetch_original(
     with safe_files.attempt(f"write to {parts}"):
         safe_files.make_folder(folder.parent)
         safe_files.make_folder(folder)
-    fetch = _Fetch(folder, token, progress, patience or Patience())
+    fetch = _Fetch(folder, token, progress, patience or RetryPolicy())
     fetch.all([there[name] for name in (*_SMALL, weights) if name in there])
     if weights.endswith(".index.json"):
         fetch.all([_shard(repository, name, there) for name in _shards(folder / weights)])
@@ -105,7 +105,7 @@ class _Fetch:
     """Downloads one file after another, and counts them as one."""
 
     def __init__(
-        self, folder: Path, token: str | None, progress: Callable[[Progress], None], patience: Patience
+        self, folder: Path, token: str | None, progress: Callable[[Progress], None], patience: RetryPolicy
     ) -> None:
         self._folder, self._token, self._progress, self._patience = folder, token, progress, patience
 
@@ -113,7 +113,7 @@ class _Fetch:
         total, before = sum(file.size or 0 for file in files), 0
         missing = sum(file.size or 0 for file in files if not (self._folder / file.path).exists())
         require_space(self._folder, missing)
-        self._progress(Progress("looking", detail=f"{len(files)} files, {in_words(total)}"))
+        self._progress(Progress("looking", detail=f"{len(files)} files, {format_size(total)}"))
         for file in files:
             self._one(file, before, total)
             before += file.size or 0

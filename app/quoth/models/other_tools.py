@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from quoth.errors import ModelError
-from quoth.models import Broken, ModelFile, Shelf, describe
+from quoth.models import Broken, ModelFile, ModelListing, describe
 
 _OLLAMA_MODEL: Final = "application/vnd.ollama.image.model"
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})\Z")
@@ -30,7 +30,7 @@ def find(
     *,
     headers: bool = True,
     platform: str = sys.platform,
-) -> Shelf:
+) -> ModelListing:
     """All models of other tools. Without `headers` no file is opened, and only names, paths and sizes are known."""
     models: dict[str, ModelFile] = {}
     broken: list[Broken] = []
@@ -45,7 +45,7 @@ def find(
             models[key] = _described(candidate) if headers else candidate
         except ModelError as error:
             broken.append(Broken(candidate.name, candidate.origin, str(error)))
-    return Shelf(tuple(models.values()), tuple(broken))
+    return ModelListing(tuple(models.values()), tuple(broken))
 
 
 def _described(model: ModelFile) -> ModelFile:

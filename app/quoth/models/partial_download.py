@@ -116,13 +116,13 @@ def require_space(folder: Path, needed: int) -> None:
         free = shutil.disk_usage(folder).free
     if needed > free:
         raise StorageError(
-            f"the disk is too full for {in_words(needed)} more",
-            f"{in_words(free)} free in {folder}",
+            f"the disk is too full for {format_size(needed)} more",
+            f"{format_size(free)} free in {folder}",
             "Free some space, or pull a smaller model",
         )
 
 
-def in_words(size: int) -> str:
+def format_size(size: int) -> str:
     """Bytes as a person reads them: 98 MB, 2.5 GB (powers of ten)."""
     if size < 1_000_000:
         return f"{size / 1000:.0f} kB" if size >= 1000 else f"{size} bytes"

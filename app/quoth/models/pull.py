@@ -16,9 +16,9 @@ from quoth.models.catalogue import Row
 from quoth.models.download import download, hash_file
 from quoth.models.fit import estimate, judge
 from quoth.models.hub_variants import quantization_of
-from quoth.models.installed import Store, name_from
-from quoth.models.partial_download import in_words, require_space
-from quoth.models.transfer import Patience
+from quoth.models.installed import InstalledModels, name_from
+from quoth.models.partial_download import format_size, require_space
+from quoth.models.transfer import RetryPolicy
 from quoth.models.wheels import Wheels
 from quoth.platform import safe_files
 from quoth.platform.locks import held
@@ -70,12 +70,12 @@ class _Pace:
 class _Pull:
     """What all steps of one pull share."""
 
-    store: Store
+    store: InstalledModels
     progress: Callable[[Progress], None]
     quantize: Callable[[Path, Path, str], None]
     trial: Callable[[Path], None]
     free: Free | None
-    patience: Patience
+    patience: RetryPolicy
 
     def counting(self, stage: Stage) -> Callable[[int, int | None], None]:
         pace = _Pace()
@@ -96,14 +96,14 @@ class _Pull:
 
 def pull(
     spec: str,
-    store: Store,
+    store: InstalledModels,
     *,
     offline: bool,
     progress: Callable[[Progress], None],
     quantize: Callable[[Path, Path, str], None],
     trial: Callable[[Path], None],
     free: Free | None = None,
-    patience: Patience | None = None,
+    patience: RetryPolicy | None = None,
     rows: Sequence[Row] = catalogue.ROWS,
 ) -> ModelFile:
     """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
@@ -124,7 +124,7 @@ def pull(
     with safe_files.attempt(f"write to {store.folder}"):
         safe_files.make_folder(store.folder)
         safe_files.make_folder(store.parts)
-    job = _Pull(store, progress, quantize, trial, free, patience or Patience())
+    job = _Pull(store, progress, quantize, trial, free, patience or RetryPolicy())
     job.say("looking")
     if row and row.is_original:
         return _pull_original(row, job)
@@ -287,7 +287,7 @@ def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bo
     )
 
 
-def _installed(name: str, origins: Sequence[str], sha256: str | None, store: Store) -> ModelFile | None:
+def _installed(name: str, origins: Sequence[str], sha256: str | None, store: InstalledModels) -> ModelFile | None:
     """The model if this very version is installed. Raises UsageError if the name belongs to another one."""
     try:
         model = store.get(name)
@@ -305,7 +305,7 @@ def _installed(name: str, origins: Sequence[str], sha256: str | None, store: Sto
     return model if same and model.path.stat().st_size == model.size else None
 
 
-def _free_name(name: str, longer: str, origin: str, store: Store) -> str:
+def _free_name(name: str, longer: str, origin: str, store: InstalledModels) -> str:
     try:
         model = store.get(name)
     except ModelError:
@@ -318,4 +318,4 @@ def _say_memory(size: int | None, job: _Pull) -> None:
     if job.free is not None and size:
         free = job.free.main + job.free.gpu
         warning = ": it may not load" if size > free else ""
-        job.say("looking", f"it needs at least {in_words(size)} of memory and {in_words(free)} are free{warning}")
+        job.say("looking", f"it needs at least {format_size(size)} of memory and {format_size(free)} are free{warning}")

@@ -21,7 +21,7 @@ _SLOWEST = 100  # bytes a second; below it a transfer counts as stalled
 
 
 @dataclass(frozen=True, slots=True)
-class Patience:
+class RetryPolicy:
     """How long a transfer is given. All times in seconds."""
 
     tries: int = 6
@@ -43,7 +43,7 @@ class Transfer:
     """One address and the attempts to bring what is there into a part."""
 
     def __init__(
-        self, url: str, size: int | None, hashed: bool, headers: dict[str, str], progress: Count, patience: Patience
+        self, url: str, size: int | None, hashed: bool, headers: dict[str, str], progress: Count, patience: RetryPolicy
     ) -> None:
         self.url = url
         self.size = size

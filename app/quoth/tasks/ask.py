@@ -105,7 +105,7 @@ class Answered:
 Event = Step | Notice | Answered
 
 
-class Asking:
+class QuestionAnswering:
     """Questions about one collection with one model."""
 
     def __init__(

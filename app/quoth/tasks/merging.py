@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Sequence
 from quoth.chat import Document, Message, user_message
 from quoth.engine import Engine, Notice, Usage
 from quoth.tasks import notes
-from quoth.tasks.notes import Kept, Note
+from quoth.tasks.notes import Note, NotesCache
 from quoth.tasks.summary import Sentence, Step
 from quoth.tasks.support import Source, best
 
@@ -24,7 +24,7 @@ def merge(
     limit: int,
     *,
     support: float,
-    kept: Kept,
+    kept: NotesCache,
     model: str,
     keep: bool,
     cancelled: Callable[[], bool],

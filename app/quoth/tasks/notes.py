@@ -21,14 +21,14 @@ SAMPLING = Sampling(temperature=0.0, repeat_penalty=1.05, repeat_last_n=256)
 BEGUN = "-"  # the answer is begun with it, so that it is a list
 
 
-class Kept(Protocol):
+class NotesCache(Protocol):
     """Texts by key, such as quoth.cache.notes.Notes."""
 
     def get(self, key: str) -> str | None: ...
     def put(self, key: str, text: str) -> None: ...
 
 
-class Forgetful:
+class NoCache:
     """Keeps nothing."""
 
     def get(self, key: str) -> str | None:
@@ -82,7 +82,7 @@ def write(
     engine: Engine,
     asked: Sequence[Asked],
     *,
-    kept: Kept,
+    kept: NotesCache,
     model: str,
     keep: bool = True,
     cancelled: Callable[[], bool] = lambda: False,

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quoth.engine import Usage
-from quoth.tasks.notes import Kept
+from quoth.tasks.notes import NotesCache
 
 
 class Pace:
     """Seconds for what is left. `tokens` are those of each part; the rates of `model` are kept in `kept`."""
 
-    def __init__(self, tokens: Sequence[int], kept: Kept, model: str) -> None:
+    def __init__(self, tokens: Sequence[int], kept: NotesCache, model: str) -> None:
         self._left = dict(enumerate(tokens))
         self._kept = kept
         self._key = f"pace:{model}"

@@ -17,17 +17,17 @@ from quoth.tasks import merging, notes
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.extract import Extracted, extracting
 from quoth.tasks.model_classes import ModelClass, model_class
-from quoth.tasks.notes import Forgetful, Kept, Note
+from quoth.tasks.notes import NoCache, Note, NotesCache
 from quoth.tasks.pace import Pace
-from quoth.tasks.summary import LENGTHS, Event, Noted, Planned, Sentence, Step, Style, Summarized, Wish
+from quoth.tasks.summary import LENGTHS, Event, Noted, Planned, Sentence, Step, Style, Summarized, SummaryOptions
 from quoth.tasks.summary_writer import Writing, tokens_of
 from quoth.tasks.support import Source, best
 from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
 
 __all__ = [
-    "LENGTHS", "Event", "Noted", "Planned", "Sentence", "Step", "Style", "Summarized", "Summary", "Wish", "by_extract",
-    "room_for",
+    "LENGTHS", "Event", "Noted", "Planned", "Sentence", "Step", "Style", "Summarized", "Summary", "SummaryOptions",
+    "by_extract", "room_for",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ ROOM = 64  # tokens for what the template adds
 SMALLEST = 512  # tokens of a context in which notes can be taken and merged
 
 
-def room_for(collection: Collection, wish: Wish) -> int:
+def room_for(collection: Collection, wish: SummaryOptions) -> int:
     """Words of the summary: at most a share of the source's. Raises InputError where there is nothing to summarize."""
     words = 0
     for text in collection.texts():
@@ -54,7 +54,7 @@ def room_for(collection: Collection, wish: Wish) -> int:
     return min(wish.words, max(10, round(words * SHARE)))
 
 
-def by_extract(collection: Collection, wish: Wish) -> Generator[Event, None, None]:
+def by_extract(collection: Collection, wish: SummaryOptions) -> Generator[Event, None, None]:
     """The most telling sentences, verbatim, in order."""
     words = room_for(collection, wish)
     total = len(collection)
@@ -94,9 +94,9 @@ class Summary:
         self,
         engine: Engine,
         collection: Collection,
-        wish: Wish,
+        wish: SummaryOptions,
         *,
-        kept: Kept | None = None,
+        kept: NotesCache | None = None,
         model: str = "",
         keep: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
@@ -104,7 +104,7 @@ class Summary:
         self._engine = engine
         self._collection = collection
         self._wish = wish
-        self._kept = Forgetful() if kept is None else kept
+        self._kept = NoCache() if kept is None else kept
         self._model = model
         self._keep = keep
         self._cancelled = cancelled

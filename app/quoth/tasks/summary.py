@@ -14,7 +14,7 @@ LENGTHS = {"short": 60, "medium": 150, "long": 400}  # words
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class SummaryOptions:
     """What kind of summary is asked for. `words` is how long; `focus` what matters; `language` what it is in."""
 
     words: int = LENGTHS["medium"]

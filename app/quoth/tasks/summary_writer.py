@@ -9,7 +9,7 @@ from quoth.chat import Document, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Usage
 from quoth.tasks import notes
 from quoth.tasks.notes import Note
-from quoth.tasks.summary import Sentence, Step, Style, Wish
+from quoth.tasks.summary import Sentence, Step, Style, SummaryOptions
 from quoth.tasks.support import Source, best, numbers, support
 from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
@@ -37,7 +37,7 @@ def tokens_of(words: int) -> int:
 class Writing:
     """One summary as it is written. `words` is how long it should be; it is never twice as long."""
 
-    def __init__(self, wish: Wish, words: int, sources: Sequence[Note], threshold: float) -> None:
+    def __init__(self, wish: SummaryOptions, words: int, sources: Sequence[Note], threshold: float) -> None:
         self._wish = wish
         self._words = words
         self._held = _Held(sources, threshold, wish)
@@ -100,7 +100,7 @@ class Writing:
 class _Held:
     """Sentences of a text that grows: each once it is whole, if its sources support it."""
 
-    def __init__(self, sources: Sequence[Note], threshold: float, wish: Wish) -> None:
+    def __init__(self, sources: Sequence[Note], threshold: float, wish: SummaryOptions) -> None:
         self._notes = sources
         self._sources = [(number, Source.of(note.text)) for number, note in enumerate(sources)]
         self._whole = Source.of(*(note.text for note in sources))

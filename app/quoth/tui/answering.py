@@ -15,7 +15,7 @@ from quoth.engine import Done, Engine, Notice, Piece, Reading, Sampling, Thought
 from quoth.history import Turn, messages_of
 from quoth.tasks.reply import left_out, reply, with_system
 from quoth.text import Cleaner
-from quoth.tui.history_writer import Keeper
+from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.work import Work, finished
 
 # Pieces are posted together: to lay out and draw a screen takes 10 to 20 ms, and where all cores compute, the model
@@ -91,7 +91,7 @@ class Answering:
     def __init__(
         self,
         engine: Callable[[Callable[[], bool]], Engine | None],
-        keeper: Keeper,
+        keeper: HistoryWriter,
         post: Callable[[TextualMessage], Any],
         clock: Callable[[], float],
     ) -> None:
@@ -164,7 +164,7 @@ class _Stream:
     """Joins what comes within a moment, cleans it, and keeps the history up to date."""
 
     def __init__(
-        self, job: Job, keeper: Keeper, post: Callable[[TextualMessage], Any], clock: Callable[[], float]
+        self, job: Job, keeper: HistoryWriter, post: Callable[[TextualMessage], Any], clock: Callable[[], float]
     ) -> None:
         self._job = job
         self._keeper = keeper

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
     from quoth.models.pull import Progress
-    from quoth.tasks.notes import Kept
+    from quoth.tasks.notes import NotesCache
 
 
 class Models(Protocol):
@@ -65,7 +65,7 @@ class Backend:
     environ: Mapping[str, str] = field(default_factory=dict)
     keys: Mapping[str, str] = field(default_factory=dict)  # binding id: keys, from the config file
     private: bool = False
-    notes: Kept | None = None  # what was written about passages before
+    notes: NotesCache | None = None  # what was written about passages before
     document_limit: Callable[[], int] = lambda: 1024**3  # bytes of one
 
     def setting(self, name: str) -> Any:

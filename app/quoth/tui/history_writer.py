@@ -16,20 +16,20 @@ WRITE_SECONDS = 1.0  # an answer that streams is written this often
 
 
 @dataclass(slots=True, eq=False)
-class Ref:
+class PendingId:
     """A conversation or a turn that will have an id once it is written."""
 
     id: int | None = None
 
 
-def stored(ref: Ref) -> int:
+def stored(ref: PendingId) -> int:
     """The id of what is written by now. Raises UsageError if it was never written: its conversation was removed."""
     if ref.id is None:
         raise UsageError("this is not in the history", "its conversation was removed meanwhile", "Begin a new one")
     return ref.id
 
 
-class Keeper:
+class HistoryWriter:
     """Writes in order. What cannot be written is kept, with everything after it, until `flush` succeeds.
 
     What belongs to a conversation that was removed meanwhile is dropped, and `problem` says so.
@@ -41,14 +41,14 @@ class Keeper:
         self._clock = clock
         self._waiting: deque[Callable[[], object]] = deque()
         self._lock = threading.RLock()
-        self._written: dict[Ref, float] = {}
+        self._written: dict[PendingId, float] = {}
 
     @property
     def waiting(self) -> int:
         """Writes that have not succeeded yet."""
         return len(self._waiting)
 
-    def new(self, conversation: Ref, **fields: Any) -> None:
+    def new(self, conversation: PendingId, **fields: Any) -> None:
         """Begin a conversation, unless it has begun."""
 
         def write() -> None:
@@ -57,14 +57,16 @@ class Keeper:
 
         self.do(write)
 
-    def add(self, turn: Ref, conversation: Ref, parent: Ref | None, role: Any, text: str, **fields: Any) -> None:
+    def add(
+        self, turn: PendingId, conversation: PendingId, parent: PendingId | None, role: Any, text: str, **fields: Any
+    ) -> None:
         def write() -> None:
             above = stored(parent) if parent else None
             turn.id = self.history.add(stored(conversation), above, role, text, **fields)
 
         self.do(write)
 
-    def write(self, turn: Ref, text: str, thought: str) -> None:
+    def write(self, turn: PendingId, text: str, thought: str) -> None:
         """What has been said so far; at most once a second, and a failure is left to `finish`."""
         now = self._clock()
         if turn.id is None or now - self._written.get(turn, float("-inf")) < WRITE_SECONDS:
@@ -75,7 +77,7 @@ class Keeper:
         except QuothError as error:
             self.problem = str(error)
 
-    def finish(self, turn: Ref, text: str, thought: str, reason: str, **fields: Any) -> None:
+    def finish(self, turn: PendingId, text: str, thought: str, reason: str, **fields: Any) -> None:
         self._written.pop(turn, None)
 
         def write() -> None:

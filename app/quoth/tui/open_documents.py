@@ -29,7 +29,7 @@ def open_attached(attached: Sequence[Attached], limit: int) -> list[Document]:
     return documents
 
 
-class Desk:
+class DocumentThread:
     """Open documents and the one thread in which they are worked on."""
 
     def __init__(self, documents: Sequence[Document]) -> None:

@@ -14,15 +14,15 @@ from quoth.engine import Engine, Notice
 from quoth.tasks.wording import LONG, covered, minutes, planned, too_small
 from quoth.text import clean
 from quoth.tui.document_lines import Line, Pace, in_history, lines_of
-from quoth.tui.history_writer import Keeper
+from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.work import Ended, Work, finished
 
 if TYPE_CHECKING:
     from quoth.tasks.ask import Answered
     from quoth.tasks.collection import Collection, Span
-    from quoth.tasks.notes import Kept
+    from quoth.tasks.notes import NotesCache
     from quoth.tasks.summarize import Event, Planned, Sentence, Summarized
-    from quoth.tui.open_documents import Desk
+    from quoth.tui.open_documents import DocumentThread
 
 Kind = Literal["ask", "summarize"]
 REASONS = {"cancelled": "stopped", "length": "ended by the limit of tokens", "context": "the context is full"}
@@ -40,7 +40,7 @@ class Progressed(TextualMessage):
 
 
 @dataclass
-class Read(TextualMessage):
+class SpansRead(TextualMessage):
     """These stretches were read by now."""
 
     job: ReadingJob
@@ -48,7 +48,7 @@ class Read(TextualMessage):
 
 
 @dataclass
-class Told(TextualMessage):
+class LinesAdded(TextualMessage):
     """Lines that came since the last ones."""
 
     job: ReadingJob
@@ -56,7 +56,7 @@ class Told(TextualMessage):
 
 
 @dataclass
-class Over(TextualMessage):
+class TaskEnded(TextualMessage):
     """The work is over; `text` says what was read, or what went wrong."""
 
     job: ReadingJob
@@ -70,7 +70,7 @@ class ReadingJob(Work):
 
     kind: Kind
     text: str
-    notes: Kept | None
+    notes: NotesCache | None
     model_key: Callable[[], str]
     end: str = ""  # what was read, once it is over
     notices: list[str] = field(default_factory=list)
@@ -81,9 +81,9 @@ class Reader:
 
     def __init__(
         self,
-        desk: Desk,
+        desk: DocumentThread,
         engine: Callable[[Callable[[], bool]], Engine | None],
-        keeper: Keeper,
+        keeper: HistoryWriter,
         post: Callable[[TextualMessage], Any],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -99,7 +99,7 @@ class Reader:
         ended = finished(job, self._keeper, lambda notices: self._do(job, notices))
         failed = ended.error is not None
         text = str(ended.error) if failed else " · ".join(filter(None, (REASONS.get(ended.reason), job.end)))
-        self._post(Over(job, text, failed))
+        self._post(TaskEnded(job, text, failed))
         return ended
 
     def _do(self, job: ReadingJob, notices: list[str]) -> str:
@@ -127,7 +127,7 @@ class Reader:
 
     def _tell(self, job: ReadingJob, *lines: Line) -> None:
         """Show lines, and write down what of them is the answer."""
-        self._post(Told(job, tuple(map(self._shown, lines))))
+        self._post(LinesAdded(job, tuple(map(self._shown, lines))))
 
     def _shown(self, line: Line) -> Line:
         """Without control codes; and without folders where the files' names tell them apart."""
@@ -150,12 +150,12 @@ class Reader:
     # A question
 
     def _ask(self, engine: Engine, job: ReadingJob, began: float) -> str:
-        from quoth.tasks.ask import Answered, Asking, Step
+        from quoth.tasks.ask import Answered, QuestionAnswering, Step
 
         collection, ranking = self._desk.passages(engine, job.private)
         if job.stop.is_set():
             return "cancelled"
-        asking = Asking(engine, collection, ranking, keep=not job.private, cancelled=job.stop.is_set)
+        asking = QuestionAnswering(engine, collection, ranking, keep=not job.private, cancelled=job.stop.is_set)
         for event in asking.events(job.text):
             match event:
                 case Step(done, total):
@@ -171,7 +171,7 @@ class Reader:
         read = sorted(set(answered.read))
         if answered.reason == "cancelled" and not answered.found:
             return "cancelled"
-        self._post(Read(job, tuple(map(collection.span, read))))
+        self._post(SpansRead(job, tuple(map(collection.span, read))))
         lines = [*lines_of(answered, collection)]
         self._write(job, in_history(lines))
         self._tell(job, *lines)
@@ -193,7 +193,7 @@ class Reader:
         collection = self._desk.parts(engine)
         if job.stop.is_set():
             return "cancelled"
-        wish = task.Wish(focus=job.text)
+        wish = task.SummaryOptions(focus=job.text)
         if model_class(engine.info.n_params).extracts:
             self._notice(job, too_small(engine.info.name))
             events = _until(job.stop.is_set, task.by_extract(collection, wish))
@@ -214,7 +214,7 @@ class Reader:
                 case task.Planned():
                     self._plan(engine, job, event)
                 case task.Noted(part):
-                    self._post(Read(job, (collection.span(part),)))
+                    self._post(SpansRead(job, (collection.span(part),)))
                 case Notice(_, text):
                     self._notice(job, text)
                 case task.Sentence():
@@ -237,7 +237,7 @@ class Reader:
     def _summarized(self, job: ReadingJob, collection: Collection, end: Summarized, began: float) -> str:
         job.usage = end.usage
         if not end.dropped:
-            self._post(Read(job, tuple(map(collection.span, range(len(collection))))))
+            self._post(SpansRead(job, tuple(map(collection.span, range(len(collection))))))
         if end.reason == "cancelled":
             kept = "; the notes on them are kept: the same command goes on from there"
             job.end = f"read {end.parts_read:,} of {end.parts:,} parts{kept if job.notes is not None else ''}"

@@ -11,14 +11,14 @@ from textual.message import Message
 from quoth.engine import Sampling, Usage
 from quoth.errors import QuothError
 from quoth.library.recording import sampling_fields, usage_fields
-from quoth.tui.history_writer import Keeper, Ref
+from quoth.tui.history_writer import HistoryWriter, PendingId
 
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Work:
     """What ends in a turn of the conversation."""
 
-    turn: Ref
+    turn: PendingId
     begin: Callable[[], None]  # writes the turns of this work to the history
     private: bool
     model: str = ""  # which one does it, where that is not known before it begins
@@ -39,7 +39,7 @@ class Ended(Message):
     error: QuothError | None
 
 
-def finished(work: Work, keeper: Keeper, do: Callable[[list[str]], str]) -> Ended:
+def finished(work: Work, keeper: HistoryWriter, do: Callable[[list[str]], str]) -> Ended:
     """Do work, and keep what was said whatever happens. `do` collects notices and returns the reason of the end."""
     reason, error, notices = "died", None, list[str]()
     try:
@@ -56,7 +56,7 @@ def finished(work: Work, keeper: Keeper, do: Callable[[list[str]], str]) -> Ende
     return Ended(work, reason, error)
 
 
-def _keep(work: Work, keeper: Keeper, reason: str, notices: list[str]) -> None:
+def _keep(work: Work, keeper: HistoryWriter, reason: str, notices: list[str]) -> None:
     keeper.finish(
         work.turn,
         work.said,

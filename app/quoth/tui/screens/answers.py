@@ -9,7 +9,7 @@ from textual.widgets import Static
 
 from quoth.errors import QuothError
 from quoth.tui import answering, gc_pauses
-from quoth.tui.history_writer import Ref, stored
+from quoth.tui.history_writer import PendingId, stored
 from quoth.tui.screens.conversations import WithConversations
 from quoth.tui.widgets.status import duration
 from quoth.tui.widgets.turn import TurnView
@@ -102,7 +102,7 @@ class WithAnswers(WithConversations):
             keeper.do(lambda: keeper.history.discard(stored(view.ref)))
             self.notify("There is no whole summary; the conversation stays as it was", markup=False)
 
-    def _siblings_of(self, ref: Ref) -> int:
+    def _siblings_of(self, ref: PendingId) -> int:
         """How many versions of a turn there are."""
         try:
             return len(self.keeper.history.siblings(ref.id)) if ref.id is not None else 1

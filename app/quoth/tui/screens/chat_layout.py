@@ -12,7 +12,7 @@ from textual.worker import Worker, WorkerState
 from quoth.chat import Document
 from quoth.errors import QuothError
 from quoth.tui.backend import Backend
-from quoth.tui.history_writer import Keeper
+from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.loading import EngineHolder
 from quoth.tui.screens.conversation_state import Talk
 from quoth.tui.widgets.drawing import Column, Row
@@ -45,7 +45,7 @@ class Shell(Screen[None]):
     def __init__(self, backend: Backend, conversation: int | None = None) -> None:
         super().__init__()
         self.backend = backend
-        self.keeper = Keeper(backend.history)
+        self.keeper = HistoryWriter(backend.history)
         self.holder = EngineHolder()
         self.talk = Talk(system=backend.setting("system"))
         self.model: ModelFile | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from quoth.history import Turn
-from quoth.tui.history_writer import Ref
+from quoth.tui.history_writer import PendingId
 
 
 @dataclass
@@ -13,14 +13,14 @@ class Entry:
     """A turn of the conversation on the screen, and its place in the history."""
 
     turn: Turn
-    ref: Ref
+    ref: PendingId
 
 
 @dataclass
 class Talk:
     """The conversation on the screen."""
 
-    ref: Ref = field(default_factory=Ref)
+    ref: PendingId = field(default_factory=PendingId)
     system: str = ""
     title: str = ""
     path: list[Entry] = field(default_factory=list)

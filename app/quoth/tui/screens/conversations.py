@@ -10,7 +10,7 @@ from textual.worker import get_current_worker
 
 from quoth.errors import QuothError, StorageError
 from quoth.history import History, Turn
-from quoth.tui.history_writer import Keeper, Ref
+from quoth.tui.history_writer import HistoryWriter, PendingId
 from quoth.tui.screens.conversation_state import Entry, Talk
 from quoth.tui.screens.dialogs import Confirm
 from quoth.tui.screens.models import Failed, WithModels
@@ -55,7 +55,7 @@ class WithConversations(WithModels):
         self.open_conversation(event.conversation, event.turn)
 
     @work(thread=True, exclusive=True, group="open", exit_on_error=False)
-    def open_conversation(self, number: int, turn: int | None = None, keeper: Keeper | None = None) -> None:
+    def open_conversation(self, number: int, turn: int | None = None, keeper: HistoryWriter | None = None) -> None:
         """Show a conversation, if it is on another branch the one that `turn` is on; of a private history, its own."""
         keeper = keeper or self._lasting
         history = keeper.history
@@ -76,14 +76,14 @@ class WithConversations(WithModels):
         self.app.call_from_thread(self.call_later, self._show_conversation, keeper, row, turns, places, turn)
 
     async def _show_conversation(
-        self, keeper: Keeper, row: Any, turns: list[Turn], places: list[tuple[int, int]], turn: int | None
+        self, keeper: HistoryWriter, row: Any, turns: list[Turn], places: list[tuple[int, int]], turn: int | None
     ) -> None:
         self.let_go()
         if keeper is self._lasting:
             self.leave_private()
         elif keeper is not self.keeper:
             return  # a private conversation that was left meanwhile
-        self.talk = Talk(Ref(row.id), row.system, row.title, [Entry(t, Ref(t.id)) for t in turns])
+        self.talk = Talk(PendingId(row.id), row.system, row.title, [Entry(t, PendingId(t.id)) for t in turns])
         self.prompt.recallable = [t.text for t in turns if t.role == "user"]
         last = turns[-1] if turns else None
         self.status.used = last.prompt_tokens + last.generated_tokens if last is not None else 0
@@ -98,7 +98,7 @@ class WithConversations(WithModels):
         else:
             self.prompt.focus()
 
-    def walk(self, ref: Ref, step: int) -> None:
+    def walk(self, ref: PendingId, step: int) -> None:
         """Show the version before or after this one, with what followed it."""
         if ref.id is None or self.talk.ref.id is None:
             return
@@ -114,7 +114,7 @@ class WithConversations(WithModels):
             self.notify("There is no other version on that side", markup=False)
 
     @work(thread=True, group="open", exit_on_error=False)
-    def fork(self, ref: Ref) -> None:
+    def fork(self, ref: PendingId) -> None:
         """Go on in a copy of the conversation up to this turn."""
         if ref.id is None:
             return
@@ -186,7 +186,7 @@ class WithConversations(WithModels):
         """An empty conversation of which nothing is kept."""
         await self.begin_conversation()
         self.private = self.status.private = True
-        self.keeper = Keeper(History(None))
+        self.keeper = HistoryWriter(History(None))
 
     @work(thread=True, exclusive=True, group="retry", exit_on_error=False)
     def _retry_history(self) -> None:

@@ -15,9 +15,9 @@ from textual.widgets import Input, Static
 from quoth.text import clean, well_formed
 from quoth.tui.commands import parse
 from quoth.tui.document_lines import Line
-from quoth.tui.open_documents import Desk
+from quoth.tui.open_documents import DocumentThread
 from quoth.tui.operands import operands
-from quoth.tui.reading import Kind, Over, Progressed, Read, ReadingJob, Told
+from quoth.tui.reading import Kind, LinesAdded, Progressed, ReadingJob, SpansRead, TaskEnded
 from quoth.tui.widgets.document import DocumentView
 from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.parts import PartsStrip
@@ -58,7 +58,7 @@ class DocumentScreen(Screen[None]):
         Binding("p", "document(-1)", "Document before", show=False, id="document.previous"),
     ]
 
-    def __init__(self, desk: Desk, begin: Callable[[DocumentScreen, Kind, str], ReadingJob | None]) -> None:
+    def __init__(self, desk: DocumentThread, begin: Callable[[DocumentScreen, Kind, str], ReadingJob | None]) -> None:
         super().__init__()
         self.desk = desk
         self._begin = begin
@@ -169,22 +169,22 @@ class DocumentScreen(Screen[None]):
         if event.job is self.job and not event.job.stop.is_set():
             self.tell(event.text)
 
-    @on(Read)
-    def _parts_read(self, event: Read) -> None:
+    @on(SpansRead)
+    def _parts_read(self, event: SpansRead) -> None:
         if event.job is self._last:
             self._read += event.spans
             self._draw_parts()
 
-    @on(Told)
-    def _told(self, event: Told) -> None:
+    @on(LinesAdded)
+    def _told(self, event: LinesAdded) -> None:
         if event.job is not self._last:
             return
         self.said.add(event.lines)
         self._cited += [span for line in event.lines for span in line.spans]
         self._draw_parts()
 
-    @on(Over)
-    def _over(self, event: Over) -> None:
+    @on(TaskEnded)
+    def _over(self, event: TaskEnded) -> None:
         if event.job is not self.job:
             return
         self.job = None

@@ -45,7 +45,7 @@ class Progressed(Message):
 
 
 @dataclass
-class Told(Message):
+class EngineSpoke(Message):
     """The engine has something to say: how it computes here."""
 
     sentence: str
@@ -116,7 +116,7 @@ class WithModels(Shell):
             self.post_message(Progressed(f"Loading {model.name}", round(done * 100), 100))
 
         def tell(sentence: str) -> None:
-            self.post_message(Told(sentence))
+            self.post_message(EngineSpoke(sentence))
 
         try:
             engine = self.holder.load(lambda: self.backend.models.start(model, progress, tell))
@@ -131,8 +131,8 @@ class WithModels(Shell):
         if self.welcome is not None and self.model is None:
             self.welcome.progress(event.what, event.done, event.total)
 
-    @on(Told)
-    def _told(self, event: Told) -> None:
+    @on(EngineSpoke)
+    def _told(self, event: EngineSpoke) -> None:
         self.notify(event.sentence[:1].upper() + event.sentence[1:], timeout=TOLD_SECONDS, markup=False)
 
     @on(Failed)

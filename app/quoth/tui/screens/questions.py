@@ -13,7 +13,7 @@ from quoth.engine import Engine, Sampling
 from quoth.history import Turn
 from quoth.text import sane
 from quoth.tui.answering import Answering, Job
-from quoth.tui.history_writer import Keeper, Ref
+from quoth.tui.history_writer import HistoryWriter, PendingId
 from quoth.tui.screens.answers import WithAnswers
 from quoth.tui.screens.conversation_state import Entry
 from quoth.tui.screens.models import Loaded
@@ -66,7 +66,7 @@ class WithQuestions(WithAnswers):
         parent = talk.path[index - 1].ref if index else None
         kept = self._siblings_of(talk.path[index].ref) if index < len(talk.path) else 0
         await self._cut(index)
-        question = Entry(self._turn("user", text, documents=tuple(documents)), Ref())
+        question = Entry(self._turn("user", text, documents=tuple(documents)), PendingId())
         talk.path.append(question)
 
         def begin() -> None:
@@ -103,7 +103,7 @@ class WithQuestions(WithAnswers):
         turns = [entry.turn for entry in talk.path]
         parent = talk.path[-1].ref if talk.path else None
         model = self.model.name if self.model else ""
-        answer = Entry(self._turn(role, "", model=model), Ref())
+        answer = Entry(self._turn(role, "", model=model), PendingId())
         view = TurnView(answer.turn, answer.ref, (siblings, siblings))
         talk.path.append(answer)
 
@@ -128,7 +128,7 @@ class WithQuestions(WithAnswers):
     def _turn(self, role: Any, text: str, **fields: Any) -> Turn:
         return Turn(id=0, conversation=0, parent=None, role=role, text=text, created=time.time(), **fields)
 
-    def _job(self, turns: list[Turn], ref: Ref, begin: Callable[[], None], **more: Any) -> Job:
+    def _job(self, turns: list[Turn], ref: PendingId, begin: Callable[[], None], **more: Any) -> Job:
         return Job(
             turns=turns,
             system=self.talk.system,
@@ -153,5 +153,5 @@ class WithQuestions(WithAnswers):
         self._run(job, self.keeper)
 
     @work(thread=True, group="turn", exit_on_error=False)
-    def _run(self, job: Job, keeper: Keeper) -> None:
+    def _run(self, job: Job, keeper: HistoryWriter) -> None:
         Answering(self.holder.wait, keeper, self.post_message, time.monotonic).run(job)

@@ -12,7 +12,7 @@ from quoth.chat import Document
 from quoth.errors import InputError, QuothError
 from quoth.history import Turn
 from quoth.tui.commands import parse
-from quoth.tui.history_writer import Ref
+from quoth.tui.history_writer import PendingId
 from quoth.tui.screens.attachments import WithAttachments
 from quoth.tui.screens.conversation_state import Entry
 from quoth.tui.screens.models import Failed
@@ -85,7 +85,7 @@ class WithReading(WithAttachments):
 
     def _show_documents(self, kind: Kind, given: Operands, documents: list[Opened]) -> None:
         """Put the documents on a desk of their own, and begin."""
-        from quoth.tui.open_documents import Desk
+        from quoth.tui.open_documents import DocumentThread
         from quoth.tui.operands import joined
         from quoth.tui.screens.document import DocumentScreen
 
@@ -95,7 +95,7 @@ class WithReading(WithAttachments):
         def begin(screen: DocumentScreen, kind: Kind, text: str) -> ReadingJob | None:
             return self._start_reading(screen, kind, text, f"/{kind} {joined(names, text)}".strip())
 
-        screen = DocumentScreen(Desk(documents), begin)
+        screen = DocumentScreen(DocumentThread(documents), begin)
 
         def started() -> None:
             if kind == "ask" and not given.text:
@@ -122,8 +122,8 @@ class WithReading(WithAttachments):
         self.stop_looking_up()
         talk, keeper, model = self.talk, self.keeper, self.model
         parent = talk.path[-1].ref if talk.path else None
-        question = Entry(self._turn("user", said), Ref())
-        answer = Entry(self._turn("assistant", "", model=model.name if model else ""), Ref())
+        question = Entry(self._turn("user", said), PendingId())
+        answer = Entry(self._turn("assistant", "", model=model.name if model else ""), PendingId())
 
         def begin() -> None:
             keeper.new(talk.ref, title=talk.title, system=talk.system, origin="chat")

@@ -11,7 +11,7 @@ from textual.geometry import Size
 from textual.widget import Widget
 from textual.widgets import Static
 
-from quoth.tui.history_writer import Ref
+from quoth.tui.history_writer import PendingId
 from quoth.tui.widgets.drawing import Bar, Unpainted
 from quoth.tui.widgets.turn import TurnView
 
@@ -97,7 +97,7 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         await self.mount_all(widgets)
         self.anchor()
 
-    async def cut(self, gone: Container[Ref]) -> None:
+    async def cut(self, gone: Container[PendingId]) -> None:
         """Take turns away for good, those that are not laid out too; what is left above fills the screen."""
         self._earlier = [view for view in self._earlier if view.ref not in gone]
         await self.remove_children([view for view in self.views if view.ref in gone])

@@ -15,7 +15,7 @@ from textual.widgets import Collapsible, Static
 
 from quoth.engine import TokenLogprob
 from quoth.history import Turn
-from quoth.tui.history_writer import Ref
+from quoth.tui.history_writer import PendingId
 from quoth.tui.widgets.drawing import AsHighAsItsContent, Backdrop, PlainText
 from quoth.tui.widgets.probabilities import Probabilities
 
@@ -72,7 +72,7 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         view: TurnView
         what: str
 
-    def __init__(self, turn: Turn, ref: Ref, version: tuple[int, int] = (1, 1)) -> None:
+    def __init__(self, turn: Turn, ref: PendingId, version: tuple[int, int] = (1, 1)) -> None:
         super().__init__(classes=f"-{turn.role}")
         self.turn = turn
         self.ref = ref
