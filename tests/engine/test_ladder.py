@@ -43,7 +43,7 @@ class Opened:
 
     def __init__(self, model: Path, findings: Path | None, **more: object) -> None:
         self.told: list[str] = []
-        options = {"limits": Limits(proof=0.5, driver=0.5), "options": LoadOptions(threads=2), **more}
+        options = {"limits": Limits(proof=0.5, driver=0.5, kernels=0.5), "options": LoadOptions(threads=2), **more}
         self.client = Client(model, findings=Findings(findings), tell=self.told.append, **options)  # type: ignore[arg-type]  # keywords of Client
 
     @property
@@ -353,11 +353,11 @@ def test_every_run_answers_whatever_fails_and_on_how_many_rungs(
     open_on: Open, tmp_path: Path, fault: str, below: int
 ) -> None:
     faults, answers = dict.fromkeys(ALL[:below], fault), list[str]()
-    for _ in range(rounds(100)):
+    for _ in range(rounds(100, 20)):
         (tmp_path / "ladder.json").unlink(missing_ok=True)
         opened = open_on(faults, gpu=True)
         answers.append(answer(opened))
         assert opened.rung == ALL[below]
         opened.client.close()
-    assert len(answers) == rounds(100)
+    assert len(answers) == rounds(100, 20)
     assert all(answers)

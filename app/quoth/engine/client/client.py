@@ -40,6 +40,7 @@ class Limits:
 
     hung: float = 60.0  # no slice finished; or 20 times the longest wait so far, if that is more
     driver: float = 20.0  # a GPU's driver starts
+    kernels: float = 60.0  # a GPU's driver compiles what it runs at the first use
     proof: float = 5.0  # a step of a proof, beyond what the worker reckons with
     stop: float = 2.0  # from a stop to its answer
     deaths: int = 2  # within `window`, then the model is not started again
@@ -47,7 +48,8 @@ class Limits:
 
     def of(self, step: str, size: int) -> float:
         """How long the worker may say nothing in a step of loading a file of so many bytes."""
-        return {"driver": self.driver, "proof": self.proof}.get(step, max(self.hung, size / SLOWEST_DISK))
+        known = {"driver": self.driver, "kernels": self.kernels, "proof": self.proof}
+        return known.get(step, max(self.hung, size / SLOWEST_DISK))
 
 
 class Client:

@@ -35,7 +35,6 @@ LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes not
 JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 0.25
 STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
-GPU_START = 60.0  # seconds that a driver may take to compile its kernels at their first use
 STACK_SHARE = 16  # a stack takes at most one part in so many of a limited address space
 
 
@@ -253,11 +252,10 @@ class Worker:
         if proved:
             return {"info": self._model.info, "finding": None}
 
-        def allow(seconds: float) -> None:
-            self._send({"call": message["call"], "step": "proof", "within": seconds})
+        def allow(seconds: float, step: str = "proof") -> None:
+            self._send({"call": message["call"], "step": step, "within": seconds})
 
-        starting = GPU_START if self._model.info.on_gpu else 0.0
-        allow(starting + self._model.info.size / machine.SLOWEST_DISK)
+        allow(self._model.info.size / machine.SLOWEST_DISK, "kernels" if self._model.info.on_gpu else "proof")
         return {"info": self._model.info, "finding": self._model.prove(allow)._replace(load=loaded)}
 
     def _beats(self, call: int) -> Callable[[float], None]:
