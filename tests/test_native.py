@@ -30,7 +30,7 @@ USED = sorted(
     | {
         f"llama_sampler_init_{name}"
         for name in re.findall(
-            r'chain\.add\(\s*"(\w+)"', FOLDER.parent.joinpath("engine/sampling.py").read_text("utf-8")
+            r'chain\.add\(\s*"(\w+)"', FOLDER.parent.joinpath("engine/worker/sampling.py").read_text("utf-8")
         )
     }
     | {f"llama_sampler_init_{name}" for name in re.findall(r'self\.add\("(\w+)"', SOURCE)}

@@ -190,7 +190,7 @@ def test_without_gpu_layers_the_gpu_is_not_tried(open_on: Open) -> None:
 
 def test_one_way_can_be_asked_for(open_on: Open) -> None:
     assert open_on({}, options=LoadOptions(rung="one-thread")).rung == "one-thread"
-    crashes = open_on({"cpu": "crash"}, options=LoadOptions(rung="cpu"))
+    crashes = open_on({"cpu": "crash"}, options=LoadOptions(rung="cpu", threads=2))
     with pytest.raises(ModelError, match=r"tiny\.gguf makes the engine fail \(signal SIGSEGV\)"):
         crashes.client.ready()
     with pytest.raises(EngineError, match=r"there is no such way of computing here \(gpu\)"):

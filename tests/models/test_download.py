@@ -327,10 +327,10 @@ import sys
 from pathlib import Path
 from quoth.errors import QuothError
 from quoth.models.download import download
-from quoth.models.transfer import Patience
+from quoth.models.transfer import RetryPolicy
 url, target, size, sha256 = sys.argv[1:5]
 try:
-    download(url, Path(target), size=int(size), sha256=sha256, patience=Patience(tries=2, stall=5, back_off=0.01),
+    download(url, Path(target), size=int(size), sha256=sha256, patience=RetryPolicy(tries=2, stall=5, back_off=0.01),
              progress=lambda done, total: print(done, flush=True))
 except QuothError as error:
     print(f"{int(error.exit_code)} {error}", file=sys.stderr)

@@ -265,8 +265,8 @@ RUN = """
 import sys
 from pathlib import Path
 from quoth.models.pull import pull
-from quoth.models.installed import Store
-pull(sys.argv[1], Store(Path(sys.argv[2])), offline=False, progress=lambda p: print(p.stage, p.done, flush=True),
+from quoth.models.installed import InstalledModels
+pull(sys.argv[1], InstalledModels(Path(sys.argv[2])), offline=False, progress=lambda p: print(p.stage, p.done, flush=True),
      quantize=lambda *arguments: None, trial=lambda path: None)
 """
 
