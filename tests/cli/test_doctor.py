@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
+import os
 import re
 import subprocess
 import sys
@@ -203,3 +204,13 @@ def test_the_lines_fit_the_way_of_installation(prefix: str, begins: str) -> None
     assert from_source(AMX_FLAG, prefix).startswith(f"CXXFLAGS=-fno-dse {begins}")
     assert "--no-cache" in from_source("", prefix)
     assert "--no-binary" in from_source("", prefix)
+
+
+@pytest.mark.usefixtures("installed")
+def test_a_folder_in_which_nothing_can_be_kept_is_a_problem(quoth: Run) -> None:
+    found = json.loads(quoth("doctor", "--json", env={"QUOTH_HOME": os.devnull}).stdout)
+    for lost in ("no model can be installed", "no conversation is kept", "every run proves again"):
+        assert any("(cannot be made): " + lost in problem for problem in found["problems"])
+    found = json.loads(quoth("doctor", "--json", "-m", "nothing").stdout)
+    assert any("no model is called 'nothing'" in problem for problem in found["problems"])
+    assert not any(name.startswith(" ") for name in found)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -14,8 +16,8 @@ from tests.conftest import Run
 from tests.tui.terminal import Terminal
 
 LINE = (
-    b"quoth: does not work here: AMX and repacked weights (signal SIGSEGV). Quoth now computes on the processor "
-    b'without them; "quoth doctor" has the way back\n'
+    b"quoth: does not work here: a layout of weights for this processor (signal SIGSEGV). Quoth now computes on the "
+    b'processor without it; "quoth doctor" has the way back\n'
 )
 Broken = Callable[..., dict[str, str]]
 
@@ -91,10 +93,34 @@ def test_a_model_that_is_added_is_measured_both_ways(quoth: Run, home: Path, mod
 
 def test_the_app_says_so_in_a_notification_and_answers(environ: dict[str, str], broken: Broken) -> None:
     with Terminal([sys.executable, "-m", "quoth"], {**environ, **broken()}, columns=100) as terminal:
-        terminal.wait_for("Does not work here: AMX and repacked weights")
+        terminal.wait_for("Does not work here: a layout of weights")
         terminal.wait_for("CPU")
         terminal.type("Hello")
         terminal.press("enter")
         terminal.wait_for("tokens/s")
         terminal.press("ctrl+q")
         assert terminal.end() == 0
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere every name is text")
+def test_a_file_whose_name_is_no_text_is_loaded(quoth: Run, tmp_path: Path, model_path: Path) -> None:
+    folder = tmp_path / os.fsdecode(b"caf\xe9 \xff")
+    folder.mkdir()
+    (folder / "model.gguf").symlink_to(model_path)
+    said = quoth("-m", str(folder / "model.gguf"), "Hello", "-n", "2")
+    assert (said.returncode, said.stderr) == (0, b"")
+    small = ["--requantize", "-q", "Q4_0", "-o", str(folder / "small.gguf")]
+    made = quoth("quantize", str(folder / "model.gguf"), *small)
+    assert made.returncode == 0, made.stderr
+    assert (folder / "small.gguf").stat().st_size < model_path.stat().st_size
+    home = {"QUOTH_HOME": str(folder / "home")}
+    assert quoth("models", "add", str(model_path), "--name", "mine", env=home).returncode == 0
+    assert quoth("Hello", "-n", "2", env=home).returncode == 0
+
+
+@pytest.mark.usefixtures("installed")
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such limits")
+def test_a_limit_on_the_size_of_files_is_no_hindrance(environ: dict[str, str]) -> None:
+    command = f"ulimit -f 8; exec {sys.executable} -m quoth Hello -n 2 --private"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, env=environ, timeout=60)
+    assert (done.returncode, done.stderr) == (0, b"")

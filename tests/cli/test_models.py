@@ -125,6 +125,10 @@ def test_a_changed_file_does_not_verify(quoth: Run, home: Path, model_path: Path
     result = quoth("models", "verify", "copy")
     assert (result.returncode, result.stdout) == (3, b"")
     assert b"has changed (its SHA-256 is " in result.stderr
+    file.unlink()
+    result = quoth("models", "verify")
+    assert (result.returncode, result.stdout) == (3, b"")
+    assert b"is gone" in result.stderr
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import signal
@@ -137,8 +138,8 @@ def test_a_way_that_does_not_work_is_stepped_over_and_said_once(open_on: Open, f
     assert first.rung == "cpu"
     (sentence,) = first.told
     assert re.fullmatch(
-        rf"does not work here: AMX and repacked weights \({SAYS[fault]}.*\)\. Quoth now computes on the processor "
-        r'without them; "quoth doctor" has the way back',
+        rf"does not work here: a layout of weights for this processor \({SAYS[fault]}.*\)\. Quoth now computes on the "
+        r'processor without it; "quoth doctor" has the way back',
         sentence,
     )
     again = open_on(faults)
@@ -241,8 +242,8 @@ def test_after_a_death_the_next_start_is_one_rung_lower_once(open_on: Open) -> N
     assert answer(opened)  # by the same client
     assert opened.rung == "cpu"
     assert opened.told == [
-        "the engine died when it last used AMX and repacked weights; "
-        "this time it computes on the processor without them"
+        "the engine died when it last used a layout of weights for this processor; "
+        "this time it computes on the processor without it"
     ]
     again = open_on(faults)
     assert again.rung == "cpu-extra"
@@ -318,19 +319,62 @@ def test_the_oldest_entries_go_and_those_of_other_processes_stay(tmp_path: Path)
     path = tmp_path / "cache" / "ladder.json"
     one, other = Findings(path), Findings(path)
     for number in range(40):
-        (one, other)[number % 2].put(fingerprint(number), Known({"cpu": Finding(read=float(number))}, "cpu"))
+        (one, other)[number % 2].put(fingerprint(number), Known({"cpu": Finding(read=1.0 + number, write=1.0)}, "cpu"))
     kept = Findings(path)
     assert [entry.about.key for entry in kept.entries] == [f"key {number}" for number in range(39, 7, -1)]
-    assert kept.of("key 39") == Known({"cpu": Finding(read=39.0)}, "cpu")
+    assert kept.of("key 39") == Known({"cpu": Finding(read=40.0, write=1.0)}, "cpu")
 
 
 def test_what_another_process_found_meanwhile_is_not_undone(tmp_path: Path) -> None:
     path = tmp_path / "ladder.json"
-    Findings(path).put(fingerprint(1), Known({"cpu-extra": Finding()}))
+    Findings(path).put(fingerprint(1), Known({"cpu-extra": Finding(read=1.0, write=1.0)}))
     here = Findings(path)
     Findings(path).put(fingerprint(1), Known({"cpu-extra": Finding(failed="SIGSEGV")}, "cpu-extra"))
-    here.put(fingerprint(2), Known({"cpu": Finding()}))
+    here.put(fingerprint(2), Known({"cpu": Finding(read=1.0, write=1.0)}))
     assert Findings(path).of("key 1") == Known({"cpu-extra": Finding(failed="SIGSEGV")}, "cpu-extra")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"died_on": "zzz"}, {"died_on": ["x"]}, {"since": "NaN"}, {"findings": {"cpu": {}}}, {"findings": 5},
+        {"findings": {"cpu": Finding(read=math.nan, write=1.0)._asdict()}},
+        {"findings": {"cpu": Finding(read=math.inf, write=1.0)._asdict()}},
+        {"findings": {"cpu": {**Finding(read=1.0, write=1.0)._asdict(), "load": -5}}},
+        {"findings": {"cpu": {**Finding(read=1.0, write=1.0)._asdict(), "read": 10**400}}},
+        {"findings": {"cpu": Finding()._asdict()}},
+        {"findings": {"cpu": Finding("one\nquoth: error: two")._asdict()}},
+    ],
+)  # fmt: skip
+def test_a_file_that_was_tampered_with_is_read_as_far_as_it_makes_sense(
+    tmp_path: Path, change: dict[str, object]
+) -> None:
+    path = tmp_path / "ladder.json"
+    Findings(path).put(fingerprint(1), Known({"cpu": Finding(read=1.0, write=1.0)}))
+    content = json.loads(path.read_bytes())
+    content["entries"][0] |= change
+    path.write_text(json.dumps(content))
+    known = Findings(path).of("key 1")
+    assert known.died_on == ""
+    assert all("\n" not in finding.failed for finding in known.findings.values())
+    assert all(0 < f.read < 1e12 and 0 < f.write < 1e12 for f in known.findings.values() if not f.failed)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no such files")
+def test_a_pipe_or_a_device_in_its_place_is_not_read(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "zeros").symlink_to("/dev/zero")
+    assert Findings(tmp_path / "pipe").entries == Findings(tmp_path / "zeros").entries == []
+
+
+def test_where_every_way_is_said_to_fail_all_are_tried_again(open_on: Open, tmp_path: Path) -> None:
+    client = open_on({}).client
+    client.ready()
+    assert client.about is not None
+    Findings(tmp_path / "ladder.json").put(client.about, Known(dict.fromkeys(CPU, Finding("signal SIGSEGV"))))
+    again = open_on({})
+    assert answer(again)
+    assert again.rung == "cpu-extra"
 
 
 def test_what_is_not_to_be_kept_is_not_written(tmp_path: Path) -> None:

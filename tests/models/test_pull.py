@@ -266,7 +266,8 @@ import sys
 from pathlib import Path
 from quoth.models.pull import pull
 from quoth.models.installed import InstalledModels
-pull(sys.argv[1], InstalledModels(Path(sys.argv[2])), offline=False, progress=lambda p: print(p.stage, p.done, flush=True),
+pull(sys.argv[1], InstalledModels(Path(sys.argv[2])), offline=False,
+     progress=lambda p: print(p.stage, p.done, flush=True),
      quantize=lambda *arguments: None, trial=lambda path: None)
 """
 

@@ -47,7 +47,7 @@ class Notes:
 
     def count(self) -> tuple[int, int]:
         """How many notes there are, and their bytes. Raises StorageError."""
-        if self.path is not None and not self.path.exists():
+        if self.path is not None and not os.path.exists(self.path):
             return 0, 0
         counted = self._try(_counted)
         if counted is None or self.problem:

@@ -16,6 +16,7 @@ from quoth.cli import ways
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.cli.reinstall import from_source, from_wheels
+from quoth.config import Folders
 from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError
 from quoth.version import __version__
@@ -36,6 +37,12 @@ Examples:
 
 GIB = 1024**3
 PROVING_ROUNDS = 2
+NOT_YET, READ_ONLY, CANNOT_BE_MADE = " (not there yet)", " (read-only)", " (cannot be made)"
+LOST = {  # where a place cannot be written
+    "models": "no model can be installed",
+    "history": "no conversation is kept",
+    "cache": "every run proves again how it can compute",
+}
 Row = tuple[str, str]
 
 
@@ -48,7 +55,7 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
     environment.use(flags)
     model, missing = _default_model(environment)
     if prove and model is None:
-        raise ModelError("there is no model to prove anything with", missing, 'Run "quoth pull" first')
+        raise ModelError("there is no model to prove anything with", missing, "")
     try:
         native = _describe(environment, model)
     except EngineError as error:  # the rest is worth showing all the more
@@ -61,6 +68,9 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
         rows = [*_versions(native), *_machine(native), *_ways(environment, native, found, model)]
         problems = [*_problems(native), *ways.problems(native, found)]
     rows += [*_folders(environment), ("default model", _named(model) if model else missing)]
+    problems += _unkept(environment.folders)
+    if model is None and environment.settings["model"]:
+        problems.append(missing)
     _print(environment, rows, found, problems, as_json)
     return 0 if native else int(EngineError.exit_code)
 
@@ -84,9 +94,10 @@ def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -
     environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")
     options = environment.load_options(model)
     _, found = prove_rungs(model.path, options, rungs, rounds=PROVING_ROUNDS, log=environment.log)
+    known = Known({**environment.findings.of(native["about"].key).findings, **found}, compared=True)
     if any(not finding.failed for finding in found.values()):
-        environment.findings.put(native["about"], Known(found, compared=True))
-    return Known(found, compared=True)
+        environment.findings.put(native["about"], known)
+    return known
 
 
 def _print(
@@ -99,7 +110,8 @@ def _print(
         computing = [
             {"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found
         ]
-        content = {"version": __version__, **dict(rows), "ways": computing, "problems": problems}
+        plain = {name: value for name, value in rows if not name.startswith(" ")}  # those of the ways are below
+        content = {"version": __version__, **plain, "ways": computing, "problems": problems}
         streams.answer(json.dumps(content, ensure_ascii=False) + "\n")
     else:
         width = max(len(name) for name, _ in rows)
@@ -149,15 +161,31 @@ def _ways(
 
 def _folders(environment: Environment) -> Iterator[Row]:
     folders = environment.folders
-    for name, path in (("config", folders.config_file), ("models", folders.models), ("log", folders.engine_log)):
+    for name, path in _places(folders):
         yield name, f"{path}{_state(path)}"
 
 
+def _places(folders: Folders) -> Iterator[tuple[str, Path]]:
+    yield "config", folders.config_file
+    yield "models", folders.models
+    yield "history", folders.history
+    yield "cache", folders.cache
+    yield "log", folders.engine_log
+
+
+def _unkept(folders: Folders) -> Iterator[str]:
+    for name, path in _places(folders):
+        state = _state(path)
+        if state and state != NOT_YET and name in LOST:
+            yield f"{path}{state}: {LOST[name]}. Give yourself that folder, or set QUOTH_HOME to another"
+
+
 def _state(path: Path) -> str:
-    if path.exists():
-        return "" if os.access(path, os.W_OK) else " (read-only)"
-    parent = next((p for p in path.parents if p.exists()), None)
-    return " (not there yet)" if parent and os.access(parent, os.W_OK) else " (cannot be made)"
+    if os.path.exists(path):  # Path.exists raises where a folder above cannot be searched
+        return "" if os.access(path, os.W_OK) else READ_ONLY
+    parent = next((p for p in path.parents if os.path.exists(p)), None)
+    can_be_made = parent is not None and parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
+    return NOT_YET if can_be_made else CANNOT_BE_MADE
 
 
 def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:

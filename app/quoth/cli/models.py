@@ -292,7 +292,8 @@ def verify(environment: Environment, names: tuple[str, ...]) -> None:
     def progress(done: int, total: int | None) -> None:
         streams.progress.update("reading", done // megabyte, (total or 0) // megabyte, "MB")
 
-    for name in names or [model.name for model in store.list().models]:
+    listing = store.list()
+    for name in names or [*(model.name for model in listing.models), *(broken.name for broken in listing.broken)]:
         recorded = store.get(name)
         digest = store.verify(name, progress)
         streams.progress.clear()

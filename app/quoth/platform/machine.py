@@ -169,5 +169,7 @@ def limit_files(most: int) -> None:
         return
     import resource
 
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    most = most if hard == resource.RLIM_INFINITY else min(most, hard)
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (most, most))  # Python ignores SIGXFSZ: a write fails instead

@@ -140,11 +140,11 @@ class Client:
 
     def _begin(self) -> None:
         if self._log is not None:
-            self._send({"do": "log", "path": str(self._log)})
+            self._send({"do": "log", "path": self._log})
         if self._path is None:
             self._load = 0
         else:
-            self._send({"do": "load", "path": str(self._path), "options": self._options, **self._climb.order()})
+            self._send({"do": "load", "path": self._path, "options": self._options, **self._climb.order()})
 
     def _send(self, message: Frame) -> int:
         """Send a message; returns the number of the call. Without a worker there is none: `_answers` says so."""
@@ -253,7 +253,7 @@ class Client:
 
     def quantize(self, source: Path, target: Path, quantization: str) -> None:
         """Write a GGUF at another quantization. Raises ModelError."""
-        message = {"do": "quantize", "source": str(source), "target": str(target), "quantization": quantization}
+        message = {"do": "quantize", "source": source, "target": target, "quantization": quantization}
         self._call(message, self._limits.hung + size_of(source) / SLOWEST_DISK)
 
     def describe(

@@ -59,7 +59,9 @@ class Climb:
     def gives_up(self) -> QuothError:
         """No rung is left: the file is to blame. The next start begins at the top."""
         self._gave_up = True
-        return self._error or EngineError("there is no such way of computing here", self._only)
+        return self._error or EngineError(
+            "there is no such way of computing here", self._only, "quoth doctor lists them"
+        )
 
     def succeeds(self, finding: Finding | None) -> str:
         """The model is loaded, proved or by what was known. Returns a sentence for the user, "" for nothing new.

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known
+from quoth.platform.safe_files import read_small
 
 _FORM = 1  # of the file
 _MOST = 32  # entries; the oldest are left out
-_MOST_BYTES = 256 * 1024
+_LONGEST = 200  # characters of how something failed
+_LARGEST = 1e12  # of a number in it
 
 
 class Entry(NamedTuple):
@@ -67,24 +69,41 @@ def _plain(entry: Entry) -> dict[str, Any]:
 
 
 def _entry(plain: Mapping[str, Any]) -> Entry:
-    about = Fingerprint(*(str(plain[name]) for name in Fingerprint._fields))
-    findings = {
-        name: Finding(str(one["failed"]), *(float(one[field]) for field in Finding._fields[1:]))
-        for name, one in plain["findings"].items()
-        if name in BY_NAME
-    }
-    return Entry(about, Known(findings, str(plain["died_on"]), bool(plain["compared"])), float(plain["since"]))
+    about = Fingerprint(*(" ".join(str(plain[name]).split())[:_LONGEST] for name in Fingerprint._fields))
+    findings = {name: _finding(one) for name, one in plain["findings"].items() if name in BY_NAME}
+    died_on = plain["died_on"] if plain["died_on"] in BY_NAME else ""
+    return Entry(about, Known(findings, died_on, bool(plain["compared"])), _number(plain["since"]))
+
+
+def _finding(plain: Mapping[str, Any]) -> Finding:
+    failed = " ".join(str(plain["failed"]).split())[:_LONGEST]
+    finding = Finding(failed, *(_number(plain[field]) for field in Finding._fields[1:]))
+    if not failed and not (finding.read and finding.write):
+        raise ValueError("a way that works has speeds")
+    return finding
+
+
+def _number(value: Any) -> float:
+    """Raises ValueError for what no measurement gives."""
+    number = float(value)
+    if not 0 <= number < _LARGEST:
+        raise ValueError(f"{number} was not measured")
+    return number
 
 
 def _read(path: Path | None) -> dict[str, Entry]:
+    """What makes sense of the file."""
     try:
-        if path is None or path.stat().st_size > _MOST_BYTES:
-            return {}
-        content = json.loads(path.read_bytes())
-        entries = [_entry(plain) for plain in content["entries"]] if content["form"] == _FORM else []
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        content: Any = json.loads((read_small(path) if path is not None else None) or b"null")
+        plain = content["entries"] if content["form"] == _FORM else []
+    except (ValueError, KeyError, TypeError, RecursionError):
         return {}
-    return {entry.about.key: entry for entry in entries}
+    entries = dict[str, Entry]()
+    for each in plain if isinstance(plain, list) else []:
+        with suppress(ValueError, KeyError, TypeError, AttributeError, OverflowError):
+            entry = _entry(each)
+            entries[entry.about.key] = entry
+    return entries
 
 
 def _write(path: Path, content: Any) -> None:

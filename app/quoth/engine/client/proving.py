@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 from quoth.engine import LoadOptions
 from quoth.engine.client.client import Client
 from quoth.engine.ladder import Finding, Fingerprint, Rung
-from quoth.errors import EngineError, ModelError
+from quoth.errors import EngineError, ModelError, QuothError
 
 
 def prove_rungs(
@@ -16,28 +17,28 @@ def prove_rungs(
 ) -> tuple[Fingerprint | None, dict[str, Finding]]:
     """What is found of each rung, the best speeds of several rounds, and what that holds for.
 
-    A rung that says nothing of itself, for want of memory, is left out.
+    A rung that says nothing of itself, for want of memory, is left out; raises what was said where all do.
     """
     about: Fingerprint | None = None
     found = dict[str, Finding]()
+    refused: QuothError | None = None
     for rung in rungs:
         for _ in range(rounds):
-            client = Client(path, options._replace(rung=rung.name), log=log)
-            finding = _finding(client, rung)
-            client.close()
-            about = client.about or about
-            if finding is not None:
-                found[rung.name] = _better(found.get(rung.name, finding), finding)
+            with closing(Client(path, options._replace(rung=rung.name), log=log)) as client:
+                try:
+                    client.ready()
+                    finding = client.finding
+                except (EngineError, ModelError) as error:
+                    if not (how := client.failures.get(rung.name)):
+                        refused = error
+                        continue
+                    finding = Finding(how)
+                finally:
+                    about = client.about or about
+            found[rung.name] = _better(found.get(rung.name, finding), finding)
+    if refused is not None and not found:
+        raise refused
     return about, found
-
-
-def _finding(client: Client, rung: Rung) -> Finding | None:
-    try:
-        client.ready()
-    except (EngineError, ModelError):
-        how = client.failures.get(rung.name)
-        return Finding(how) if how else None
-    return client.finding
 
 
 def _better(one: Finding, other: Finding) -> Finding:

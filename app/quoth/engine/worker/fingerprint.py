@@ -21,8 +21,9 @@ def fingerprint(architecture: str, quantization: str, size: int) -> Fingerprint:
 
     By its size too: what fits a GPU at 0.5B does not at 7B, and how fast it is can be compared.
     """
-    build, processor = f"llama-cpp-python {native.package_version()}", processor_name()
-    parts = (native.library_files(), sorted(processor_features()), processor, graphics(), _driver())
+    libraries = zlib.crc32(repr(native.library_files()).encode())
+    build, processor = f"llama-cpp-python {native.package_version()}, {libraries:08x}", processor_name()
+    parts = (sorted(processor_features()), processor, graphics(), _driver())
     return Fingerprint(
         key=f"{zlib.crc32(repr((build, *parts)).encode()):08x} {architecture} {quantization} {size}",
         build=build,

@@ -118,10 +118,10 @@ class Worker:
         match job["do"]:
             case "load":
                 _, known, rungs = self._rungs(job)
-                files = Landlock(reads=tuple(parts_of(Path(job["path"]))))
+                files = Landlock(reads=tuple(parts_of(job["path"])))
                 gpu = any(r.gpu_share for r in rungs if r.name not in job["failed"] and not known.has_failed(r.name))
             case "quantize":
-                source, target = Path(job["source"]), Path(job["target"])
+                source, target = job["source"], job["target"]
                 files, gpu = Landlock(reads=tuple(parts_of(source)), writes=(target.parent,)), False
             case _:
                 files, gpu = Landlock(), native.is_for_gpus() and not job.get("without_gpu")
@@ -161,7 +161,7 @@ class Worker:
             case "count" | "tokenize" | "offsets":
                 self._counts.put(message)
             case "log":
-                _write_stderr_to(Path(message["path"]))
+                _write_stderr_to(message["path"])
             case _:
                 self._jobs.put(message)
 
@@ -232,10 +232,13 @@ class Worker:
         """What a model's file and this machine are, what is known of that, and the rungs that there are."""
         from quoth import native
 
-        about = _fingerprint(Path(message["path"]), message["options"])
+        about = _fingerprint(message["path"], message["options"])
         known = message["known"].get(about.key, Known())
         gpu = native.is_for_gpus() and message["options"].gpu_layers != 0
-        return about, known, usable(gpu, message["only"])
+        rungs = usable(gpu, message["only"])
+        if all(known.has_failed(rung.name) for rung in rungs):
+            known = Known()  # there must be one: all are tried again
+        return about, known, rungs
 
     def _load_on(self, rung: Rung, message: dict[str, Any], *, proved: bool) -> dict[str, Any]:
         from quoth.engine.worker.llama import Llama
@@ -247,7 +250,7 @@ class Worker:
             return message["call"] not in self._stopped
 
         began = time.monotonic()
-        self._model = Llama(Path(message["path"]), message["options"], progress, rung=rung)
+        self._model = Llama(message["path"], message["options"], progress, rung=rung)
         loaded = time.monotonic() - began
         if proved:
             return {"info": self._model.info, "finding": None}
@@ -323,7 +326,7 @@ class Worker:
         from quoth import native
 
         try:
-            native.quantize(Path(message["source"]), Path(message["target"]), message["quantization"])
+            native.quantize(message["source"], message["target"], message["quantization"])
         except native.NativeError as error:
             raise ModelError(f"{message['source']} cannot be quantized", str(error)) from None
 
