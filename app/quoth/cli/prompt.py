@@ -11,6 +11,7 @@ from quoth.chat import Document, user_message
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options, split_settings
 from quoth.errors import InputError, UsageError
+from quoth.platform.safe_files import read_text
 from quoth.text import decode_input, well_formed
 
 if TYPE_CHECKING:
@@ -212,6 +213,6 @@ def _check_schema(value: dict[str, Any], name: str) -> None:
 
 def _text_of(name: str) -> str:
     try:
-        return Path(name).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(Path(name))
+    except (OSError, ValueError) as error:
         raise UsageError(f"{name} cannot be read", str(error), "Check the name") from None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.config import Folders, Settings, folders, load
 from quoth.errors import UsageError
+from quoth.platform.safe_files import read_text
 
 if TYPE_CHECKING:
     import subprocess
@@ -185,6 +186,6 @@ class Workspace:
 
 def _read_template(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        return read_text(path)
+    except (OSError, ValueError) as error:
         raise UsageError(f"the template {path} cannot be read", str(error), "Pass a Jinja file") from None

@@ -197,8 +197,10 @@ class _Pip:
             raise NetworkError("pip does not start", error.strerror or str(error), self.by_hand) from error
 
     def _said(self) -> str:
-        """The last error of pip's output, or its last line."""
+        """The last error of pip's output, or its last line; where it tried in vain to connect, that."""
         output = (self.folder / "pip.log").read_text("utf-8", "replace")
+        if "connection broken by" in output:  # the error says only that nothing was found
+            return "the connection to the package index failed"
         lines = [line.strip() for line in output.splitlines() if line.strip()]
         errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
         last = (errors or lines or ["pip said nothing"])[-1]

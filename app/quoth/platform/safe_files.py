@@ -13,6 +13,7 @@ from quoth.errors import StorageError
 Progress = Callable[[int, int], None]  # bytes done, bytes in all
 
 _MOST_BYTES: Final = 1 << 20  # of a file of records
+_MOST_TEXT: Final = 8 << 20  # of a template, a grammar or a schema
 _CHUNK: Final = 1 << 20
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | getattr(os, "O_BINARY", 0)
 
@@ -93,6 +94,15 @@ def read_small(path: Path) -> bytes | None:
         return path.read_bytes()
     except OSError:
         return None
+
+
+def read_text(path: Path) -> str:
+    """A file of some settings as text. Raises OSError, and ValueError for what is too long or no UTF-8."""
+    with path.open("rb") as file:
+        data = file.read(_MOST_TEXT + 1)
+    if len(data) > _MOST_TEXT:
+        raise ValueError(f"it is longer than {_MOST_TEXT:,} bytes")
+    return data.decode("utf-8")
 
 
 def as_object(data: bytes | None) -> dict[str, Any] | None:
