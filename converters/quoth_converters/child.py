@@ -14,8 +14,8 @@ from typing import Any, BinaryIO, Final
 import numpy as np
 
 from quoth import native
+from quoth_converters.formats.tensors import Floats
 from quoth_converters.process import HEAD
-from quoth_converters.tensors import Floats
 
 SLICE: Final = 64  # tokens whose logits are asked for at once
 Message = dict[str, Any]
@@ -122,7 +122,7 @@ class Work:
         return found
 
     def do_diverge(self, base: str, other: str, text: str, n_ctx: int, threads: int, most: int) -> Message:
-        from quoth_converters.divergence import measured
+        from quoth_converters.checks.divergence import measured
 
         one, two = Loaded(base, n_ctx, threads), Loaded(other, n_ctx, threads)
         try:

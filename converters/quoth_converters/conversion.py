@@ -13,10 +13,10 @@ from pathlib import Path
 
 from quoth_converters.errors import ConvertError, shown
 from quoth_converters.families import Options, family_of
-from quoth_converters.record import EMPTY
-from quoth_converters.source import Source, open_source
+from quoth_converters.formats.source import Source, open_source
+from quoth_converters.output.record import EMPTY
+from quoth_converters.output.writer import OutType, Progress, write
 from quoth_converters.spec import ModelSpec, Scalar, check
-from quoth_converters.writer import OutType, Progress, write
 
 _BLOCK = 1 << 20
 

@@ -15,8 +15,8 @@ from typing import Literal
 import numpy as np
 
 from quoth_converters.errors import ConvertError, shown
-from quoth_converters.source import Source
-from quoth_converters.tensors import Floats, LazyTensor, widened
+from quoth_converters.formats.source import Source
+from quoth_converters.formats.tensors import Floats, LazyTensor, widened
 from quoth_converters.vocab import Vocabulary
 
 Scalar = int | float | bool | str

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from quoth_converters.source import open_source
+from quoth_converters.formats.source import open_source
 from tests.bench.convert import command, folder_on_disk
 from tests.bench.memory import MB
 from tests.bench.places import checkpoint

@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from quoth_converters.gguf_file import read_gguf
+from quoth_converters.output.gguf_file import read_gguf
 from tests.upstream import vocabulary_file
 
 LAYERS: Final = 12

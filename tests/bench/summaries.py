@@ -17,10 +17,10 @@ from quoth.chat import Document as Attached
 from quoth.chat import user_message
 from quoth.engine import Chat, Engine, Piece, Request, Usage
 from quoth.engine.client.client import Client
-from quoth.tasks import notes
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.summarize import Sentence, Summarized, Summary, SummaryOptions, by_extract
+from quoth.tasks.summaries import notes
+from quoth.tasks.summaries.summarize import Sentence, Summarized, Summary, SummaryOptions, by_extract
 from quoth.tasks.support import Source, best, invented, names, numbers, support
 from quoth.text.sentences import sentences
 from tests.bench import corpus, places, questions

@@ -11,8 +11,8 @@ from typing import Any
 
 import numpy as np
 
-from quoth_converters.source import open_source
-from quoth_converters.tensors import widened
+from quoth_converters.formats.source import open_source
+from quoth_converters.formats.tensors import widened
 from tests.converters.checkpoints import DATA, arrays, tokenizer_json
 
 ROWS = 257  # GPT-2's alphabet and its end of text

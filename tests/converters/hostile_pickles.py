@@ -111,7 +111,7 @@ NAMES: Final = (
     "resource setrlimit",
     "gguf GGUFReader",
     "quoth.spawn spawn",
-    "quoth_converters.pickles load",
+    "quoth_converters.formats.pickles load",
     "torch compile",
     "torch.load __call__",
     "torch.utils.cpp_extension load",

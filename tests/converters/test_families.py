@@ -14,7 +14,7 @@ from quoth_converters.conversion import Described, describe
 from quoth_converters.errors import ConvertError, TokenizerError, UnsupportedError
 from quoth_converters.families import FAMILIES, Options, family_of
 from quoth_converters.families.refused import REFUSED
-from quoth_converters.source import open_source
+from quoth_converters.formats.source import open_source
 from quoth_converters.spec import Fill, evaluate
 from tests.converters.checkpoints import (
     ARGUMENTS,

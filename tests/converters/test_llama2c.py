@@ -11,7 +11,7 @@ import pytest
 from quoth_converters.conversion import Described, describe
 from quoth_converters.errors import ConvertError
 from quoth_converters.families import Options
-from quoth_converters.source import open_source
+from quoth_converters.formats.source import open_source
 from quoth_converters.spec import evaluate
 from tests.converters.checkpoints import tokenizer_json
 from tests.converters.family_checkpoints import ARGUMENTS, ROWS, family_folder, llama2c_bytes, meta_weights

@@ -12,7 +12,7 @@ import pytest
 from quoth_converters.conversion import describe
 from quoth_converters.errors import ConvertError, TokenizerError
 from quoth_converters.families import Options
-from quoth_converters.source import open_source
+from quoth_converters.formats.source import open_source
 from quoth_converters.spec import evaluate
 from quoth_converters.vocab.listed import read_llmc_tokenizer
 from tests.converters.checkpoints import tokenizer_json

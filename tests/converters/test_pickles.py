@@ -14,9 +14,9 @@ from pathlib import Path
 import pytest
 
 from quoth_converters.errors import shown
-from quoth_converters.pickles import PickleError, Record, load
-from quoth_converters.plain import plain
-from quoth_converters.torch_files import TORCH
+from quoth_converters.formats.pickles import PickleError, Record, load
+from quoth_converters.formats.plain import plain
+from quoth_converters.formats.torch_files import TORCH
 from tests.converters.hostile_pickles import BROKEN, RUNNING
 
 # Reads every pickle of a file of them under an audit hook; prints the events and what became of each.
@@ -24,8 +24,8 @@ PROGRAM = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
 from quoth_converters.errors import ConvertError
-from quoth_converters.pickles import load
-from quoth_converters.torch_files import TORCH
+from quoth_converters.formats.pickles import load
+from quoth_converters.formats.torch_files import TORCH
 pickles = [bytes.fromhex(line) for line in open(sys.argv[1])]
 events, outcomes, watching = [], [], False
 WATCHED = ("exec", "compile", "import", "open", "os.", "socket.", "subprocess.", "ctypes.", "shutil.", "pickle.")

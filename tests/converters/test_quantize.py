@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from quoth_converters import Cancelled, ConvertError, OutputError, UnsupportedError, convert
-from quoth_converters.gguf_file import read_gguf
-from quoth_converters.quantize import PLANNED, Plan, described, plan, quantize, recommended
-from quoth_converters.record import fill, recorded
+from quoth_converters.output.gguf_file import read_gguf
+from quoth_converters.output.quantize import PLANNED, Plan, described, plan, quantize, recommended
+from quoth_converters.output.record import fill, recorded
 from tests.converters.checkpoints import write_gpt2
 
 pytestmark = pytest.mark.more

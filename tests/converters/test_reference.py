@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth_converters.attention import Rope, attend
+from quoth_converters.checks.attention import Rope, attend
+from quoth_converters.checks.reference import Cache, Reference
 from quoth_converters.conversion import describe
 from quoth_converters.errors import Cancelled, UnsupportedError
 from quoth_converters.families import Options
-from quoth_converters.reference import Cache, Reference
 from tests.converters.checkpoints import DATA
 from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder
 

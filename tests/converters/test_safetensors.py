@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from quoth_converters.errors import ConvertError
-from quoth_converters.safetensors import read_index, read_safetensors
-from quoth_converters.tensors import widened
+from quoth_converters.formats.safetensors import read_index, read_safetensors
+from quoth_converters.formats.tensors import widened
 from tests.converters.torch_writer import safetensors_bytes, write_safetensors
 
 

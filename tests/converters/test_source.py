@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from quoth_converters.errors import ConvertError
-from quoth_converters.source import open_source
+from quoth_converters.formats.source import open_source
 from tests.converters.checkpoints import write_gpt2, write_nanogpt
 from tests.converters.torch_writer import write_safetensors, write_zip
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from quoth_converters.errors import ConvertError
-from quoth_converters.source import Source, open_source
+from quoth_converters.formats.source import Source, open_source
 from quoth_converters.spec import (
     Fill,
     Fuse,

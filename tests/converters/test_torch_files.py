@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from quoth_converters.errors import ConvertError
-from quoth_converters.source import open_source
-from quoth_converters.tensors import LazyTensor, widened
+from quoth_converters.formats.source import open_source
+from quoth_converters.formats.tensors import LazyTensor, widened
 from tests.converters.torch_writer import (
     Call,
     Name,

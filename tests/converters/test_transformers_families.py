@@ -16,7 +16,7 @@ from quoth_converters.conversion import Described, describe
 from quoth_converters.errors import ConvertError, UnsupportedError
 from quoth_converters.families import FAMILIES as KNOWN
 from quoth_converters.families import Options
-from quoth_converters.source import open_source
+from quoth_converters.formats.source import open_source
 from quoth_converters.spec import evaluate
 from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors

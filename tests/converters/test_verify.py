@@ -13,21 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth_converters.checks.divergence import SAMPLE, measured
+from quoth_converters.checks.hard_texts import FIXED, around, random_texts
+from quoth_converters.checks.logits_check import Difference, failing
+from quoth_converters.checks.oracles import OracleError, Ranks, answering, find_oracle
+from quoth_converters.checks.report import Report
+from quoth_converters.checks.tokenizer_check import shortened
+from quoth_converters.checks.verify import check, verify
 from quoth_converters.conversion import Described, describe, write_conversion
-from quoth_converters.divergence import SAMPLE, measured
 from quoth_converters.errors import Cancelled, ConvertError
 from quoth_converters.families import Options
-from quoth_converters.gguf_file import read_gguf
-from quoth_converters.hard_texts import FIXED, around, random_texts
-from quoth_converters.logits_check import Difference, failing
-from quoth_converters.oracles import OracleError, Ranks, answering, find_oracle
+from quoth_converters.formats.tensors import Floats
+from quoth_converters.output.gguf_file import read_gguf
+from quoth_converters.output.quantize import quantize
+from quoth_converters.output.record import fill, recorded
 from quoth_converters.process import Child, ChildError
-from quoth_converters.quantize import quantize
-from quoth_converters.record import fill, recorded
-from quoth_converters.report import Report
-from quoth_converters.tensors import Floats
-from quoth_converters.tokenizer_check import shortened
-from quoth_converters.verify import check, verify
 from tests.converters.checkpoints import DATA, write_gpt2, write_nanogpt
 from tests.converters.family_checkpoints import family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors

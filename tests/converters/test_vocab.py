@@ -12,7 +12,7 @@ import pytest
 from quoth.native import Model
 from quoth_converters import convert
 from quoth_converters.errors import ConvertError, TokenizerError, UnsupportedError
-from quoth_converters.gguf_file import read_gguf
+from quoth_converters.output.gguf_file import read_gguf
 from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
 from quoth_converters.vocab.byte_level import LETTERS, raw, spelled

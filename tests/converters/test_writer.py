@@ -13,7 +13,7 @@ import pytest
 
 from quoth.gguf import check, read_header
 from quoth_converters import Cancelled, ConvertError, OutputError, convert
-from quoth_converters.gguf_file import read_gguf
+from quoth_converters.output.gguf_file import read_gguf
 from tests.converters.checkpoints import CHARACTERS, arrays, write_gpt2, write_nanogpt
 
 

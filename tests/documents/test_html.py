@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from quoth.documents import Document
 from quoth.documents.draft import Draft
-from quoth.documents.html import write_html
+from quoth.documents.formats.html import write_html
 
 Reading = Callable[..., Document]
 

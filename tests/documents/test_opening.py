@@ -158,7 +158,7 @@ def test_a_folder_that_links_to_itself_ends(tmp_path: Path) -> None:
 _PEAK = """
 import resource, sys
 from quoth.documents import read
-import quoth.documents.plain
+import quoth.documents.formats.plain
 base = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 document = read(sys.argv[1], limit=10**9)
 size = len(document.text)

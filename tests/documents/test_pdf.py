@@ -8,8 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from quoth.documents import Document
-from quoth.documents.pdf_fonts import _has_space
-from quoth.documents.pdf_lines import Paragraphs, without_running_lines
+from quoth.documents.formats.pdf.fonts import _has_space
+from quoth.documents.formats.pdf.lines import Paragraphs, without_running_lines
 from tests.documents.files import encrypted, pdf, with_bookmarks
 
 Reading = Callable[..., Document]

@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quoth.documents import Document, Heading, read
+from quoth.documents.formats.plain import WINDOW, markdown_headings, text_headings
 from quoth.documents.marks import STRIDE, LineCounts, Marks
-from quoth.documents.plain import WINDOW, markdown_headings, text_headings
 from quoth.text.long_text import LongText
 
 Reading = Callable[..., Document]

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import ModelError, NetworkError, QuothError, UsageError
-from quoth.models import hub as port
-from quoth.models import network
-from quoth.models.hub_variants import choose, is_safe, quantization_of
+from quoth.models.sources import hub as port
+from quoth.models.sources import network
+from quoth.models.sources.hub_variants import choose, is_safe, quantization_of
 from tests.hub_server import COMMIT, Fault, HubServer
 
 REPO = "owner/model-GGUF"
@@ -137,8 +137,7 @@ def _in_a_new_process(code: str, **environment: str) -> str:
 
 
 def test_requests_go_through_the_proxy_of_the_environment() -> None:
-    code = "import sys; from quoth.models import hub; print(hub.find('owner/model-GGUF', endpoint=sys.argv[1]).size)"
-    code = code.replace("sys.argv[1]", "'http://hub.example'")
+    code = "from quoth.models.sources import hub; print(hub.find('owner/model-GGUF', endpoint='http://hub.example').size)"
     with HubServer({REPO: {"model.gguf": b"abc"}}) as proxy:
         assert _in_a_new_process(code, HTTP_PROXY=proxy.endpoint, http_proxy=proxy.endpoint) == "3"
         assert proxy.seen[0].headers["Host"] == "hub.example"
@@ -146,7 +145,7 @@ def test_requests_go_through_the_proxy_of_the_environment() -> None:
 
 def test_a_proxy_is_not_asked_for_hosts_it_is_not_for() -> None:
     with HubServer({REPO: {"model.gguf": b"abc"}}) as hub, HubServer() as proxy:
-        code = f"from quoth.models import hub; print(hub.find({REPO!r}, endpoint={hub.endpoint!r}).size)"
+        code = f"from quoth.models.sources import hub; print(hub.find({REPO!r}, endpoint={hub.endpoint!r}).size)"
         proxies = {"HTTP_PROXY": proxy.endpoint, "http_proxy": proxy.endpoint}
         assert _in_a_new_process(code, **proxies, NO_PROXY="127.0.0.1", no_proxy="127.0.0.1") == "3"
         assert proxy.seen == []
@@ -155,7 +154,7 @@ def test_a_proxy_is_not_asked_for_hosts_it_is_not_for() -> None:
 def test_a_proxy_address_that_cannot_be_used_is_a_sentence() -> None:
     code = """
 from quoth.errors import NetworkError
-from quoth.models import hub
+from quoth.models.sources import hub
 try:
     hub.find("owner/repo", endpoint="http://hub.example")
 except NetworkError as error:
@@ -171,14 +170,16 @@ print(hub.reachable("http://hub.example", 2))
 def test_a_certificate_bundle_of_requests_is_used(tmp_path: Path, own: str, used: str) -> None:
     bundle = tmp_path / "bundle.pem"
     bundle.touch()
-    code = "import os; from quoth.models import network; network.hub_library(); print(os.environ['SSL_CERT_FILE'])"
+    code = (
+        "import os; from quoth.models.sources import network; network.hub_library(); print(os.environ['SSL_CERT_FILE'])"
+    )
     assert _in_a_new_process(code, REQUESTS_CA_BUNDLE=str(bundle), SSL_CERT_FILE=own).endswith(used)
 
 
 def test_a_certificate_file_that_is_none_is_a_sentence(tmp_path: Path) -> None:
     code = """
 from quoth.errors import NetworkError
-from quoth.models import hub
+from quoth.models.sources import hub
 try:
     hub.find("owner/repo", endpoint="https://hub.example")
 except NetworkError as error:

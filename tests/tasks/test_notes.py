@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from quoth.engine import Done, Reading, Request
 from quoth.engine.scripted import Answer, Scripted
-from quoth.tasks import merging, notes
-from quoth.tasks.notes import NoCache, Progress, Written
+from quoth.tasks.summaries import merging, notes
+from quoth.tasks.summaries.notes import NoCache, Progress, Written
 from tests.tasks.texts import asked_text
 
 

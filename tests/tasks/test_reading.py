@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from quoth.engine.client.client import Client
-from quoth.tasks import notes
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.notes import NoCache, Written
+from quoth.tasks.summaries import notes
+from quoth.tasks.summaries.notes import NoCache, Written
 from tests.tasks.texts import document, harbours
 
 

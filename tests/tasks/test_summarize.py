@@ -10,10 +10,10 @@ import pytest
 from quoth.engine import Chat, Done, ModelInfo, Request
 from quoth.engine.scripted import Answer, Scripted
 from quoth.errors import InputError
-from quoth.tasks import summarize as task
 from quoth.tasks.collection import Collection
-from quoth.tasks.notes import NoCache
-from quoth.tasks.summarize import Noted, Planned, Sentence, Step, Summarized, Summary, SummaryOptions
+from quoth.tasks.summaries import summarize as task
+from quoth.tasks.summaries.notes import NoCache
+from quoth.tasks.summaries.summarize import Noted, Planned, Sentence, Step, Summarized, Summary, SummaryOptions
 from quoth.tasks.words import count_words
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 

@@ -27,8 +27,8 @@ from textual.widgets import (
     Tree,
 )
 
-from quoth.tui.driver import driver_class
-from quoth.tui.safe_filter import SafeFilter
+from quoth.tui.terminal.driver import driver_class
+from quoth.tui.terminal.safe_filter import SafeFilter
 from tests.cli.attacks import ATTACKS
 
 INSIDE = "inside"

@@ -15,9 +15,9 @@ from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.widgets import Static, TextArea
 
-from quoth.tui.driver import PasteCut, driver_class
-from quoth.tui.safe_filter import SafeFilter
-from quoth.tui.signals import ending
+from quoth.tui.terminal.driver import PasteCut, driver_class
+from quoth.tui.terminal.safe_filter import SafeFilter
+from quoth.tui.terminal.signals import ending
 
 
 class SmallApp(App[None]):

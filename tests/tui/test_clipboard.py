@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.tui.clipboard import OSC_52_LIMIT, Copied, copy
+from quoth.tui.terminal.clipboard import OSC_52_LIMIT, Copied, copy
 
 TEXT = "Grüße, 漢字\nline two\n"
 SENT = Copied("terminal", "sent to the terminal (OSC 52); it does not say whether it took it", verified=False)

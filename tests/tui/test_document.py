@@ -21,10 +21,10 @@ from quoth.errors import EngineError
 from quoth.history import History
 from quoth.text.long_text import LongText
 from quoth.tui.app import QuothApp
-from quoth.tui.document_lines import NOT_FOUND, Pace
-from quoth.tui.operands import joined, operands
+from quoth.tui.documents.document_lines import NOT_FOUND, Pace
+from quoth.tui.documents.operands import joined, operands
+from quoth.tui.documents.screen import DocumentScreen
 from quoth.tui.rows import Rows, shown
-from quoth.tui.screens.document import DocumentScreen
 from quoth.tui.widgets.document import AT_ONCE
 from quoth.tui.widgets.parts import CITED, READ, UNREAD, states
 from quoth.tui.widgets.said import Said

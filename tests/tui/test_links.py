@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quoth.errors import InputError
-from quoth.tui.links import checked, open_link, shown
+from quoth.tui.terminal.links import checked, open_link, shown
 
 
 class Browser:

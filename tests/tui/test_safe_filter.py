@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.color import Color
 
 from quoth.text import clean
-from quoth.tui.safe_filter import SafeFilter
+from quoth.tui.terminal.safe_filter import SafeFilter
 from tests.cli.attacks import ATTACKS
 from tests.tui.attacked_app import AttackedApp
 from tests.tui.terminal import Terminal

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.tui.signals import ENDING, ending
+from quoth.tui.terminal.signals import ENDING, ending
 from tests.tui.small_app import SmallApp
 from tests.tui.terminal import Terminal
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.tui.terminal_input import BURST, PASTE_SILENCE, Pasted, TerminalInput
+from quoth.tui.terminal.terminal_input import BURST, PASTE_SILENCE, Pasted, TerminalInput
 
 MARKS = "\x1b[200~\x1b[201~"
 SMALL = st.lists(st.sampled_from([b"\x1b[200~", b"\x1b[201~", b"\x1b", b"[2", b"a", b"\r", b"\xff", "漢".encode()]))

@@ -62,7 +62,7 @@ def run_app(environment: Environment, conversation: int | None) -> int:
     from quoth.config import keys
     from quoth.tui.app import QuothApp
     from quoth.tui.backend import Backend
-    from quoth.tui.signals import ending
+    from quoth.tui.terminal.signals import ending
 
     backend = Backend(
         settings=environment.settings,

@@ -148,7 +148,7 @@ def description(described: Described) -> dict[str, Any]:
 
 def sizes_of(described: Described) -> dict[str, int]:
     """Bytes of the tensors at each type that needs no trial: exact, for the rest depends on llama.cpp's own choices."""
-    from quoth_converters.writer import stored_size
+    from quoth_converters.output.writer import stored_size
 
     tensors = described.spec.tensors
     return {
@@ -160,7 +160,7 @@ def sizes_of(described: Described) -> dict[str, int]:
 
 def sizes(described: Described) -> Iterator[str]:
     """What the weights come to, a line each type."""
-    from quoth.models.partial_download import format_size
+    from quoth.models.sources.partial_download import format_size
 
     for kind, size in sizes_of(described).items():
         yield f"{kind:<6} {format_size(size):>8}"
@@ -172,8 +172,8 @@ def check_file(environment: Environment, order: Order, file: Path, as_json: bool
 
     streams = environment.streams
     with sentences():
+        from quoth_converters.checks.verify import check
         from quoth_converters.families import Options
-        from quoth_converters.verify import check
 
         options = Options(order.tokenizer, order.meta, order.n_head)
         report = check(file, order.source, options=options, level=order.level, progress=Counting(environment).steps)
@@ -193,8 +193,8 @@ def check_file(environment: Environment, order: Order, file: Path, as_json: bool
 def fetched(environment: Environment, spec: str, order: Order, *, keep: bool) -> Iterator[Order]:
     """The order with the files of a repository of the hub on the disk; they go once they are converted, unless kept."""
     from quoth.cli.pulling import Reporter
-    from quoth.models import hub, network
-    from quoth.models.originals import fetch_original, forget
+    from quoth.models.sources import hub, network
+    from quoth.models.sources.originals import fetch_original, forget
 
     repository, wanted = hub.parse(spec)
     if wanted:

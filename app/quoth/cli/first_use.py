@@ -14,7 +14,7 @@ from quoth.models.choices import DEMONSTRATION, choices, download_label
 
 def ask(environment: Environment, found: Sequence[ModelFile]) -> ModelFile:
     """One question on the terminal; Enter takes the first line."""
-    from quoth.models import hub
+    from quoth.models.sources import hub
 
     streams = environment.streams
     reachable = hub.reachable(hub.endpoint())
@@ -40,7 +40,7 @@ def _number(environment: Environment, most: int) -> int:
 
 def pull_small(environment: Environment) -> ModelFile:
     """Off a terminal: the small tier, or the demonstration model when the hub is out of reach."""
-    from quoth.models import hub
+    from quoth.models.sources import hub
 
     streams = environment.streams
     if hub.reachable(hub.endpoint()):

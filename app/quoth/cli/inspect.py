@@ -16,7 +16,7 @@ from quoth.text import sane
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
-    from quoth_converters.quantize import Plan
+    from quoth_converters.output.quantize import Plan
 
 HELP = """Show what a GGUF or a checkpoint holds: its architecture, parameters, tensors, tokenizer and chat template.
 
@@ -116,7 +116,7 @@ def _plans(header: Header) -> tuple[list[Plan], Plan | None]:
     from quoth.models.conversion import parameters, sentences
 
     with sentences():
-        from quoth_converters.quantize import plan, recommended
+        from quoth_converters.output.quantize import plan, recommended
 
         plans = plan(header.path)
         return plans, recommended(plans, parameters(header))

@@ -16,7 +16,7 @@ from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from quoth_converters.quantize import Plan
+    from quoth_converters.output.quantize import Plan
 
 HELP = """Write a GGUF at other quantizations. FILE may be the name of a model too.
 
@@ -92,7 +92,7 @@ def _plans(source: Path, types: Sequence[str]) -> tuple[list[Plan], Plan | None]
     """What the types come to, the usual ones if none is named, and the one to take."""
     from quoth.gguf import read_header
     from quoth.models.conversion import parameters
-    from quoth_converters.quantize import plan, recommended
+    from quoth_converters.output.quantize import plan, recommended
 
     plans = plan(source)
     best = recommended(plans, parameters(read_header(source)))
@@ -117,7 +117,7 @@ def _show_plans(environment: Environment, source: Path, types: Sequence[str], as
 
 def table(plans: Sequence[Plan], best: Plan | None) -> Iterator[str]:
     """A line for each type: size, bits per weight and the types its tensors really get."""
-    from quoth.models.partial_download import format_size
+    from quoth.models.sources.partial_download import format_size
 
     yield f"{'TYPE':<8} {'SIZE':>12} {'BITS':>6}  TENSORS"
     for plan in plans:
@@ -151,8 +151,8 @@ def _write(
     as_json: bool,
 ) -> int:
     from quoth.cli.converting import Counting, print_json
-    from quoth.models.partial_download import format_size
-    from quoth_converters.quantize import quantize
+    from quoth.models.sources.partial_download import format_size
+    from quoth_converters.output.quantize import quantize
 
     streams, counting, files = environment.streams, Counting(environment), []
     for kind, target in targets.items():

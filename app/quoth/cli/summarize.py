@@ -13,7 +13,7 @@ from quoth.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from quoth.documents import Document
-    from quoth.tasks.summarize import SummaryOptions
+    from quoth.tasks.summaries.summarize import SummaryOptions
 
 HELP = """Summarize FILEs, folders, or standard input. All of it is read, and the end says so.
 
@@ -72,7 +72,7 @@ def command(environment: Environment, /, **values: Any) -> int:
 
 
 def _wish(rest: dict[str, Any]) -> SummaryOptions:
-    from quoth.tasks.summarize import LENGTHS, SummaryOptions
+    from quoth.tasks.summaries.summarize import LENGTHS, SummaryOptions
 
     length = rest["length"]
     words = LENGTHS.get(length) or (int(length) if length.isdecimal() else 0)

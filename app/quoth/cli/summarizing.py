@@ -18,8 +18,8 @@ from quoth.errors import Ended, InputError, QuothError, StorageError
 from quoth.library.documents import OpenDocuments
 from quoth.library.model import Model
 from quoth.library.recording import usage_fields
-from quoth.tasks import summarize as task
 from quoth.tasks.collection import Collection
+from quoth.tasks.summaries import summarize as task
 from quoth.tasks.wording import LONG, covered, planned, too_small
 from quoth.version import __version__
 

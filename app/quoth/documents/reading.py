@@ -16,12 +16,12 @@ _READERS = {
     "text": ("plain", "read_plain"),
     "code": ("plain", "read_plain"),
     "markdown": ("plain", "read_plain"),
-    "info": ("info", "read_info"),
-    "man": ("roff", "read_man"),
+    "info": ("manual.info", "read_info"),
+    "man": ("manual.roff", "read_man"),
     "html": ("html", "read_html"),
     "subtitles": ("subtitles", "read_subtitles"),
     "email": ("mail", "read_mail"),
-    "pdf": ("pdf", "read_pdf"),
+    "pdf": ("pdf.reader", "read_pdf"),
     "zip": ("zipped", "read_zip"),
 }
 Reader = Callable[[list[bytes], str, str, int], Document]
@@ -43,5 +43,5 @@ def _document(chunks: list[bytes], name: str, limit: int) -> Document:
     head = b"".join(chunks[:4])[:HEAD] if chunks and len(chunks[0]) < HEAD else b"".join(chunks[:1])[:HEAD]
     kind = kind_of(name, head)
     module, function = _READERS[kind]
-    reader: Reader = getattr(import_module(f"quoth.documents.{module}"), function)
+    reader: Reader = getattr(import_module(f"quoth.documents.formats.{module}"), function)
     return reader(chunks, name, kind, limit)

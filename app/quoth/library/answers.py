@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from quoth.engine import Done, Event, Notice, Piece, Reason, Thought, TokenLogprob, Usage
-from quoth.tasks.summary import Event as SummaryEvent
-from quoth.tasks.summary import Sentence, Summarized
+from quoth.tasks.summaries.summary import Event as SummaryEvent
+from quoth.tasks.summaries.summary import Sentence, Summarized
 
 if TYPE_CHECKING:
     from quoth.tasks.ask import Event as AskEvent

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.tasks.ask import QuestionAnswering
     from quoth.tasks.collection import Collection
-    from quoth.tasks.summary import Event as SummaryEvent
-    from quoth.tasks.summary import Style, SummaryOptions
+    from quoth.tasks.summaries.summary import Event as SummaryEvent
+    from quoth.tasks.summaries.summary import Style, SummaryOptions
 
 
 class SamplingOptions(TypedDict, total=False):
@@ -179,7 +179,7 @@ class Model:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[SummaryEvent]:
         """A summary of documents that were cut into parts; `extract`: of their own sentences."""
-        from quoth.tasks import summarize
+        from quoth.tasks.summaries import summarize
 
         if extract:
             return summarize.by_extract(collection, wish)
@@ -273,7 +273,7 @@ class Model:
         ...     print(model.summarize(report, words=60).text)
         """
         from quoth.library.answers import Summary
-        from quoth.tasks.summary import SummaryOptions
+        from quoth.tasks.summaries.summary import SummaryOptions
 
         collection = documents.parts(self.engine)
         wish = SummaryOptions(words, style, focus, language)

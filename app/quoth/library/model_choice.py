@@ -55,8 +55,8 @@ def remember(workspace: Workspace, model: ModelFile) -> ModelFile:
 
 def all_choices(workspace: Workspace) -> list[Choice]:
     """Installed models, what other tools left here, what can be fetched. Asks whether the hub is in reach."""
-    from quoth.models import hub
     from quoth.models.choices import Choice, choices
+    from quoth.models.sources import hub
 
     installed = workspace.store.list().models
     here = [Choice(f"{m.name}: {m.size / 1e9:.1f} GB, {m.quantization}, installed", model=m) for m in installed]

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import Final, Literal
 
-from quoth.models.wheels import Wheels
+from quoth.models.sources.wheels import Wheels
 
 Class = Literal["demonstration", "small", "recommended", "other"]
 

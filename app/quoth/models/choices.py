@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.models import ModelFile, catalogue
-from quoth.models.partial_download import format_size
+from quoth.models.sources.partial_download import format_size
 
 GIB = 1024**3
 RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from quoth.gguf import Header
+    from quoth_converters.checks.report import Report
     from quoth_converters.conversion import Conversion, Described
-    from quoth_converters.report import Report
-    from quoth_converters.writer import OutType
+    from quoth_converters.output.writer import OutType
 
 Level = Literal["none", "quick", "full"]
 Count = Callable[[str, int, int], None]  # what is done ("converting"), how much of it, of how much
@@ -121,7 +121,7 @@ def _lock_of(folder: Path) -> BaseFileLock:
 
 def known_types(types: Iterable[str]) -> None:
     """Raise UsageError for a quantization that there is not."""
-    from quoth_converters.quantize import TYPES
+    from quoth_converters.output.quantize import TYPES
 
     if unknown := [name for name in types if name not in (*TYPES, RECOMMENDED)]:
         raise UsageError(f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(TYPES)}")
@@ -168,14 +168,14 @@ def _quantized(conversion: Conversion, order: Order, progress: Count) -> dict[st
 
 
 def _chosen(conversion: Conversion, name: str) -> str:
-    from quoth_converters import quantize
+    from quoth_converters.output import quantize
 
     found = quantize.recommended(quantize.plan(conversion.path), conversion.spec.parameters)
     return found.type if found else conversion.outtype.upper()
 
 
 def _quantize(whole: Path, name: str, progress: Count) -> Path:
-    from quoth_converters import quantize
+    from quoth_converters.output import quantize
 
     target = whole.with_name(f"{whole.name.removesuffix('.gguf').rpartition('.')[0]}.{name}.gguf")
     quantize.quantize(whole, target, name, progress=lambda done, total: progress(f"quantizing to {name}", done, total))
@@ -187,7 +187,7 @@ def _checked(
 ) -> Report | None:
     if order.level == "none":
         return None
-    from quoth_converters.verify import verify
+    from quoth_converters.checks.verify import verify
 
     report = verify(
         described,

@@ -11,15 +11,16 @@ from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Literal
 
 from quoth.errors import ModelError, NetworkError, UsageError
-from quoth.models import ModelFile, catalogue, describe, hub, network, package_index
+from quoth.models import ModelFile, catalogue, describe
 from quoth.models.catalogue import Row
-from quoth.models.download import download, hash_file
 from quoth.models.fit import estimate, judge
-from quoth.models.hub_variants import quantization_of
 from quoth.models.installed import InstalledModels, name_from
-from quoth.models.partial_download import format_size, require_space
-from quoth.models.transfer import RetryPolicy
-from quoth.models.wheels import Wheels
+from quoth.models.sources import hub, network, package_index
+from quoth.models.sources.download import download, hash_file
+from quoth.models.sources.hub_variants import quantization_of
+from quoth.models.sources.partial_download import format_size, require_space
+from quoth.models.sources.transfer import RetryPolicy
+from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
 from quoth.platform.locks import held
 
@@ -226,7 +227,7 @@ def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -
 def _pull_original(row: Row, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
     from quoth.models import conversion
-    from quoth.models.originals import fetch_original, forget
+    from quoth.models.sources.originals import fetch_original, forget
 
     with _alone(row.name, row.size, job):
         if (model := _installed(row.name, row.origins, None, job)) is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from quoth.tasks.summary import Planned, Summarized
+    from quoth.tasks.summaries.summary import Planned, Summarized
 
 LONG = 60  # seconds of work that are announced before
 

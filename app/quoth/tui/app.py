@@ -16,11 +16,11 @@ from textual.screen import Screen
 
 from quoth.tui.backend import Backend
 from quoth.tui.commands import COMMANDS
-from quoth.tui.driver import PasteCut, driver_class
 from quoth.tui.palette import Conversations
-from quoth.tui.safe_filter import SafeFilter
 from quoth.tui.screens.chat import ChatScreen, HelpAsked
 from quoth.tui.screens.help import Help
+from quoth.tui.terminal.driver import PasteCut, driver_class
+from quoth.tui.terminal.safe_filter import SafeFilter
 from quoth.tui.widgets.probabilities import Probabilities
 from quoth.tui.widgets.prompt import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
@@ -92,7 +92,7 @@ class QuothApp(App[None]):
 
     @on(HelpAsked)
     def action_show_help(self) -> None:
-        from quoth.tui.screens.document import DocumentScreen
+        from quoth.tui.documents.screen import DocumentScreen
         from quoth.tui.widgets.said import Said
 
         groups = [

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
     from quoth.models.pull import Progress
-    from quoth.tasks.notes import NotesCache
+    from quoth.tasks.summaries.notes import NotesCache
 
 
 class Models(Protocol):

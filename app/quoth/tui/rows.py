@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from rich.cells import get_character_cell_size
 
 from quoth.text.long_text import LongText
-from quoth.tui.safe_filter import REPLACEMENT, UNSAFE
+from quoth.tui.terminal.safe_filter import REPLACEMENT, UNSAFE
 
 WINDOW = 16 * 1024  # characters that are laid out at once; more than the widest terminal has cells
 TAB = 8  # cells between two tab stops

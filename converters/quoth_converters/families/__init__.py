@@ -16,7 +16,7 @@ from quoth_converters.families.llmc import LLMC
 from quoth_converters.families.mingpt import MINGPT
 from quoth_converters.families.nanogpt import NANOGPT
 from quoth_converters.families.refused import REFUSED
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 
 __all__ = ["FAMILIES", "Family", "Options", "family_of"]
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quoth_converters.errors import ConvertError, TokenizerError, shown
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import Fill, Fuse, ModelSpec, Rows, Take, Value
 from quoth_converters.vocab import Vocabulary
 

@@ -13,7 +13,7 @@ from quoth_converters.errors import ConvertError, UnsupportedError, shown
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options, integer, real
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH, Layout
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab.finding import find_vocabulary
 

@@ -12,9 +12,9 @@ from typing import Final
 
 from quoth_converters.errors import ConvertError
 from quoth_converters.families.family import embedding, padding_note
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
+from quoth_converters.formats.tensors import same_bytes
 from quoth_converters.spec import Fill, Fuse, ModelSpec, Rows, Scale, Take, TensorSpec, Transpose, Value
-from quoth_converters.tensors import same_bytes
 from quoth_converters.vocab import Vocabulary
 
 MAX_LAYERS: Final = 512  # LLAMA_MAX_LAYERS

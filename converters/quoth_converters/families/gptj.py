@@ -15,7 +15,7 @@ from quoth_converters.families.family import Family, Options, embedding, integer
 from quoth_converters.families.gpt2 import GELU
 from quoth_converters.families.gpt2_blocks import MASKS, MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
 from quoth_converters.families.llama_blocks import is_tied
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import Again, Fill, Fuse, ModelSpec, Permute, Rows, Take, TensorSpec, Value
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.finding import find_vocabulary

@@ -17,7 +17,7 @@ from quoth_converters.families.gpt2 import GELU
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
 from quoth_converters.families.llama_blocks import is_tied
 from quoth_converters.families.rope import Rope, rope_of, settings_of
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import Again, Fill, ModelSpec, Permute, Take, TensorSpec, Value
 from quoth_converters.vocab.finding import find_vocabulary
 

@@ -15,7 +15,7 @@ from quoth_converters.families.family import Family, Options, integer, real
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
 from quoth_converters.families.llama_blocks import Layout, Names
 from quoth_converters.families.rope import rope_of, settings_of
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab.finding import find_vocabulary
 

@@ -11,9 +11,9 @@ from dataclasses import dataclass
 from quoth_converters.errors import ConvertError
 from quoth_converters.families.family import embedding, padding_note
 from quoth_converters.families.rope import Rope
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
+from quoth_converters.formats.tensors import same_bytes
 from quoth_converters.spec import ModelSpec, Permute, Take, TensorSpec, Value
-from quoth_converters.tensors import same_bytes
 from quoth_converters.vocab import Vocabulary
 
 

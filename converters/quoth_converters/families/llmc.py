@@ -8,7 +8,7 @@ from quoth_converters.errors import TokenizerError, shown
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options
 from quoth_converters.families.gpt2_blocks import Layout
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab.finding import find_vocabulary
 

@@ -9,7 +9,7 @@ from quoth_converters.errors import ConvertError
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options, integer
 from quoth_converters.families.gpt2_blocks import MAX_WIDTH, Layout
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab.characters import read_meta
 from quoth_converters.vocab.finding import find_vocabulary

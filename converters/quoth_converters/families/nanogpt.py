@@ -15,7 +15,7 @@ from quoth_converters.errors import ConvertError, TokenizerError, shown
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options, integer
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH, Layout, has_biases
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.characters import read_meta

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from quoth_converters.source import Source
+from quoth_converters.formats.source import Source
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth_converters.errors import TokenizerError, UnsupportedError, shown
-from quoth_converters.source import read_json
+from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
 from quoth_converters.vocab.byte_level import missing_bytes
 from quoth_converters.vocab.regexes import GPT2, pre_tokenizer

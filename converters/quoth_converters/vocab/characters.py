@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from quoth_converters import pickles
 from quoth_converters.errors import TokenizerError, shown
+from quoth_converters.formats import pickles
 from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.byte_level import spelled
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from quoth_converters.errors import TokenizerError, shown
-from quoth_converters.source import read_json, tokenizer_files
+from quoth_converters.formats.source import read_json, tokenizer_files
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
 from quoth_converters.vocab.characters import read_meta

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from quoth_converters.errors import UnsupportedError, shown
-from quoth_converters.gguf_file import read_gguf
+from quoth_converters.output.gguf_file import read_gguf
 from quoth_converters.vocab import ROLE_KEYS, Type, Vocabulary
 
 _PREFIX: Final = "tokenizer.ggml."

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth_converters.errors import TokenizerError, UnsupportedError, shown
-from quoth_converters.source import read_json
+from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
 from quoth_converters.vocab.protobuf import Field, fields, float32, integer, raw, text
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.source import read_json
+from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import END, Type, Vocabulary, finished
 
 _ROLES: Final = ("bos", "eos", "pad", "unk")

@@ -8,9 +8,10 @@ from textual import on
 from textual.widgets import Static
 
 from quoth.errors import QuothError
-from quoth.tui import answering, gc_pauses
+from quoth.tui import answering
 from quoth.tui.history_writer import PendingId, stored
 from quoth.tui.screens.conversations import WithConversations
+from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.status import duration
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.work import Ended

@@ -16,11 +16,11 @@ from textual.message import Message
 
 from quoth.errors import QuothError
 from quoth.text import well_formed
-from quoth.tui import gc_pauses, links
 from quoth.tui.commands import parse
 from quoth.tui.screens.chat_layout import PROBABILITIES
 from quoth.tui.screens.dialogs import Confirm
 from quoth.tui.screens.slash_commands import WithCommands
+from quoth.tui.terminal import gc_pauses, links
 from quoth.tui.widgets.prompt import Prompt
 
 if TYPE_CHECKING:

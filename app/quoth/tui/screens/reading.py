@@ -20,9 +20,9 @@ from quoth.tui.widgets.turn import TurnView
 
 if TYPE_CHECKING:
     from quoth.documents import Document as Opened
-    from quoth.tui.operands import Operands
-    from quoth.tui.reading import Kind, ReadingJob
-    from quoth.tui.screens.document import DocumentScreen
+    from quoth.tui.documents.operands import Operands
+    from quoth.tui.documents.reading import Kind, ReadingJob
+    from quoth.tui.documents.screen import DocumentScreen
 
 
 class WithReading(WithAttachments):
@@ -30,7 +30,7 @@ class WithReading(WithAttachments):
 
     def read(self, kind: Kind, argument: str) -> None:
         """Work on the files that an argument names, else on the documents that are open, else on what is attached."""
-        from quoth.tui.screens.document import DocumentScreen
+        from quoth.tui.documents.screen import DocumentScreen
 
         screen = self.app.screen
         if isinstance(screen, DocumentScreen):
@@ -58,8 +58,8 @@ class WithReading(WithAttachments):
     def _open(self, kind: Kind, argument: str, attached: list[Document]) -> None:
         """Read the documents; the screen is shown when they are there."""
         from quoth.library.documents import read_named, require_text
-        from quoth.tui.open_documents import open_attached
-        from quoth.tui.operands import operands
+        from quoth.tui.documents.open_documents import open_attached
+        from quoth.tui.documents.operands import operands
 
         worker, given = get_current_worker(), operands(argument)
 
@@ -85,9 +85,9 @@ class WithReading(WithAttachments):
 
     def _show_documents(self, kind: Kind, given: Operands, documents: list[Opened]) -> None:
         """Put the documents on a desk of their own, and begin."""
-        from quoth.tui.open_documents import DocumentThread
-        from quoth.tui.operands import joined
-        from quoth.tui.screens.document import DocumentScreen
+        from quoth.tui.documents.open_documents import DocumentThread
+        from quoth.tui.documents.operands import joined
+        from quoth.tui.documents.screen import DocumentScreen
 
         self.status.doing = ""
         names = given.names
@@ -114,7 +114,7 @@ class WithReading(WithAttachments):
 
     def _start_reading(self, screen: DocumentScreen, kind: Kind, text: str, said: str) -> ReadingJob | None:
         """Begin a turn with what was asked and one with what will be said, and start the work; None if it cannot be."""
-        from quoth.tui.reading import Reader, ReadingJob
+        from quoth.tui.documents.reading import Reader, ReadingJob
 
         if self.busy:
             screen.tell("Something is being written still; Escape stops it")
@@ -194,7 +194,7 @@ class WithReading(WithAttachments):
 
 def _check(kind: Kind, given: Operands, attached: list[Document]) -> None:
     """Raises InputError where there is nothing to read."""
-    from quoth.tui.operands import looks_like_file
+    from quoth.tui.documents.operands import looks_like_file
 
     if missing := looks_like_file(given.text):
         raise InputError(f"{missing} does not exist", "", "Check the name")

@@ -7,10 +7,10 @@ from functools import partial
 
 from textual import on, work
 
-from quoth.tui import clipboard
 from quoth.tui.history_writer import stored
 from quoth.tui.screens.dialogs import EditText
 from quoth.tui.screens.probabilities import WithProbabilities
+from quoth.tui.terminal import clipboard
 from quoth.tui.widgets.turn import TurnView
 
 

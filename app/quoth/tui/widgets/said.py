@@ -13,7 +13,7 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
-from quoth.tui.document_lines import Line
+from quoth.tui.documents.document_lines import Line
 
 LOOKS = {"question": "bold $text-accent", "said": "$foreground", "quote": "$foreground", "notice": "$text-muted italic"}
 

@@ -1,0 +1,1 @@
+"""One file a format: its bytes as a document's text with a map back."""

@@ -1,0 +1,278 @@
+"""HTML to text: headings, paragraphs, lists, tables one row a line; what only steers a page is left out."""
+
+from __future__ import annotations
+
+import re
+from html import unescape
+
+from quoth.documents import Document
+from quoth.documents.decoding import decode_chunks
+from quoth.documents.draft import Draft
+from quoth.documents.formats.html_tokens import Token, Tokens
+
+_META = re.compile(
+    rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|<\?xml[^>]{0,100}encoding=["']([\w.-]{1,40})""", re.I
+)
+
+_VOID = frozenset(
+    ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
+)
+# What is no text of the document. The head goes by its parts: a missing end of it would take the page along.
+_NOISE = frozenset(
+    (
+        "nav",
+        "template",
+        "svg",
+        "audio",
+        "video",
+        "canvas",
+        "object",
+        "select",
+        "button",
+        "datalist",
+        "dialog",
+        "noscript",
+        "map",
+    )
+)
+_BLOCKS = frozenset(
+    (
+        "address",
+        "article",
+        "aside",
+        "blockquote",
+        "body",
+        "center",
+        "details",
+        "dir",
+        "div",
+        "dl",
+        "fieldset",
+        "figure",
+        "figcaption",
+        "footer",
+        "form",
+        "header",
+        "hgroup",
+        "hr",
+        "html",
+        "legend",
+        "main",
+        "menu",
+        "ol",
+        "p",
+        "pre",
+        "search",
+        "section",
+        "summary",
+        "table",
+        "ul",
+        "caption",
+    )
+)
+_LINES = frozenset(("br", "dt", "dd", "li", "tr", "option", "thead", "tbody", "tfoot"))
+_LISTS = frozenset(("ul", "ol", "menu", "dir"))
+_HEADINGS = {f"h{level}": level for level in range(1, 7)}
+_DEEPEST_INDENT = 8  # levels of lists
+_ROOMY_CELL = 400  # characters; a cell with more is no cell of a table of values, but a part of the page
+
+
+def read_html(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
+    """A page; its lines are those of the source. `limit` is held by the chunks."""
+    declared = _META.search(chunks[0][:4096]) if chunks else None
+    encoding = (declared[1] or declared[2]).decode("ascii", "ignore") if declared else ""
+    decoded = decode_chunks(chunks, name, declared=encoding)
+    draft = Draft()
+    draft.notices += decoded.notices
+    write_html(draft, str(decoded.text))
+    return draft.finish(name, kind)
+
+
+def write_html(
+    draft: Draft, source: str, *, xml: bool = False, lines: bool = True, anchors: dict[str, int] | None = None
+) -> None:
+    """Write a page's text into a draft: with the lines of its source, and with where its `anchors` (ids) are."""
+    noise = not _Page(source, xml).ends_left_out()  # an element left open that would hide the rest hides nothing
+    _Page(source, xml, noise=noise, lines=lines, anchors=anchors).write(draft)
+
+
+class _Page:
+    """One page while its tokens pass."""
+
+    def __init__(
+        self,
+        source: str,
+        xml: bool,
+        *,
+        noise: bool = True,
+        lines: bool = True,
+        anchors: dict[str, int] | None = None,
+    ) -> None:
+        self._source = source
+        self._tokens = Tokens(source, xml=xml)
+        self._xml = xml
+        self._noise = noise
+        self._lines = lines
+        self._anchors = anchors
+        self._line = 1
+        self._counted = 0  # offset up to which lines are counted
+        self._skipping = ""  # the element that is left out
+        self._depth = 0  # of elements of that name
+        self._pre = 0
+        self._pre_start = 0
+        self._lists: list[int] = []  # number of the last item; -1 in lists without numbers
+        self._cells: list[int] = []  # where the cells that are open begin
+        self._heading: tuple[int, list[str], int] | None = None  # level, texts, line
+
+    def ends_left_out(self) -> bool:
+        """Whether an element that is left out never ends."""
+        for token in self._tokens:
+            if self._skipping:
+                self._skip(token)
+            elif token.kind == "start" and self._left_out(token):
+                self._leave_out(token)
+        return bool(self._skipping)
+
+    def write(self, draft: Draft) -> None:
+        """All of it."""
+        self._draft = draft
+        for token in self._tokens:
+            self._line += self._source.count("\n", self._counted, token.start)
+            self._counted = token.start
+            if token.kind == "endless":
+                draft.notices.append(f"{token.value} in line {self._line} never ends: what follows it was left out")
+            elif self._skipping:
+                self._skip(token)
+            elif token.kind == "text":
+                self._text(token.value)
+            elif token.kind == "start":
+                self._start(token)
+            else:
+                self._end(token.value)
+        self._close_heading()
+        draft.block()
+
+    def _skip(self, token: Token) -> None:
+        if token.value == self._skipping and token.kind != "text":
+            self._depth += 1 if token.kind == "start" else -1
+            if token.kind == "start" and token.closed and self._xml:
+                self._depth -= 1
+            if not self._depth:
+                self._skipping = ""
+
+    def _leave_out(self, token: Token) -> None:
+        if not (token.closed and self._xml):
+            self._skipping, self._depth = token.value, 1
+
+    def _left_out(self, token: Token) -> bool:
+        if token.value in ("title", "script", "style", "textarea", "iframe", "xmp", "noembed", "noframes"):
+            return True  # the tokens hold their ends
+        if not self._noise or token.value in _VOID:
+            return False
+        if token.value in _NOISE:
+            return True
+        if "hid" not in token.raw and "navigation" not in token.raw and "headerlink" not in token.raw:
+            return False
+        attributes = token.attributes()
+        return (
+            "hidden" in attributes
+            or attributes.get("aria-hidden") == "true"
+            or attributes.get("role") == "navigation"
+            or "headerlink" in attributes.get("class", "").split()
+        )
+
+    def _start(self, token: Token) -> None:
+        name, draft = token.value, self._draft
+        if self._anchors is not None and "id" in token.raw:
+            self._anchors.setdefault(token.attributes().get("id", ""), draft.next_start)
+        if self._left_out(token):
+            self._leave_out(token)
+        elif name in _HEADINGS:
+            self._close_heading()
+            self._heading = (_HEADINGS[name], [], self._line)
+        elif name in ("td", "th"):
+            self._open_cell()
+        elif name in _BLOCKS or name in _LINES:
+            self._break(name)
+            if name in _LISTS:
+                self._lists.append(0 if name == "ol" else -1)
+            elif name == "li":
+                self._item()
+            elif name == "dd":
+                draft.prefix("    ")
+            elif name == "pre":
+                self._pre += not (token.closed and self._xml)
+                self._pre_start = draft.length
+
+    def _end(self, name: str) -> None:
+        if name in _HEADINGS:
+            self._close_heading()
+        elif name in ("td", "th"):
+            if self._cells:
+                self._cells.pop()
+        elif name in _BLOCKS or name in _LINES:
+            if name in _LISTS and self._lists:
+                self._lists.pop()
+            if name == "tr":
+                self._cells.clear()
+            self._pre -= name == "pre" and self._pre > 0
+            self._break(name)
+
+    @property
+    def _mark(self) -> int:
+        return self._line if self._lines else 0
+
+    def _break(self, name: str) -> None:
+        """End the line or the block; within a cell of a table of values only the word."""
+        draft = self._draft
+        if self._heading:
+            self._heading[1].append(" ")
+        elif self._cells and name not in ("tr", "table", "pre") and draft.length - self._cells[-1] < _ROOMY_CELL:
+            draft.space()
+        elif name in _LINES or (name in _LISTS and len(self._lists) > 0):
+            draft.newline()
+        else:
+            draft.block()
+
+    def _item(self) -> None:
+        if self._cells:
+            return
+        indent = "  " * min(len(self._lists) - 1, _DEEPEST_INDENT)
+        if self._lists and self._lists[-1] >= 0:
+            self._lists[-1] += 1
+            self._draft.prefix(f"{indent}{self._lists[-1]}. ")
+        else:
+            self._draft.prefix(f"{indent}- ")
+
+    def _open_cell(self) -> None:
+        draft = self._draft
+        if self._cells:  # the end tag of a cell may be missing
+            self._cells.pop()
+        if not draft.at_start_of_line:
+            draft.write(" |", self._mark)
+            draft.space()
+        self._cells.append(draft.length)
+
+    def _text(self, source: str) -> None:
+        line = self._line
+        for number, part in enumerate(source.split("\n")):
+            text = unescape(part).replace("\0", "\ufffd")
+            if self._heading:
+                self._heading[1].append(f"{text} ")
+            elif self._pre:
+                self._preformatted(text, line + number, first=number == 0)
+            else:
+                if number:
+                    self._draft.space()
+                self._draft.fold(text, line + number if self._lines else 0)
+
+    def _preformatted(self, text: str, line: int, *, first: bool) -> None:
+        if not first and self._draft.length > self._pre_start:
+            self._draft.end_line()
+        self._draft.write(text, line if self._lines else 0)
+
+    def _close_heading(self) -> None:
+        if self._heading:
+            level, texts, line = self._heading
+            self._heading = None
+            self._draft.heading(level, "".join(texts), line if self._lines else 0)

@@ -1,0 +1,1 @@
+"""Manuals: man pages, mdoc and info files."""

@@ -1,0 +1,1 @@
+"""PDF: pages, fonts and lines."""

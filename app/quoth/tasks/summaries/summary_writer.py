@@ -1,0 +1,156 @@
+"""The summary itself, written from notes or from the text: sentence by sentence, each held against what it rests on."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Generator, Sequence
+
+from quoth.chat import Document, Message, user_message
+from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Usage
+from quoth.tasks.summaries import notes
+from quoth.tasks.summaries.notes import Note
+from quoth.tasks.summaries.summary import Sentence, Step, Style, SummaryOptions
+from quoth.tasks.support import Source, best, numbers, support
+from quoth.tasks.words import count_words
+from quoth.text.sentences import sentences
+
+TOKENS_A_WORD = 2.5  # of a generous writer, in most languages
+PLACES = 4  # of one sentence
+
+SYSTEM = (
+    "You summarize texts. Say what the text says, in plain sentences, with its own names, numbers and dates. "
+    "Add nothing of your own."
+)
+STYLES: dict[Style, str] = {
+    "prose": "Write it as plain prose.",
+    "bullets": 'Write it as a list, each line beginning with "- ".',
+    "outline": 'Write it as an outline: a line for each topic, and under it lines that begin with "- ".',
+}
+_MARK = re.compile(r"(?:[-*•]|\d{1,2}[.)])\s+")
+
+
+def tokens_of(words: int) -> int:
+    """Tokens that a summary of so many words may have."""
+    return round(words * TOKENS_A_WORD) + 16
+
+
+class Writing:
+    """One summary as it is written. `words` is how long it should be; it is never twice as long."""
+
+    def __init__(self, wish: SummaryOptions, words: int, sources: Sequence[Note], threshold: float) -> None:
+        self._wish = wish
+        self._words = words
+        self._held = _Held(sources, threshold, wish)
+        self.said = 0  # sentences
+        self._counted = 0  # words
+        self.reason = "cancelled"
+
+    @property
+    def unsupported(self) -> int:
+        """Sentences that were left out."""
+        return self._held.unsupported
+
+    def events(
+        self, engine: Engine, documents: Sequence[Document], *, keep: bool, cancelled: Callable[[], bool]
+    ) -> Generator[Step | Notice | Sentence | Usage, None, None]:
+        """The sentences that are supported, as they come, and what the request cost."""
+        messages = (Message("system", SYSTEM), user_message(self._question(), documents))
+        request = Request(
+            Chat(messages), notes.SAMPLING, min(tokens_of(self._words), engine.info.n_ctx // 2), keep=keep
+        )
+        text = ""
+        for event in engine.generate([request], stop=lambda: self._enough or cancelled()):
+            match event:
+                case Reading(_, done, total):
+                    yield Step("reading", done, total, "tokens")
+                case Notice():
+                    yield event
+                case Piece(_, piece):
+                    text += piece
+                    yield from self._take(text, ended=False)
+                case Done(_, ended, usage):
+                    yield usage
+                    yield from self._take(text, ended=ended == "stop")
+                    self.reason = "stop" if self._enough and not cancelled() else ended
+
+    @property
+    def _enough(self) -> bool:
+        return self._counted >= self._words
+
+    def _take(self, text: str, *, ended: bool) -> Generator[Sentence, None, None]:
+        """The sentences that are whole now, for as long as there is room."""
+        for sentence in self._held.feed(text, ended=ended):
+            words = count_words(sentence.text)
+            if self._enough or self._counted + words > 2 * self._words:
+                self._counted = max(self._counted, self._words)
+                return
+            self._counted += words
+            self.said += 1
+            yield sentence
+
+    def _question(self) -> str:
+        parts = [f"Write a summary of the text in about {self._words} words.", STYLES[self._wish.style]]
+        if self._wish.focus:
+            parts.append(f"What matters: {self._wish.focus}.")
+        if self._wish.language:
+            parts.append(f"Write it in {self._wish.language}.")
+        return " ".join(parts)
+
+
+class _Held:
+    """Sentences of a text that grows: each once it is whole, if its sources support it."""
+
+    def __init__(self, sources: Sequence[Note], threshold: float, wish: SummaryOptions) -> None:
+        self._notes = sources
+        self._sources = [(number, Source.of(note.text)) for number, note in enumerate(sources)]
+        self._whole = Source.of(*(note.text for note in sources))
+        self._threshold = threshold
+        self._wish = wish
+        self._done = 0  # characters of the text
+        self._said: set[str] = set()
+        self._first = True
+        self.unsupported = 0
+
+    def feed(self, text: str, *, ended: bool = False) -> list[Sentence]:
+        """The sentences that are whole now; the last one only if nothing follows."""
+        spans = sentences(text[self._done :])
+        if not ended:
+            spans = spans[:-1]
+        offset, found = self._done, []
+        for start, end in spans:
+            sentence = self._sentence(text, offset + start, offset + end)
+            if sentence is not None:
+                found.append(sentence)
+            self._done = offset + end
+        return found
+
+    def _sentence(self, text: str, start: int, end: int) -> Sentence | None:
+        said = " ".join(text[start:end].split())
+        mark = _MARK.match(said)
+        bare = said[mark.end() :] if mark else said
+        if not bare or bare in self._said:
+            return None
+        self._said.add(bare)
+        if not self._is_supported(bare):
+            self.unsupported += 1
+            return None
+        before = self._before(text[self._done : start], mark is not None)
+        self._first = False
+        spans = dict.fromkeys(span for n in best(bare, self._sources) for span in self._notes[n].spans)
+        return Sentence(bare, before, tuple(spans)[:PLACES])
+
+    def _is_supported(self, said: str) -> bool:
+        """In another language no word stands in the text, but its numbers do."""
+        if self._wish.language:
+            return self._whole.numbers.issuperset(numbers(said))
+        return support(said, self._whole) >= self._threshold
+
+    def _before(self, gap: str, marked: bool) -> str:
+        """What stands before a sentence, by the style that was asked for, whatever the model wrote."""
+        if self._wish.style == "prose":
+            lines = min(2, gap.count("\n"))
+            return "" if self._first else "\n\n" if lines == 2 and not marked else " "
+        mark = "- " if marked or self._wish.style == "bullets" else ""
+        line = "" if self._first else "\n"
+        same_line = not (marked or "\n" in gap) and self._wish.style == "outline"
+        return " " if same_line and not self._first else line + mark

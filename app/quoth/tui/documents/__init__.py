@@ -1,0 +1,1 @@
+"""Documents beside what is said about them."""

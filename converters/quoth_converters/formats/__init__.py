@@ -1,0 +1,1 @@
+"""Checkpoints as files: read without trust, without running anything."""

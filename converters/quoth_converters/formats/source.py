@@ -1,0 +1,249 @@
+"""Open a checkpoint of any kind: its settings, its tensors still in their files, and the tokenizer's files beside it.
+
+Nothing of a checkpoint is executed: JSON is data, safetensors and torch files have readers of their own here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth_converters.formats import llama2c, llmc, safetensors, torch_files
+from quoth_converters.formats.plain import plain
+from quoth_converters.formats.tensors import LazyTensor
+from quoth_converters.formats.torch_files import TorchFile, Unplaced
+
+MAX_JSON: Final = 256 << 20  # bytes; the largest tokenizer.json known is 35 MB
+# In the order in which a folder's weights are looked for.
+WEIGHTS: Final = (
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "pytorch_model.bin.index.json",
+    "pytorch_model.bin",
+    "ckpt.pt",
+    "model.pt",
+)
+TOKENIZER_FILES: Final = (
+    "tokenizer.json",
+    "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "generation_config.json",
+    "chat_template.jinja",
+    "vocab.json",
+    "merges.txt",
+    "encoder.json",
+    "vocab.bpe",
+    "tokenizer.model",
+    "tokenizer.bin",
+    "gpt2_tokenizer.bin",
+    "meta.pkl",
+)
+# What a Trainer or a training script leaves beside the weights.
+IGNORED: Final = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", "rng_state.pth", "training_args.bin")
+_IGNORED_LIKE: Final = re.compile(
+    r"rng_state_\d+\.pth|trainer_state\.json|.*\.(onnx|msgpack|h5|ot|tflite)|events\.out\..*"
+)
+_STATE: Final = ("model", "state_dict", "model_state_dict", "module")  # where a torch file keeps its weights
+_WRAPPERS: Final = ("_orig_mod.", "module.", "_forward_module.")  # torch.compile, DistributedDataParallel, Fabric
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A checkpoint: `format` is how it is stored, `config` its settings, `files` the tokenizer's by name."""
+
+    origin: Path
+    format: str
+    config: Mapping[str, Any]
+    tensors: Mapping[str, LazyTensor]
+    files: Mapping[str, Path]
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def weights(self) -> tuple[Path, ...]:
+        """The files that the tensors lie in."""
+        return tuple(dict.fromkeys(tensor.storage.path for tensor in self.tensors.values()))
+
+
+def open_source(path: Path | str) -> Source:
+    """Open a checkpoint file or folder; ConvertError, in one sentence, if it is not one."""
+    origin = Path(path)
+    try:
+        mode = origin.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return _open_folder(origin)
+        if stat.S_ISREG(mode):
+            return _open_file(origin)
+    except (FileNotFoundError, NotADirectoryError):
+        raise ConvertError(f"{shown(origin)} does not exist") from None
+    except OSError as error:
+        raise ConvertError(f"{shown(origin)} cannot be read", shown(error.strerror or error)) from None
+    raise ConvertError(f"{shown(origin)} is neither a file nor a folder", "", "Give a checkpoint")
+
+
+def read_json(path: Path) -> Any:
+    """A JSON file of a checkpoint, bounded."""
+    if path.stat().st_size > MAX_JSON:
+        raise ConvertError(f"{shown(path.name)} is too large", f"more than {MAX_JSON >> 20} MiB")
+    try:
+        return json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ConvertError(f"{shown(path.name)} is no JSON", shown(error)) from None
+
+
+def tokenizer_files(folder: Path) -> dict[str, Path]:
+    """The files of a folder that a tokenizer may be made of, by name."""
+    return {name: folder / name for name in TOKENIZER_FILES if (folder / name).is_file()}
+
+
+def _open_folder(folder: Path) -> Source:
+    weights = _weights_of(folder)
+    config = _settings(folder / "config.json")
+    source = _open_weights(weights)
+    names = sorted(entry.name for entry in folder.iterdir())
+    ignored = tuple(name for name in names if name in IGNORED or _IGNORED_LIKE.fullmatch(name))
+    return replace(source, origin=folder, config={**source.config, **config}, ignored=(*source.ignored, *ignored))
+
+
+def _weights_of(folder: Path) -> Path:
+    for name in WEIGHTS:
+        if (folder / name).is_file():
+            return folder / name
+    others = [entry for entry in folder.iterdir() if entry.suffix in (".safetensors", ".pt", ".pth", ".bin")]
+    not_weights = {*IGNORED, *TOKENIZER_FILES}
+    others = [
+        entry for entry in others if entry.is_file() and entry.name not in not_weights and "rng_state" not in entry.name
+    ]
+    if len(others) == 1:
+        return others[0]
+    if others:
+        names = ", ".join(sorted(shown(entry.name) for entry in others)[:5])
+        raise ConvertError(f"{shown(folder)} holds several weights", names, "Give one of the files")
+    steps = sorted(entry.name for entry in folder.glob("checkpoint-*") if entry.is_dir())
+    try_ = f"Give one of its checkpoints, such as {shown(folder / steps[-1])}" if steps else "Give a checkpoint"
+    raise ConvertError(f"{shown(folder)} holds no weights", f"looked for {', '.join(WEIGHTS)}", try_)
+
+
+def _open_file(path: Path) -> Source:
+    source = _open_weights(path)
+    if path.name in WEIGHTS or path.suffix == ".safetensors":  # a folder's own, given by its file
+        return replace(source, config={**source.config, **_settings(path.parent / "config.json")})
+    return source
+
+
+def _open_weights(path: Path) -> Source:
+    """The tensors of one weights file or of the shards of an index."""
+    if path.name.endswith(".safetensors.index.json"):
+        source = Source(path, "safetensors", {}, safetensors.read_index(path), {})
+    elif path.name.endswith(".bin.index.json"):
+        source = _open_torch_shards(path)
+    elif path.suffix == ".safetensors":
+        source = Source(path, "safetensors", {}, safetensors.read_safetensors(path), {})
+    else:
+        source = _open_other(path)
+    if not source.tensors:
+        raise ConvertError(f"{shown(path.name)} holds no tensors", "", "Give a checkpoint")
+    return replace(source, tensors=_unwrapped(source.tensors), files=tokenizer_files(path.parent))
+
+
+def _open_other(path: Path) -> Source:
+    """A file whose name says little: the first reader that knows its first bytes has it."""
+    with path.open("rb") as file:
+        start = file.read(64)
+    for knows, reader in READERS:
+        if knows(start):
+            return reader(path)
+    raise ConvertError(
+        f"{shown(path.name)} is not a checkpoint that is known",
+        "its first bytes fit no format",
+        "Give weights or a folder",
+    )
+
+
+def _open_torch(path: Path) -> Source:
+    file = torch_files.read_torch(path)
+    state, config = _state(file)
+    if not state:
+        why = "it holds no tensor under a name"
+        raise ConvertError(f"{shown(path.name)} is no state_dict", why, "Save model.state_dict()")
+    tensors = {name: value.placed(name, file.storage) for name, value in state.items()}
+    return Source(path, "torch", config, tensors, {}, tuple(sorted(_left(file))))
+
+
+def _open_torch_shards(path: Path) -> Source:
+    tensors: dict[str, LazyTensor] = {}
+    for shard in dict.fromkeys(safetensors.weight_map(path).values()):
+        tensors.update(_open_torch(shard).tensors)
+    return Source(path, "torch", {}, tensors, {})
+
+
+def _state(file: TorchFile) -> tuple[dict[str, Unplaced], dict[str, Any]]:
+    """The tensors by name, and what stands beside them: {"model": {...}, "model_args": {...}} or the tensors alone."""
+    root = file.root if isinstance(file.root, dict) else {}
+    for name in _STATE:
+        inner = root.get(name)
+        if isinstance(inner, dict) and (state := _tensors_of(inner)):
+            return state, plain({key: value for key, value in root.items() if key != name and key not in _left(file)})
+    return _tensors_of(root), plain({key: value for key, value in root.items() if not isinstance(value, Unplaced)})
+
+
+def _tensors_of(table: dict[Any, Any]) -> dict[str, Unplaced]:
+    return {name: value for name, value in table.items() if isinstance(name, str) and isinstance(value, Unplaced)}
+
+
+def _left(file: TorchFile) -> set[str]:
+    root = file.root if isinstance(file.root, dict) else {}
+    return {
+        name for name in root if isinstance(name, str) and name.startswith(("optim", "scaler", "scheduler", "lr_sch"))
+    }
+
+
+def _unwrapped(tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
+    """The tensors without the prefix that a wrapper around the model put before every name."""
+    for prefix in _WRAPPERS:
+        if tensors and all(name.startswith(prefix) for name in tensors):
+            return _unwrapped({name.removeprefix(prefix): tensor for name, tensor in tensors.items()})
+    return dict(tensors)
+
+
+def _settings(path: Path) -> dict[str, Any]:
+    """A folder's config.json; UnsupportedError if it needs code of its own, or its weights are packed."""
+    if not path.is_file():
+        return {}
+    config = read_json(path)
+    if not isinstance(config, dict):
+        raise ConvertError("config.json is no JSON object")
+    if code := config.get("auto_map"):
+        names = ", ".join(sorted(str(value) for value in code.values())) if isinstance(code, dict) else str(code)
+        raise UnsupportedError("this model comes with code of its own", f"auto_map names {shown(names)}; none is run")
+    if method := config.get("quantization_config"):
+        name = method.get("quant_method") if isinstance(method, dict) else method
+        raise UnsupportedError("its weights are quantized already", shown(name), "Convert the original weights")
+    return config
+
+
+def _is_torch(start: bytes) -> bool:
+    return start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or not start
+
+
+def _open_llmc(path: Path) -> Source:
+    config, tensors = llmc.read_llmc(path)
+    return Source(path, "llm.c", config, tensors, {})
+
+
+def _open_llama2c(path: Path) -> Source:
+    config, tensors = llama2c.read_llama2c(path)
+    return Source(path, "llama2.c", config, tensors, {})
+
+
+READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Path], Source]], ...]] = (
+    (llmc.is_llmc, _open_llmc),
+    (llama2c.is_llama2c, _open_llama2c),  # before torch: a width of 128 begins like a pickle
+    (_is_torch, _open_torch),
+)

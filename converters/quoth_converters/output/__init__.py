@@ -1,0 +1,1 @@
+"""What a conversion writes: a GGUF, its keys, its quantizations."""

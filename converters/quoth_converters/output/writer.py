@@ -1,0 +1,247 @@
+"""Write a model's GGUF: one tensor at a time into a `.part` beside the target, checked again, then renamed."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any, BinaryIO, Final, Literal
+
+import numpy as np
+
+from quoth_converters.errors import Cancelled, ConvertError, OutputError, shown
+from quoth_converters.formats.source import Source
+from quoth_converters.formats.tensors import Array, Floats, slabs
+from quoth_converters.output.gguf_file import ALIGNMENT, GGUFFile, header, read_gguf
+from quoth_converters.spec import ModelSpec, Scalar, TensorSpec, evaluate, taken
+from quoth_converters.vocab import ROLE_KEYS, Vocabulary
+
+OutType = Literal["f32", "f16", "bf16"]
+Progress = Callable[[int, int], None]  # bytes of tensors written, and of all
+Text = Callable[[], str]  # of ASCII, known when the tensors are written
+
+FILE_TYPES: Final[Mapping[OutType, int]] = {"f32": 0, "f16": 1, "bf16": 32}  # LLAMA_FTYPE_* in llama.h
+GGML_TYPES: Final[Mapping[OutType, int]] = {"f32": 0, "f16": 1, "bf16": 30}  # GGML_TYPE_* in ggml.h
+_SIZES: Final[Mapping[OutType, int]] = {"f32": 4, "f16": 2, "bf16": 2}
+_ALWAYS_F32: Final = ("position_embd.weight",)  # llama.cpp adds it to F32 values
+_BEYOND_F16: Final = 65520.0  # rounds to infinity
+_LENGTH: Final = 8  # bytes in front of a text
+_THREADS: Final = min(4, os.cpu_count() or 1)  # of numpy, which lets go of Python's lock while it casts
+_SLACK: Final = 64 << 20  # bytes a disk must have beyond the tensors
+
+
+def write(
+    spec: ModelSpec,
+    source: Source,
+    target: Path,
+    *,
+    outtype: OutType = "f16",
+    metadata: Mapping[str, Scalar] | None = None,
+    later: Mapping[str, tuple[int, Text]] | None = None,
+    force: bool = False,
+    progress: Progress = lambda done, total: None,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> int:
+    """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before.
+
+    `later` are further keys of the metadata: the length of each text, and what gives it.
+    """
+    refuse(target, force, sum(stored_size(tensor, outtype) for tensor in spec.tensors))
+    with replacing(target, force) as part:
+        later = later or {}
+        about = {**(metadata or {}), **{key: "?" * length for key, (length, _) in later.items()}}
+        with part.open("wb") as out:
+            out.write(header({**keys(spec, outtype), **about}, _entries(spec, outtype)))
+            _write_tensors(out, spec, source, outtype, progress, cancelled)
+        file = _check(spec, part, outtype, about)
+        _complete(part, {file.places[key]: text() for key, (_, text) in later.items()})
+    return file.size
+
+
+@contextmanager
+def replacing(target: Path, force: bool) -> Iterator[Path]:
+    """A part beside a target, which takes its place when the block ends well; else nothing is left of it.
+
+    Raises OutputError for what the disk says, or for a target that has appeared meanwhile.
+    """
+    part = target.with_name(f"{target.name}.{os.getpid()}.part")
+    try:
+        yield part
+        refuse(target, force)
+        os.replace(part, target)
+    except OSError as error:
+        raise OutputError(f"{shown(target)} could not be written", shown(error.strerror or error)) from None
+    finally:
+        with suppress(FileNotFoundError):
+            part.unlink()
+    sync_folder(target.parent)
+
+
+def type_of(tensor: TensorSpec, outtype: OutType) -> OutType:
+    """What a tensor is stored as: norms, biases and positions stay F32."""
+    return "f32" if len(tensor.shape) == 1 or tensor.name in _ALWAYS_F32 else outtype
+
+
+def stored_size(tensor: TensorSpec, outtype: OutType) -> int:
+    """Bytes of a tensor in the file."""
+    return int(np.prod(tensor.shape, dtype=np.int64)) * _SIZES[type_of(tensor, outtype)]
+
+
+def refuse(target: Path, force: bool, needed: int = 0) -> None:
+    """OutputError where something stands already, or the disk has not that many bytes left."""
+    import shutil
+
+    if target.is_dir() or (target.exists() and not force):
+        try_ = "Give another name" if target.is_dir() else "Give another name, or --force to replace it"
+        raise OutputError(f"{shown(target)} exists", "", try_)
+    try:
+        free = shutil.disk_usage(target.parent).free
+    except OSError as error:
+        raise OutputError(f"{shown(target)} could not be written", shown(error.strerror or error)) from None
+    if needed and free < needed + _SLACK:
+        raise OutputError("the disk is too full", f"{needed >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
+
+
+def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
+    """Name, shape, ggml type and bytes of each tensor."""
+    for tensor in spec.tensors:
+        yield tensor.name, tensor.shape, GGML_TYPES[type_of(tensor, outtype)], stored_size(tensor, outtype)
+
+
+def keys(spec: ModelSpec, outtype: OutType) -> dict[str, Scalar | list[Any]]:
+    """All keys of the file but those about its making."""
+    return {
+        "general.architecture": spec.architecture,
+        "general.type": "model",
+        "general.file_type": FILE_TYPES[outtype],
+        "general.quantization_version": 2,  # GGML_QNT_VERSION
+        **{f"{spec.architecture}.{name}": value for name, value in spec.hyperparameters.items()},
+        **_tokenizer_keys(spec.vocabulary),
+        "quoth.kind": spec.kind,
+    }
+
+
+def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
+    found: dict[str, Scalar | list[Any] | None] = {
+        "model": vocabulary.model,
+        "pre": vocabulary.pre,
+        "tokens": list(vocabulary.tokens),
+        "token_type": [int(kind) for kind in vocabulary.types],
+        "scores": list(vocabulary.scores),
+        "merges": list(vocabulary.merges),
+        **{ROLE_KEYS[role]: token for role, token in vocabulary.special.items()},
+        "add_bos_token": vocabulary.add_bos,
+        "add_eos_token": vocabulary.add_eos,
+        "add_space_prefix": vocabulary.add_space_prefix,
+        "suppress_tokens": list(vocabulary.suppressed),
+    }
+    templates = {f"chat_template.{name}": text for name, text in vocabulary.named_templates.items()}
+    if vocabulary.chat_template:
+        templates["chat_template"] = vocabulary.chat_template
+    present = {f"tokenizer.ggml.{name}": value for name, value in found.items() if value not in (None, "", [])}
+    return {**present, **{f"tokenizer.{name}": text for name, text in templates.items()}}
+
+
+def _checked(tensor: TensorSpec, slab: Floats, outtype: OutType) -> Array:
+    """A slab as it is stored; ConvertError unless every value is a number that its type can hold."""
+    stored_as = type_of(tensor, outtype)
+    least, most = (float(slab.min()), float(slab.max())) if slab.size else (0.0, 0.0)  # NaN is both of any
+    name = ", ".join(taken(tensor.value)) or tensor.name
+    if not math.isfinite(least) or not math.isfinite(most):
+        why = "NaN or infinity; training diverged"
+        raise ConvertError(f"tensor {shown(name)} has values that are no numbers", why)
+    if stored_as == "f16" and max(most, -least) >= _BEYOND_F16:
+        why = f"it has {max(most, -least):.4g}"
+        raise ConvertError(f"tensor {shown(name)} does not fit F16", why, "Give --outtype bf16 or f32")
+    return cast(slab, stored_as)
+
+
+def cast(slab: Floats, outtype: OutType) -> Array:
+    if outtype == "f32":
+        return np.ascontiguousarray(slab, "<f4")
+    if outtype == "f16":
+        return np.ascontiguousarray(slab.astype("<f2"))  # cast in the order it lies in, then turned: half the bytes
+    bits = np.ascontiguousarray(slab).view(np.uint32)
+    return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")  # to the nearest, ties to even
+
+
+def _write_tensors(
+    file: BinaryIO,
+    spec: ModelSpec,
+    source: Source,
+    outtype: OutType,
+    progress: Progress,
+    cancelled: Callable[[], bool],
+) -> None:
+    total = sum(stored_size(tensor, outtype) for tensor in spec.tensors)
+    done = 0
+    with ThreadPoolExecutor(_THREADS, "cast") as threads:
+        for is_first, stored in _ahead(threads, spec, source, outtype):
+            if cancelled():
+                raise Cancelled("the conversion was stopped")
+            file.write(bytes(-file.tell() % ALIGNMENT) if is_first else b"")
+            file.write(stored.data)
+            done += stored.nbytes
+            progress(done, total)
+    file.write(bytes(-file.tell() % ALIGNMENT))
+
+
+def _ahead(threads: Executor, spec: ModelSpec, source: Source, outtype: OutType) -> Iterator[tuple[bool, Array]]:
+    """The slabs of all tensors in order, as they are stored, and whether each is its tensor's first.
+
+    The next ones, as many as there are threads, are cast meanwhile.
+    """
+    begun = deque[tuple[bool, Future[Array]]]()
+    for tensor in spec.tensors:
+        for number, slab in enumerate(slabs(evaluate(tensor.value, source.tensors))):
+            begun.append((number == 0, threads.submit(_checked, tensor, slab, outtype)))
+            if len(begun) > _THREADS:
+                is_first, stored = begun.popleft()
+                yield is_first, stored.result()
+    for is_first, stored in begun:
+        yield is_first, stored.result()
+
+
+def _complete(part: Path, texts: Mapping[int, str]) -> None:
+    """Write texts over those that hold their places, and have all of the file on the disk."""
+    with part.open("r+b") as file:
+        for place, text in texts.items():
+            file.seek(place + _LENGTH)
+            file.write(text.encode("ascii"))
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Make a new name in a folder outlast a loss of power, where there is such a call."""
+    if os.name == "posix":
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            with suppress(OSError):  # some file systems have no such thing
+                os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+
+
+def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> GGUFFile:
+    """Read the file again: every tensor with its type, shape and room for its bytes, every key with its value."""
+    file = read_gguf(part)
+    wanted = {**keys(spec, outtype), **metadata}
+    wrong = [f"key {shown(key)}" for key, value in wanted.items() if not _equal(file.keys.get(key), value)]
+    wrong += [f"key {shown(key)}" for key in file.keys if key not in wanted]
+    for tensor in spec.tensors:
+        entry, end = file.tensors.get(tensor.name), stored_size(tensor, outtype)
+        type_id = GGML_TYPES[type_of(tensor, outtype)]
+        if entry is None or (entry.type, entry.shape) != (type_id, tensor.shape) or entry.offset + end > file.size:
+            wrong.append(f"tensor {tensor.name}")
+    if wrong or len(file.tensors) != len(spec.tensors):
+        raise OutputError(f"{shown(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
+    return file
+
+
+def _equal(found: object, value: Scalar | list[Any]) -> bool:
+    return found == (float(np.float32(value)) if isinstance(value, float) else value)
