@@ -26,18 +26,18 @@ def settings(place: Folders, text: str = "", **environ: str) -> Settings:
 
 
 def test_flags_beat_the_environment_which_beats_the_file_which_beats_defaults(place: Folders) -> None:
-    assert settings(place)["max_input"] == 8 * 1024 * 1024
+    assert settings(place).max_input == 8 * 1024 * 1024
     assert settings(place).origin("max_input") == "default"
     assert not settings(place).is_set("max_input")
     from_file = settings(place, "max_input = 5\ntemperature = 1\nraw = true")
-    assert (from_file["max_input"], from_file["temperature"], from_file["raw"]) == (5, 1.0, True)
+    assert (from_file.max_input, from_file.temperature, from_file.raw) == (5, 1.0, True)
     assert from_file.origin("max_input") == str(place.config_file)
     from_environment = settings(place, "max_input = 5", QUOTH_MAX_INPUT="6", QUOTH_RAW="")
-    assert (from_environment["max_input"], from_environment.origin("max_input")) == (6, "QUOTH_MAX_INPUT")
-    assert from_environment["raw"] is False
+    assert (from_environment.max_input, from_environment.origin("max_input")) == (6, "QUOTH_MAX_INPUT")
+    assert from_environment.raw is False
     from_flags = from_environment.over({"max_input": 7, "raw": None})
-    assert (from_flags["max_input"], from_flags.origin("max_input")) == (7, "--max-input")
-    assert from_flags["raw"] is False
+    assert (from_flags.max_input, from_flags.origin("max_input")) == (7, "--max-input")
+    assert from_flags.raw is False
 
 
 def test_every_setting_is_known_in_all_four_places() -> None:
@@ -76,7 +76,7 @@ def test_bytes_that_are_no_text_and_a_folder_in_its_place_are_named(place: Folde
     with pytest.raises(UsageError, match="is no TOML"):
         load(place, {})
     place.config_file.unlink()
-    assert load(place, {})["seed"] is None
+    assert load(place, {}).seed is None
     place.config_file.mkdir()
     with pytest.raises(UsageError, match="cannot be read"):
         load(place, {})
@@ -120,4 +120,4 @@ if sys.platform != "win32":
         found = folders({})
         with pytest.raises(NotADirectoryError):
             found.models.mkdir(parents=True)
-        assert load(found, {})["seed"] is None
+        assert load(found, {}).seed is None

@@ -133,7 +133,7 @@ def test_the_examples_of_a_settings_file_are_some(tmp_path: Path) -> None:
         (tmp_path / "config" / "config.toml").write_text(block, "utf-8")
         places = folders({"QUOTH_HOME": str(tmp_path)})
         settings = load(places, {})
-        set_ |= {name: settings[name] for name in settings if settings.is_set(name)}
+        set_ |= {name: getattr(settings, name) for name in settings.origins}
         changed |= keys(places)
     assert set_
     assert changed

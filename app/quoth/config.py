@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -18,7 +19,6 @@ class Setting(NamedTuple):
 
     name: str
     kind: type
-    default: Value | None  # None: decided elsewhere, by the catalogue row, the file or the machine
     help: str
     flags: tuple[str, ...] = ()
     low: float = -math.inf
@@ -51,6 +51,12 @@ class Setting(NamedTuple):
         return value
 
     @property
+    def default(self) -> Value | None:
+        """None: decided elsewhere, by the catalogue row, the file or the machine."""
+        value: Value | None = getattr(Settings, self.name)
+        return value
+
+    @property
     def range(self) -> str:
         """In words: "a whole number from 1 to 512"."""
         if self.kind is bool:
@@ -66,76 +72,85 @@ class Setting(NamedTuple):
 MIB = 1024 * 1024
 
 SETTINGS: tuple[Setting, ...] = (
-    Setting("model", str, None, "Model to use: a name or a GGUF file.", ("-m", "--model")),
-    Setting("system", str, "", "What the model is told before everything else.", ("-s", "--system")),
-    Setting("max_tokens", int, None, "Most tokens to write; else until the model ends.", ("-n", "--max-tokens"), 1),
-    Setting("temperature", float, None, "0 is greedy and repeatable; more is varied.", ("-t", "--temperature"), 0, 5),
-    Setting("top_k", int, None, "Choose among the K likeliest tokens; 0: all.", ("--top-k",), 0, 1_000_000),
-    Setting("top_p", float, None, "Choose among the likeliest tokens that make up P.", ("--top-p",), 0, 1),
-    Setting("min_p", float, None, "Leave out tokens below P times the likeliest.", ("--min-p",), 0, 1),
-    Setting("repeat_penalty", float, None, "Above 1: discourage repetition.", ("--repeat-penalty",), 0.01, 10),
-    Setting("seed", int, None, "Same seed, same answer; without it a new one each time.", ("--seed",), 0, 2**32 - 2),
-    Setting("think", bool, False, "Let a reasoning model think first.", ("--think/--no-think",)),
-    Setting("ctx", int, None, "Most tokens in one context.", ("--ctx",), 8, 2**31 - 1),
+    Setting("model", str, "Model to use: a name or a GGUF file.", ("-m", "--model")),
+    Setting("system", str, "What the model is told before everything else.", ("-s", "--system")),
+    Setting("max_tokens", int, "Most tokens to write; else until the model ends.", ("-n", "--max-tokens"), 1),
+    Setting("temperature", float, "0 is greedy and repeatable; more is varied.", ("-t", "--temperature"), 0, 5),
+    Setting("top_k", int, "Choose among the K likeliest tokens; 0: all.", ("--top-k",), 0, 1_000_000),
+    Setting("top_p", float, "Choose among the likeliest tokens that make up P.", ("--top-p",), 0, 1),
+    Setting("min_p", float, "Leave out tokens below P times the likeliest.", ("--min-p",), 0, 1),
+    Setting("repeat_penalty", float, "Above 1: discourage repetition.", ("--repeat-penalty",), 0.01, 10),
+    Setting("seed", int, "Same seed, same answer; without it a new one each time.", ("--seed",), 0, 2**32 - 2),
+    Setting("think", bool, "Let a reasoning model think first.", ("--think/--no-think",)),
+    Setting("ctx", int, "Most tokens in one context.", ("--ctx",), 8, 2**31 - 1),
     Setting(
         "threads",
         int,
-        None,
         "Processor threads; else one for each physical core, or fewer while others want them.",
         ("--threads",),
         1,
         512,
     ),
-    Setting("gpu_layers", int, -1, "Layers on the GPU; -1: as many as fit.", ("--gpu-layers",), -1, 10_000),
-    Setting("template", str, None, "Chat template (Jinja) in place of the file's own.", ("--template",)),
-    Setting("max_input", int, 8 * MIB, "Most bytes to read of a pipe or a file.", ("--max-input",), 1, 2**40),
-    Setting("raw", bool, False, "Pass control codes in model text through.", ("--raw",)),
-    Setting("history", bool, True, "Keep conversations.", ("--history/--no-history",)),
-    Setting("private", bool, False, "Write nothing about this run to the disk.", ("--private",)),
-    Setting("offline", bool, False, "Never use the network.", ("--offline",)),
-    Setting("quiet", bool, False, "No talk on standard error but errors.", ("--quiet",)),
+    Setting("gpu_layers", int, "Layers on the GPU; -1: as many as fit.", ("--gpu-layers",), -1, 10_000),
+    Setting("template", str, "Chat template (Jinja) in place of the file's own.", ("--template",)),
+    Setting("max_input", int, "Most bytes to read of a pipe or a file.", ("--max-input",), 1, 2**40),
+    Setting("raw", bool, "Pass control codes in model text through.", ("--raw",)),
+    Setting("history", bool, "Keep conversations.", ("--history/--no-history",)),
+    Setting("private", bool, "Write nothing about this run to the disk.", ("--private",)),
+    Setting("offline", bool, "Never use the network.", ("--offline",)),
+    Setting("quiet", bool, "No talk on standard error but errors.", ("--quiet",)),
 )
 KEYS = "keys"  # the table of the file that is the chat app's
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 
 
-class Origin(NamedTuple):
-    """A value and where it comes from: "default", the config file's path, "QUOTH_SEED", "--seed"."""
+@dataclass(frozen=True)
+class Settings:
+    """The values in force, and who set them. A field for each row of SETTINGS; None: decided elsewhere."""
 
-    value: Any
-    origin: str
-
-
-class Settings(Mapping[str, Any]):
-    """The values in force. `settings["seed"]` is the value, `settings.origin("seed")` says who set it."""
-
-    def __init__(self, values: Mapping[str, Origin]) -> None:
-        self._values = dict(values)
-
-    def __getitem__(self, name: str) -> Any:
-        return self._values[name].value
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._values)
-
-    def __len__(self) -> int:
-        return len(self._values)
+    model: str | None = None
+    system: str = ""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    top_k: int | None = None
+    top_p: float | None = None
+    min_p: float | None = None
+    repeat_penalty: float | None = None
+    seed: int | None = None
+    think: bool = False
+    ctx: int | None = None
+    threads: int | None = None
+    gpu_layers: int = -1
+    template: str | None = None
+    max_input: int = 8 * MIB
+    raw: bool = False
+    history: bool = True
+    private: bool = False
+    offline: bool = False
+    quiet: bool = False
+    origins: Mapping[str, str] = field(default_factory=dict)  # of those that are set: a path, "QUOTH_SEED", "--seed"
 
     def origin(self, name: str) -> str:
-        return self._values[name].origin
+        """Where a value comes from; "default" where nobody set it."""
+        return self.origins.get(name, "default")
 
     def is_set(self, name: str) -> bool:
-        """Whether somebody asked for this value."""
-        return self._values[name].origin != "default"
+        """Whether a file, the environment or a flag has this value."""
+        return name in self.origins
 
     def over(self, values: Mapping[str, Any], origin: str | None = None) -> Settings:
-        """These settings with others on top; None is no value."""
-        merged = dict(self._values)
-        for name, value in values.items():
-            if value is not None and name in merged:
-                merged[name] = Origin(value, origin or _longest_flag(name))
-        return Settings(merged)
+        """These settings with others on top; None is no value. Raises ValueError for a name that is no setting."""
+        given = {name: value for name, value in values.items() if value is not None}
+        if unknown := given.keys() - BY_NAME.keys():
+            raise ValueError(f"no settings: {', '.join(sorted(unknown))}")
+        origins = {name: origin or _longest_flag(name) for name in given}
+        return replace(self, **given, origins={**self.origins, **origins})
+
+    @property
+    def sampling(self) -> dict[str, tuple[float | None, str]]:
+        """The settings that are fields of the engine's Sampling, each with its origin."""
+        return {name: (getattr(self, name), self.origin(name)) for name in SAMPLING}
 
 
 def _longest_flag(name: str) -> str:
@@ -144,8 +159,7 @@ def _longest_flag(name: str) -> str:
 
 def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
     """Defaults, then the file, then QUOTH_* of the environment. Raises UsageError naming the place."""
-    settings = Settings({s.name: Origin(s.default, "default") for s in SETTINGS})
-    settings = settings.over(_from_file(folders.config_file), str(folders.config_file))
+    settings = Settings().over(_from_file(folders.config_file), str(folders.config_file))
     for setting in SETTINGS:
         variable = f"QUOTH_{setting.name.upper()}"
         text = environ.get(variable)

@@ -137,7 +137,9 @@ def _in_a_new_process(code: str, **environment: str) -> str:
 
 
 def test_requests_go_through_the_proxy_of_the_environment() -> None:
-    code = "from quoth.models.sources import hub; print(hub.find('owner/model-GGUF', endpoint='http://hub.example').size)"
+    code = (
+        "from quoth.models.sources import hub; print(hub.find('owner/model-GGUF', endpoint='http://hub.example').size)"
+    )
     with HubServer({REPO: {"model.gguf": b"abc"}}) as proxy:
         assert _in_a_new_process(code, HTTP_PROXY=proxy.endpoint, http_proxy=proxy.endpoint) == "3"
         assert proxy.seen[0].headers["Host"] == "hub.example"

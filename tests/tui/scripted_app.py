@@ -90,12 +90,12 @@ def backend_at(home: Path, models: ScriptedModels, **flags: Any) -> Backend:
 
     return Backend(
         settings=settings,
-        history=History(None if settings["private"] else places.history),
+        history=History(None if settings.private else places.history),
         models=models,
         read_file=read_file,
         state=places.state,
         environ={},
-        private=settings["private"],
+        private=settings.private,
     )
 
 

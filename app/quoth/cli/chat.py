@@ -72,7 +72,7 @@ def run_app(environment: Environment, conversation: int | None) -> int:
         state=environment.folders.state,
         environ=environment.environ,
         keys=keys(environment.folders),
-        private=environment.settings["private"],
+        private=environment.settings.private,
         notes=environment.notes,
         document_limit=lambda: _document_limit(environment),
     )
@@ -96,7 +96,7 @@ def _read_file(environment: Environment, name: str) -> tuple[str, str]:
     from quoth.cli.prompt import bytes_of
     from quoth.text import decode_input
 
-    decoded = decode_input(bytes_of(name, environment.settings["max_input"]), name)
+    decoded = decode_input(bytes_of(name, environment.settings.max_input), name)
     return decoded.text, decoded.notice
 
 

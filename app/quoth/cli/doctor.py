@@ -69,7 +69,7 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
         problems = [*_problems(native), *ways.problems(native, found)]
     rows += [*_folders(environment), ("default model", _named(model) if model else missing)]
     problems += _unkept(environment.folders)
-    if model is None and environment.settings["model"]:
+    if model is None and environment.settings.model:
         problems.append(missing)
     _print(environment, rows, found, problems, as_json)
     return 0 if native else int(EngineError.exit_code)
@@ -194,7 +194,7 @@ def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
 
     try:
         model = default_model(
-            configured=environment.settings["model"], store=environment.store, environment=environment.environ
+            configured=environment.settings.model, store=environment.store, environment=environment.environ
         )
     except QuothError as error:
         return None, str(error)

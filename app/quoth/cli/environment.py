@@ -25,8 +25,8 @@ class Environment(Workspace):
 
     def use(self, values: Mapping[str, Any], origin: str | None = None) -> Settings:
         settings = super().use(values, origin)
-        self.streams.quiet = settings["quiet"]
-        self.streams.raw = settings["raw"]
+        self.streams.quiet = settings.quiet
+        self.streams.raw = settings.raw
         return settings
 
 

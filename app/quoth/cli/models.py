@@ -72,7 +72,7 @@ def _default_name(environment: Environment) -> str | None:
 
     try:
         model = default_model(
-            configured=environment.settings["model"], store=environment.store, environment=environment.environ
+            configured=environment.settings.model, store=environment.store, environment=environment.environ
         )
     except QuothError:
         return None
@@ -184,12 +184,11 @@ def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[
 
 
 def _sampling(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
-    from quoth.config import SAMPLING
     from quoth.engine import SAMPLING_KEYS
     from quoth.models.sampling_defaults import sampling_values
 
     in_file = {name: header.metadata[key] for name, key in SAMPLING_KEYS.items() if key in header.metadata}
-    asked = {name: (environment.settings[name], environment.settings.origin(name)) for name in SAMPLING}
+    asked = environment.settings.sampling
     for name, (value, origin) in sampling_values(model, in_file, asked).items():
         yield name, f"{value:g} ({origin})"
 

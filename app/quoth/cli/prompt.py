@@ -73,7 +73,7 @@ def command(environment: Environment, /, **values: Any) -> int:
 
         return talk(environment, before.id if before else None)
     format_ = answer_format(rest)
-    constraints = read_constraints(rest["grammar"], rest["schema"], settings["think"])
+    constraints = read_constraints(rest["grammar"], rest["schema"], settings.think)
     earlier = _go_on(environment, before) if before else []
     environment.streams.require_stdout()
     with answer(environment, format_) as answering:
@@ -87,7 +87,7 @@ def command(environment: Environment, /, **values: Any) -> int:
         from quoth.library.recording import Recording, kept
 
         turn = Turn(0, 0, None, "user", question, documents=tuple(documents))
-        system = environment.settings["system"]
+        system = environment.settings.system
         recording = Recording(environment.history, question, documents, after=before, system=system)
         with kept(recording, environment.tell):
             answering.reply(messages_of([*earlier, turn]), recording=recording, **options)
@@ -99,7 +99,7 @@ def _before(environment: Environment, goes_on: bool, id_: int | None) -> Convers
     if not goes_on and id_ is None:
         return None
     if not environment.keeps_history:
-        why = "--private" if environment.settings["private"] else "--no-history"
+        why = "--private" if environment.settings.private else "--no-history"
         raise UsageError(f"{why} does not go with -c", "what goes on is kept", "Leave one of them out")
     if id_ is not None:
         return environment.history.conversation(id_)
@@ -140,7 +140,7 @@ def _question(environment: Environment, words: list[str], prompt: str | None, do
 def read_piped(environment: Environment, *, typed: bool = False) -> str | None:
     """The text on standard input; of a terminal what is `typed` there, else None."""
     streams = environment.streams
-    data = streams.read_stdin(environment.settings["max_input"])
+    data = streams.read_stdin(environment.settings.max_input)
     if data is None and typed and streams.stdin_isatty:
         streams.say("reading from the terminal; Ctrl-D on a line of its own ends it")
         data = streams.read_terminal()
@@ -151,7 +151,7 @@ def read_document(environment: Environment, name: str) -> Document:
     """A file as a document; "-" is standard input."""
     if name == "-":
         return Document("stdin", read_piped(environment, typed=True) or "")
-    return Document(name, _decoded(environment, bytes_of(name, environment.settings["max_input"]), name))
+    return Document(name, _decoded(environment, bytes_of(name, environment.settings.max_input), name))
 
 
 def bytes_of(name: str, limit: int) -> bytes:

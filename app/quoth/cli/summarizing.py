@@ -100,7 +100,7 @@ class Work:
         self._cites = self._extracts if options["cite"] is None else bool(options["cite"])
         self._as_json = bool(options["as_json"] or options["each"])
         self._verbose = bool(options["verbose"])
-        self._private = bool(environment.settings["private"])
+        self._private = bool(environment.settings.private)
         self._noted = 0  # parts of the document at hand
 
     def together(self, documents: Sequence[Document]) -> int:

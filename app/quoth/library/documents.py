@@ -24,7 +24,7 @@ Progress = Callable[[str, int, int, str], object]  # "splitting", 3, 42, "charac
 def document_limit(workspace: Workspace) -> int:
     """The most bytes of a document."""
     settings = workspace.settings
-    return int(settings["max_input"]) if settings.is_set("max_input") else MOST
+    return int(settings.max_input) if settings.is_set("max_input") else MOST
 
 
 def read_named(

@@ -103,9 +103,9 @@ class Model:
         from quoth.tasks.reply import sampling_of
 
         settings = self._workspace.settings
-        asked = {name: (more.get(name, settings[name]), settings.origin(name)) for name in SAMPLING}
+        asked = {name: (more.get(name, value), origin) for name, (value, origin) in settings.sampling.items()}
         values = sampling_values(self.file, dict(self.info.sampling), asked)
-        seed = more.get("seed", settings["seed"])
+        seed = more.get("seed", settings.seed)
         rest = {name: value for name, value in more.items() if name not in (*SAMPLING, "seed")}
         return sampling_of(
             {name: value for name, (value, _) in values.items()}, seed=new_seed() if seed is None else seed, **rest
@@ -129,12 +129,12 @@ class Model:
         settings = self._workspace.settings
         return reply(
             self.engine,
-            with_system(settings["system"], messages),
+            with_system(settings.system, messages),
             sampling=sampling,
-            max_tokens=settings["max_tokens"] if max_tokens is None else max_tokens,
+            max_tokens=settings.max_tokens if max_tokens is None else max_tokens,
             stop=stop,
-            think=settings["think"] if think is None else think,
-            keep=not settings["private"],
+            think=settings.think if think is None else think,
+            keep=not settings.private,
             cancelled=cancelled,
         )
 
@@ -157,10 +157,10 @@ class Model:
             text,
             sampling=sampling,
             sequences=sequences,
-            max_tokens=settings["max_tokens"] if max_tokens is None else max_tokens,
+            max_tokens=settings.max_tokens if max_tokens is None else max_tokens,
             total_tokens=total_tokens,
             stop=stop,
-            keep=not settings["private"],
+            keep=not settings.private,
         )
 
     @property
@@ -183,7 +183,7 @@ class Model:
 
         if extract:
             return summarize.by_extract(collection, wish)
-        private = self._workspace.settings["private"]
+        private = self._workspace.settings.private
         return summarize.Summary(
             self.engine,
             collection,
@@ -200,7 +200,7 @@ class Model:
         """Questions about documents; `everything`: every passage is read for each of them."""
         from quoth.tasks.ask import QuestionAnswering
 
-        private = self._workspace.settings["private"]
+        private = self._workspace.settings.private
         collection, ranking = documents.passages(self.engine, private=private)
         return QuestionAnswering(
             self.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled
@@ -290,7 +290,7 @@ class Model:
         """
         from quoth.library.answers import document_answer
 
-        collection, _ = documents.passages(self.engine, private=self._workspace.settings["private"])
+        collection, _ = documents.passages(self.engine, private=self._workspace.settings.private)
         return document_answer(collection, self.asking(documents, everything=everything).events(question))
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def chosen(workspace: Workspace) -> ModelFile | None:
     """The model that the settings name, else the default; None where there is none. Raises ModelError."""
-    asked = workspace.settings["model"]
+    asked = workspace.settings.model
     if asked:
         return named(workspace, asked)
     return default_model(configured=None, store=workspace.store, environment=workspace.environ)

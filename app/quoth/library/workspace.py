@@ -66,7 +66,7 @@ class Workspace:
     @property
     def offline(self) -> bool:
         asked = self.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-        return asked or bool(self.settings["offline"])
+        return asked or bool(self.settings.offline)
 
     @property
     def store(self) -> InstalledModels:
@@ -78,7 +78,7 @@ class Workspace:
 
     @property
     def keeps_history(self) -> bool:
-        return bool(self.settings["history"]) and not self.settings["private"]
+        return bool(self.settings.history) and not self.settings.private
 
     @property
     def history(self) -> History:
@@ -95,13 +95,13 @@ class Workspace:
         if self._notes is None:
             from quoth.cache.notes import Notes
 
-            self._notes = Notes(None if self.settings["private"] else self.folders.notes)
+            self._notes = Notes(None if self.settings.private else self.folders.notes)
         return self._notes
 
     @property
     def log(self) -> Path | None:
         """The engine's log; none in a private run."""
-        return None if self.settings["private"] else self.folders.engine_log
+        return None if self.settings.private else self.folders.engine_log
 
     @property
     def findings(self) -> Findings:
@@ -109,7 +109,7 @@ class Workspace:
         if self._findings is None:
             from quoth.engine.client.findings import Findings
 
-            self._findings = Findings(self.folders.ladder, keep=not self.settings["private"])
+            self._findings = Findings(self.folders.ladder, keep=not self.settings.private)
         return self._findings
 
     def load_options(self, model: ModelFile) -> LoadOptions:
@@ -117,12 +117,12 @@ class Workspace:
         from quoth.engine import LoadOptions
 
         settings = self.settings
-        template = settings["template"]
+        template = settings.template
         return LoadOptions(
             name=model.name,
-            n_ctx=settings["ctx"] or 0,
-            threads=settings["threads"] or 0,
-            gpu_layers=settings["gpu_layers"],
+            n_ctx=settings.ctx or 0,
+            threads=settings.threads or 0,
+            gpu_layers=settings.gpu_layers,
             template=_read_template(Path(template)) if template else None,
             kind_of_file=(model.architecture, model.quantization),
         )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from quoth.config import Settings
@@ -67,6 +67,3 @@ class Backend:
     private: bool = False
     notes: NotesCache | None = None  # what was written about passages before
     document_limit: Callable[[], int] = lambda: 1024**3  # bytes of one
-
-    def setting(self, name: str) -> Any:
-        return self.settings[name]

@@ -47,7 +47,7 @@ class Shell(Screen[None]):
         self.backend = backend
         self.keeper = HistoryWriter(backend.history)
         self.holder = EngineHolder()
-        self.talk = Talk(system=backend.setting("system"))
+        self.talk = Talk(system=backend.settings.system)
         self.model: ModelFile | None = None
         self.attachments: list[Document] = []
         self.live: TurnView | None = None  # the answer that is being written

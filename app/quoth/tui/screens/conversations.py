@@ -175,7 +175,7 @@ class WithConversations(WithModels):
         """An empty conversation in the lasting history, told what the settings say and nothing of the one before."""
         self.let_go()
         self.leave_private()
-        self.talk = Talk(system=self.backend.setting("system"))
+        self.talk = Talk(system=self.backend.settings.system)
         self.banner("")
         await self.show_empty()
         self.prompt.focus()
