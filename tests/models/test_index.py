@@ -21,7 +21,8 @@ from quoth.errors import NetworkError, StorageError
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
 from quoth.models.installed import InstalledModels
-from quoth.models.pull import Progress, pull
+from quoth.models.progress import Progress
+from quoth.models.pull import pull
 from quoth.models.sources import package_index
 from quoth.models.sources.partial_download import Origin, Part
 from quoth.models.sources.transfer import Count

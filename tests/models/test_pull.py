@@ -22,7 +22,8 @@ from quoth.errors import EngineError, ModelError, NetworkError, StorageError, Us
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import Row
 from quoth.models.installed import InstalledModels
-from quoth.models.pull import Free, Progress, pull
+from quoth.models.progress import Progress
+from quoth.models.pull import Free, pull
 from quoth.models.sources.transfer import RetryPolicy
 from tests.gguf_files import CORRUPT, tiny_bytes
 from tests.hub_server import Fault, HubServer

@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import ModelError
-from quoth.models import ModelFile, best, catalogue, default_model, describe, resolve
+from quoth.models import ModelFile, catalogue, describe
 from quoth.models.installed import InstalledModels
+from quoth.models.names import best, default_model, resolve
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 

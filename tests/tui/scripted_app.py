@@ -19,7 +19,7 @@ from quoth.errors import ModelError
 from quoth.history import History
 from quoth.models import ModelFile
 from quoth.models.choices import Choice
-from quoth.models.pull import Progress
+from quoth.models.progress import Progress
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 

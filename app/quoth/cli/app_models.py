@@ -13,7 +13,7 @@ from quoth.models import ModelFile
 from quoth.models.choices import Choice
 
 if TYPE_CHECKING:
-    from quoth.models.pull import Progress
+    from quoth.models.progress import Progress
 
 
 class AppModels:

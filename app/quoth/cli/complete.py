@@ -44,7 +44,7 @@ Examples:
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
     from quoth.cli.answering import answer, answer_format
-    from quoth.cli.prompt import read_constraints, read_piped
+    from quoth.cli.inputs import read_constraints, read_piped
 
     flags, rest = split_settings(values)
     environment.use(flags)

@@ -90,7 +90,7 @@ def _gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> 
     from quoth.cli.converting import print_json
     from quoth.cli.quantize import table
     from quoth.gguf import check, read_header
-    from quoth.models import resolve
+    from quoth.models.names import resolve
 
     header = read_header(resolve(file, store=environment.store, environment=environment.environ).path)
     check(header)

@@ -68,7 +68,7 @@ def _list(environment: Environment, as_json: bool) -> None:
 
 
 def _default_name(environment: Environment) -> str | None:
-    from quoth.models import default_model
+    from quoth.models.names import default_model
 
     try:
         model = default_model(
@@ -148,7 +148,7 @@ def show(environment: Environment, name: str) -> None:
       quoth models show ollama:llama3.2
     """
     from quoth.gguf import read_header
-    from quoth.models import resolve
+    from quoth.models.names import resolve
 
     model = resolve(name, store=environment.store, environment=environment.environ)
     header = read_header(model.path)
@@ -259,7 +259,7 @@ def default(environment: Environment, name: str | None) -> None:
       quoth models default qwen3-4b
       quoth models default ollama:llama3.2
     """
-    from quoth.models import resolve
+    from quoth.models.names import resolve
 
     if name is not None:
         model = resolve(name, store=environment.store, environment=environment.environ)

@@ -28,7 +28,7 @@ Examples:
 @click.pass_obj
 def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool, **flags: Any) -> int:
     from quoth.cli.choosing import choose_model
-    from quoth.cli.prompt import read_document, read_piped
+    from quoth.cli.inputs import read_document, read_piped
     from quoth.library.model import Model
 
     environment.use(flags)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from quoth.documents import Document, Heading
+from quoth.documents.document import Document, Heading
 from quoth.documents.marks import Marks
 from quoth.text.long_text import LongText
 

@@ -6,7 +6,7 @@ import glob
 import os
 from collections.abc import Iterator, Sequence
 
-from quoth.documents import Gathered
+from quoth.documents.document import Gathered
 from quoth.documents.kinds import why_unreadable
 from quoth.errors import InputError
 from quoth.text.inputs import HEAD

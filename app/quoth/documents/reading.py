@@ -6,7 +6,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import BinaryIO
 
-from quoth.documents import Document
+from quoth.documents.document import Document
 from quoth.documents.kinds import kind_of
 from quoth.documents.opening import open_file, read_chunks, steady_chunks
 from quoth.text.inputs import HEAD

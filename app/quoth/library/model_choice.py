@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from quoth.errors import StorageError
 from quoth.library.workspace import Workspace
-from quoth.models import ModelFile, best, default_model, resolve
+from quoth.models import ModelFile
+from quoth.models.names import best, default_model, resolve
 
 if TYPE_CHECKING:
     from quoth.models.choices import Choice

@@ -8,7 +8,8 @@ from pathlib import Path
 from quoth.errors import NetworkError
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.pull import Progress, pull
+from quoth.models.progress import Progress
+from quoth.models.pull import pull
 
 
 def fetch(workspace: Workspace, spec: str, progress: Callable[[Progress], None]) -> ModelFile:

@@ -8,13 +8,14 @@ from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from quoth.errors import ModelError, NetworkError, UsageError
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.catalogue import Row
 from quoth.models.fit import estimate, judge
 from quoth.models.installed import InstalledModels, name_from
+from quoth.models.progress import Progress, Stage
 from quoth.models.sources import hub, network, package_index
 from quoth.models.sources.download import download, hash_file
 from quoth.models.sources.hub_variants import quantization_of
@@ -27,20 +28,8 @@ from quoth.platform.locks import held
 if TYPE_CHECKING:
     from quoth.gguf import Header
 
-Stage = Literal["looking", "downloading", "converting", "verifying", "quantizing", "trying", "installing"]
 _TELLING_SECONDS, _TELLING_BYTES = 2.0, 8_000_000  # from which a download's pace can be told
 _USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a pull is: bytes done of a total (None: not known), and a sentence if there is something to say."""
-
-    stage: Stage
-    done: int = 0
-    total: int | None = None
-    detail: str = ""
-    left: float | None = None  # seconds, once the first megabytes have told
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from quoth.history import History
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
-    from quoth.models.pull import Progress
+    from quoth.models.progress import Progress
     from quoth.tasks.summaries.notes import NotesCache
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from functools import partial
+from typing import TYPE_CHECKING, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 from textual.content import Content
@@ -14,16 +15,16 @@ from quoth.errors import StorageError
 from quoth.history import Conversation
 from quoth.tui.widgets.sidebar import UNTITLED
 
+if TYPE_CHECKING:
+    from quoth.tui.app import QuothApp
+
 
 class Conversations(Provider):
     """Opens a conversation by its title."""
 
     async def startup(self) -> None:
-        from quoth.tui.app import QuothApp
-
-        assert isinstance(self.app, QuothApp)
-        self._chat = self.app.chat
-        history = self.app.backend.history
+        app = cast("QuothApp", self.app)
+        self._chat, history = app.chat, app.backend.history
         try:
             self._rows: list[Conversation] = await asyncio.to_thread(history.conversations, 500)
         except StorageError:

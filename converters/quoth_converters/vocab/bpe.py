@@ -9,11 +9,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import TokenizerError, UnsupportedError, shown
+from quoth_converters.errors import UnsupportedError, shown
 from quoth_converters.formats.source import read_json
-from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
+from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.byte_level import missing_bytes
 from quoth_converters.vocab.regexes import GPT2, pre_tokenizer
+from quoth_converters.vocab.tokenizer_json import added_around, bad_file, merges_of, tokens_of
 
 _AS_IS: Final = (
     "continuing_subword_prefix",
@@ -30,7 +31,7 @@ def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> 
     content = read_json(path)
     model = content.get("model") if isinstance(content, dict) else None
     if not isinstance(model, dict):
-        raise _bad(path, "it has no model")
+        raise bad_file(path, "it has no model")
     kind = model.get("type", "BPE" if "merges" in model else None)
     if kind == "BPE" and model.get("byte_fallback"):
         from quoth_converters.vocab.fallback import read_fallback
@@ -63,52 +64,10 @@ def read_vocab_and_merges(vocab: Path, merges: Path, added: Path | None = None) 
     pairs = [line.strip("\r") for line in lines if line.strip() and not line.startswith("#version")]
     table = read_json(added) if added else {}
     if added and not isinstance(table, dict):
-        raise _bad(added, "it has no table of tokens and ids")
+        raise bad_file(added, "it has no table of tokens and ids")
     more = [{"content": text, "id": index} for text, index in table.items()]
     tokens, types = tokens_of(vocab, read_json(vocab), more)
     return Vocabulary("gpt2", GPT2, tokens, types, merges_of(merges, pairs), vocab.name, notes=_lost(tokens))
-
-
-def tokens_of(path: Path, table: Any, added: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Tokens by id and their types; ids that nothing stands for get a name of their own."""
-    if not isinstance(table, dict) or not all(type(index) is int for index in table.values()):
-        raise _bad(path, "it has no table of tokens and ids")
-    by_id = {index: text for text, index in table.items()}
-    if len(by_id) != len(table):
-        raise _bad(path, "two tokens have one id")
-    if not isinstance(added, list):
-        raise _bad(path, "its added tokens are no list")
-    kinds: dict[int, int] = {}
-    for token in added:
-        if not isinstance(token, dict) or type(token.get("id")) is not int or not isinstance(token.get("content"), str):
-            raise _bad(path, "an added token is not described as one")
-        index, text = token["id"], token["content"]
-        if by_id.get(index, text) != text or table.get(text, index) != index:
-            raise _bad(path, f"token {shown(text)} has two ids, or shares one")
-        by_id[index] = text
-        kinds[index] = Type.CONTROL if token.get("special", True) else Type.USER_DEFINED
-    if by_id and (min(by_id) < 0 or max(by_id) >= MAX_TOKENS):
-        raise _bad(path, "an id is out of range")
-    ids = range(max(by_id, default=-1) + 1)
-    names = tuple(by_id.get(index, f"[PAD{index}]") for index in ids)
-    return names, tuple(kinds.get(index, Type.NORMAL if index in by_id else Type.UNUSED) for index in ids)
-
-
-def merges_of(path: Path, merges: Any) -> tuple[str, ...]:
-    """Merges as "left right": older files write them so, newer ones as pairs."""
-    if not isinstance(merges, list):
-        raise _bad(path, "it has no merges")
-    texts = [pair if isinstance(pair, str) else _joined(pair) for pair in merges]
-    for pair, text in zip(merges, texts, strict=True):
-        if text.count(" ") != 1 or text[0] == " " or text[-1] == " ":
-            raise _bad(path, f"a merge is no pair: {shown(pair)}")
-    return tuple(texts)
-
-
-def _joined(pair: Any) -> str:
-    """Two texts as one; nothing for what is no pair of texts."""
-    is_pair = isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, str) for each in pair)
-    return " ".join(pair) if is_pair else ""
 
 
 def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
@@ -157,33 +116,6 @@ def _pre_of(steps: list[dict[str, Any]]) -> str | None:
     return pre_tokenizer(expression) if step.get("behavior") in ("Isolated", "Removed") else None
 
 
-def added_around(processor: Any) -> tuple[str | None, str | None]:
-    """The special tokens that a tokenizer puts before and after every text."""
-    for step in _processors(processor):
-        if step.get("type") == "TemplateProcessing" and isinstance(step.get("single"), list):
-            names = [_special_name(piece) for piece in step["single"]]
-            return (names[0], names[-1] if len(names) > 1 else None) if names else (None, None)
-    return None, None
-
-
-def _special_name(piece: Any) -> str | None:
-    """The special token that a piece of a template is, if it is one."""
-    token = piece.get("SpecialToken") if isinstance(piece, dict) else None
-    name = token.get("id") if isinstance(token, dict) else None
-    return name if isinstance(name, str) else None
-
-
-def _processors(processor: Any) -> list[dict[str, Any]]:
-    if not isinstance(processor, dict):
-        return []
-    steps = processor.get("processors") if processor.get("type") == "Sequence" else [processor]
-    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
-
-
 def _lost(tokens: tuple[str, ...]) -> tuple[str, ...]:
     count = missing_bytes(tokens)
     return (f"{count} of the 256 bytes have no token: text with one of them loses it",) if count else ()
-
-
-def _bad(path: Path, why: str) -> TokenizerError:
-    return TokenizerError(f"{shown(path.name)} is not a good tokenizer", why)

@@ -12,8 +12,8 @@ from typing import Any, Final
 
 from quoth_converters.errors import UnsupportedError, shown
 from quoth_converters.vocab import Type, Vocabulary
-from quoth_converters.vocab.bpe import added_around, merges_of, tokens_of
 from quoth_converters.vocab.sentencepiece import BYTES, SPACE, checked, with_added
+from quoth_converters.vocab.tokenizer_json import added_around, merges_of, tokens_of
 
 _NEVER: Final = -1e6  # of a token that no merge makes
 _BYTES: Final = frozenset(BYTES)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from quoth.documents import Document
 from quoth.documents.decoding import decode_chunks
+from quoth.documents.document import Document
 from quoth.documents.draft import Draft
 from quoth.documents.formats.html_tokens import Token, Tokens
 

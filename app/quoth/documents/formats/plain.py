@@ -6,8 +6,8 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from quoth.documents import Document, Heading
 from quoth.documents.decoding import decode_chunks
+from quoth.documents.document import Document, Heading
 from quoth.documents.marks import LineCounts
 from quoth.text.long_text import LongText
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from quoth.documents import Document
 from quoth.documents.decoding import decode_chunks
+from quoth.documents.document import Document
 from quoth.documents.draft import Draft
 
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}")

@@ -10,7 +10,7 @@ from typing import Final
 
 from quoth.errors import ModelError
 from quoth.models.installed import name_from
-from quoth.models.pull import Progress
+from quoth.models.progress import Progress
 from quoth.models.sources import hub
 from quoth.models.sources.download import download
 from quoth.models.sources.hub_variants import is_safe

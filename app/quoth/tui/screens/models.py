@@ -18,7 +18,7 @@ from quoth.tui.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
-    from quoth.models.pull import Progress
+    from quoth.models.progress import Progress
 
 
 TOLD_SECONDS = 30.0  # that a sentence of the engine's stays

@@ -56,6 +56,9 @@ class Probabilities(Widget, can_focus=True):
         view: Probabilities
         text: str
 
+    class Left(Message):
+        """The user wants the answer back as it was."""
+
     def __init__(self, tokens: Sequence[TokenLogprob]) -> None:
         super().__init__()
         self._tokens = list(tokens)
@@ -100,14 +103,8 @@ class Probabilities(Widget, can_focus=True):
         order = [*range(self.cursor + 1, len(self._tokens)), *range(self.cursor + 1)]
         self.cursor = next((i for i in order if self._tokens[i].logprob < math.log(0.5)), self.cursor)
 
-    async def action_leave(self) -> None:
-        from quoth.tui.widgets.turn import TurnView
-
-        for ancestor in self.ancestors:
-            if isinstance(ancestor, TurnView):
-                await ancestor.hide_probabilities()
-                ancestor.focus()
-                return
+    def action_leave(self) -> None:
+        self.post_message(self.Left())
 
 
 def _quoted(text: str) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
-from textual import events
+from textual import events, on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
@@ -169,6 +169,12 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         self._answer.display = True
         await shown.remove()
         return True
+
+    @on(Probabilities.Left)
+    async def _probabilities_left(self, event: Probabilities.Left) -> None:
+        event.stop()
+        await self.hide_probabilities()
+        self.focus()
 
     def action_ask(self, what: str) -> None:
         self.post_message(self.Asked(self, what))

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
-from quoth.documents import Document
 from quoth.documents.decoding import decode_chunks
+from quoth.documents.document import Document
 from quoth.documents.formats.plain import text_headings
 from quoth.documents.marks import LineCounts
 from quoth.text.long_text import LongText

@@ -11,7 +11,7 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 from pypdf.generic import Destination
 
-from quoth.documents import Document
+from quoth.documents.document import Document
 from quoth.documents.draft import Draft
 from quoth.documents.formats.pdf.fonts import GAP, mend_spaces
 from quoth.documents.formats.pdf.lines import Line, Page, Paragraphs, without_running_lines

@@ -1,0 +1,103 @@
+"""What a document is: its text, its headings, and a map back to lines, pages and chapters."""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from quoth.documents.marks import Marks, Positions
+from quoth.text.long_text import LongText
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a stretch of a document is, in the document's own coordinates; 0 and "" where it has no such thing."""
+
+    start_line: int = 0  # lines of the file as an editor counts them, from 1
+    end_line: int = 0
+    page: int = 0  # PDF, from 1
+    end_page: int = 0
+    chapter: str = ""  # EPUB
+    headings: tuple[str, ...] = ()  # the heading path above the start, outermost first
+
+
+@dataclass(frozen=True, slots=True)
+class Heading:
+    """A title within a document."""
+
+    start: int  # characters in Document.text
+    level: int  # 1 is the outermost
+    title: str
+
+
+@dataclass(slots=True)
+class Document:
+    """A document's text, and where each part of it stands in the file."""
+
+    name: str  # as shown: the path as given, or "stdin"
+    kind: str  # "text", "markdown", "html", "pdf", "epub", "docx", "man", "info", "subtitles", "code" or "email"
+    text: LongText  # "\n" ends its lines, no NUL
+    headings: Sequence[Heading] = ()  # in order of start
+    notices: tuple[str, ...] = ()  # what the person should know of how it was read
+    lines: Positions | None = None  # line of the file by offset in the text
+    pages: Positions | None = None
+    chapters: Marks[str] | None = None
+    _starts: list[int] = field(init=False, repr=False)
+    _parents: list[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._starts = [heading.start for heading in self.headings]
+        self._parents = _parents(self.headings)
+
+    def place(self, start: int, end: int) -> Place:
+        """Where `text[start:end]` is."""
+        last = max(start, end - 1)
+        return Place(
+            start_line=self.lines.at(start) if self.lines else 0,
+            end_line=self.lines.at(last) if self.lines else 0,
+            page=self.pages.at(start) if self.pages else 0,
+            end_page=self.pages.at(last) if self.pages else 0,
+            chapter=self.chapters.at(start) if self.chapters else "",
+            headings=self._path(start),
+        )
+
+    def cite(self, place: Place) -> str:
+        """A place as it is shown: "policy.txt:12-14", "report.pdf p.3", "book.epub, Chapter 3"."""
+        if place.start_line:
+            return f"{self.name}:{_span(place.start_line, place.end_line)}"
+        if place.page:
+            return f"{self.name} p.{_span(place.page, place.end_page)}"
+        title = place.chapter or (place.headings[-1] if place.headings else "")
+        return f"{self.name}, {title}" if title else self.name
+
+    def _path(self, offset: int) -> tuple[str, ...]:
+        number = bisect_right(self._starts, offset) - 1
+        path: list[str] = []
+        while number >= 0:
+            path.append(self.headings[number].title)
+            number = self._parents[number]
+        return tuple(reversed(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Gathered:
+    """The files that operands name."""
+
+    files: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]  # what was left out, and why
+
+
+def _parents(headings: Sequence[Heading]) -> list[int]:
+    """For each heading the number of the one it stands under, or -1."""
+    parents: list[int] = []
+    for number, heading in enumerate(headings):
+        parent = number - 1
+        while parent >= 0 and headings[parent].level >= heading.level:
+            parent = parents[parent]
+        parents.append(parent)
+    return parents
+
+
+def _span(first: int, last: int) -> str:
+    return f"{first}-{last}" if last > first else str(first)
