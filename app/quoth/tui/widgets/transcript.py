@@ -67,12 +67,17 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
 
     async def show(self, views: Sequence[TurnView], back_to: TurnView | None = None) -> None:
         """Show these turns in place of all others: the last of them, or all from `back_to` on."""
-        await self.remove_children()
-        self._earlier = [*views]
-        shown = self._take(CHARACTERS)
-        while back_to in self._earlier:
-            shown = [*self._take(MORE), *shown]
-        await self.mount_all([Static("", classes="earlier", markup=False), *shown])
+        self.workers.cancel_group(self, "earlier")
+        self._loading = True  # nothing is put above what goes
+        try:
+            await self.remove_children()
+            self._earlier = [*views]
+            shown = self._take(CHARACTERS)
+            while back_to in self._earlier:
+                shown = [*self._take(MORE), *shown]
+            await self.mount_all([Static("", classes="earlier", markup=False), *shown])
+        finally:
+            self._loading = False
         self._say_earlier()
         self.anchor()
 
