@@ -67,17 +67,12 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
 
     async def show(self, views: Sequence[TurnView], back_to: TurnView | None = None) -> None:
         """Show these turns in place of all others: the last of them, or all from `back_to` on."""
-        self.workers.cancel_group(self, "earlier")
-        self._loading = True  # nothing is put above what goes
-        try:
-            await self.remove_children()
-            self._earlier = [*views]
-            shown = self._take(CHARACTERS)
-            while back_to in self._earlier:
-                shown = [*self._take(MORE), *shown]
-            await self.mount_all([Static("", classes="earlier", markup=False), *shown])
-        finally:
-            self._loading = False
+        await self.remove_children()
+        self._earlier = [*views]
+        shown = self._take(CHARACTERS)
+        while back_to in self._earlier:
+            shown = [*self._take(MORE), *shown]
+        await self.mount_all([Static("", classes="earlier", markup=False), *shown])
         self._say_earlier()
         self.anchor()
 
@@ -131,9 +126,11 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
 
     async def _load_earlier(self) -> None:
         try:
+            line = self.query(".earlier")
+            if not line:  # all turns are being replaced
+                return
             before, at = self.virtual_size.height, self.scroll_y
-            shown = self._take(MORE)
-            await self.mount_all(shown, after=self.query_one(".earlier"))
+            await self.mount_all(self._take(MORE), after=line.first())
             self._say_earlier()
 
             def stay() -> None:
