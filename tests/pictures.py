@@ -10,8 +10,8 @@ from pathlib import Path
 
 from textual.pilot import Pilot
 
-from quoth.cli.app_models import AppModels
 from quoth.cli.environment import Environment
+from quoth.cli.run.app_models import AppModels
 from quoth.cli.streams import Streams
 from quoth.models.installed import InstalledModels
 from quoth.tui.app import QuothApp

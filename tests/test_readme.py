@@ -15,10 +15,11 @@ import click
 import pytest
 from textual.binding import Binding
 
-from quoth.cli import reinstall
-from quoth.cli.main import COMMANDS, load_command
-from quoth.cli.reinstall import AMX_FLAG
+from quoth.cli.commands import COMMANDS
+from quoth.cli.main import load_command
 from quoth.cli.routing import PROMPT, route
+from quoth.cli.run import reinstall
+from quoth.cli.run.reinstall import AMX_FLAG
 from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
 from quoth.errors import Exit
 from quoth.models import catalogue

@@ -8,12 +8,9 @@ import sys
 from collections.abc import Sequence
 from types import FrameType
 
+from quoth.cli.commands import COMMANDS
 from quoth.errors import Ended
 
-# These never use the engine, or decide for themselves.
-WITHOUT_ENGINE = frozenset(
-    {"models", "pull", "history", "cache", "doctor", "completions", "convert", "quantize", "inspect"}
-)
 HELP = frozenset({"-h", "--help", "--version"})
 
 
@@ -38,7 +35,8 @@ def _main(arguments: Sequence[str]) -> int:
 
 
 def _spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes] | None:
-    if not WITHOUT_ENGINE.isdisjoint(arguments[:1]) or not HELP.isdisjoint(arguments):
+    command = COMMANDS.get(arguments[0]) if arguments else None
+    if (command is not None and not command.starts_engine) or not HELP.isdisjoint(arguments):
         return None
     from quoth.spawn import spawn
 

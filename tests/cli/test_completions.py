@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.cli.main import COMMANDS
+from quoth.cli.commands import COMMANDS
 from tests.cli.commands import run_here
 
 SHELLS = {"bash": ["bash", "-n"], "zsh": ["zsh", "-n"], "fish": ["fish", "--no-execute"]}

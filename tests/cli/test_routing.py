@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from quoth.cli.main import COMMANDS
+from quoth.cli.commands import COMMANDS
 from quoth.cli.routing import PROMPT, as_prompt, distance, is_sentence, nearest, route
 from quoth.errors import UsageError
 from tests.cli.commands import run_here

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment, existing
 from quoth.cli.routing import PROMPT, as_prompt, is_sentence, route
 from quoth.cli.streams import PipeClosed, Streams
@@ -19,29 +20,6 @@ from quoth.version import __version__
 
 if TYPE_CHECKING:
     import subprocess
-
-# The module of a command is quoth.cli.NAME and has a click command called `command`.
-COMMANDS = {
-    "chat": "talk with a model, line by line",
-    "summarize": "summarize documents of any length",
-    "ask": "answer a question about documents, with citations",
-    "complete": "continue a text, without a chat template",
-    "tokens": "count the tokens of a text",
-    "pull": "fetch a model and install it",
-    "convert": "make a GGUF of a checkpoint, and check it",
-    "quantize": "make a smaller file of a GGUF",
-    "inspect": "what a GGUF or a checkpoint holds",
-    "models": "list, show, add and remove models",
-    "cache": "show and clear what is kept to go on from",
-    "history": "list, search, show and export conversations",
-    "doctor": "what this installation is and can do",
-    "completions": "a completion script for bash, zsh or fish",
-}
-
-# Their operands are names or files: where plain words name nothing, a prompt was meant.
-NAMING = frozenset(
-    {"summarize", "ask", "tokens", "pull", "convert", "quantize", "inspect", "models", "history", "cache"}
-)
 
 EXIT_CODES = """\b
 Exit codes:
@@ -129,7 +107,7 @@ def _run(arguments: list[str], environment: Environment) -> int:
     except click.ClickException as error:
         raise _usage_error(error, name, arguments) from None
     except (ModelError, InputError, UsageError) as error:
-        if name in NAMING and is_sentence(arguments):
+        if name in COMMANDS and COMMANDS[name].names_things and is_sentence(arguments):
             error.try_ = _sentences(error.try_, _as_prompt_hint(arguments))
         raise
     except BrokenPipeError:  # click writes its help itself
@@ -140,7 +118,7 @@ def _run(arguments: list[str], environment: Environment) -> int:
 
 def load_command(name: str) -> click.Command:
     """The click command of a name; only its own module is imported."""
-    module = importlib.import_module(f"quoth.cli.{name}")
+    module = importlib.import_module("quoth.cli.prompt" if name == PROMPT else f"quoth.cli.commands.{name}")
     command = module.command
     assert isinstance(command, click.Command)
     return command

@@ -29,10 +29,11 @@ Examples:
 
 
 def _epilog() -> str:
-    from quoth.cli.main import COMMANDS, EXIT_CODES
+    from quoth.cli.commands import COMMANDS
+    from quoth.cli.main import EXIT_CODES
 
     width = max(map(len, COMMANDS))
-    lines = "\n".join(f"  {name:<{width}}  {what}" for name, what in COMMANDS.items())
+    lines = "\n".join(f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items())
     return f"\b\nCommands (quoth COMMAND --help):\n{lines}\n\n{EXIT_CODES}"
 
 
@@ -61,14 +62,14 @@ class Prompt(click.Command):
 @click.option("--version", is_flag=True, hidden=True)
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.answering import answer, answer_format
+    from quoth.cli.run.answering import answer, answer_format
 
     flags, rest = split_settings(values)
     settings = environment.use(flags)
     words, prompt, files = list(rest["words"]), rest["prompt"], rest["files"]
     before = _before(environment, rest["goes_on"], rest["conversation"])
     if not (words or prompt or files) and environment.streams.stdin_isatty:
-        from quoth.cli.chat import talk
+        from quoth.cli.commands.chat import talk
 
         return talk(environment, before.id if before else None)
     format_ = answer_format(rest)

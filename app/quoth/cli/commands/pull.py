@@ -28,7 +28,7 @@ Examples:
 @setting_options("offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, name: str | None, **flags: Any) -> int:
-    from quoth.cli.pulling import pull_named, pull_recommended
+    from quoth.cli.run.pulling import pull_named, pull_recommended
 
     environment.use(flags)
     if name is not None and not name.strip():

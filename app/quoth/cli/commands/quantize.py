@@ -100,7 +100,7 @@ def _plans(source: Path, types: Sequence[str]) -> tuple[list[Plan], Plan | None]
 
 
 def _show_plans(environment: Environment, source: Path, types: Sequence[str], as_json: bool) -> int:
-    from quoth.cli.converting import print_json
+    from quoth.cli.run.converting import print_json
 
     plans, best = _plans(source, [each for each in types if each != AUTO])
     if as_json:
@@ -150,7 +150,7 @@ def _write(
     force: bool,
     as_json: bool,
 ) -> int:
-    from quoth.cli.converting import Counting, print_json
+    from quoth.cli.run.converting import Counting, print_json
     from quoth.models.sources.partial_download import format_size
     from quoth_converters.output.quantize import quantize
 

@@ -95,7 +95,7 @@ class Answering:
 @contextmanager
 def answer(environment: Environment, format_: Format) -> Iterator[Answering]:
     """Choose the model and start to load it at once; what is read meanwhile costs no time."""
-    from quoth.cli.choosing import choose_model
+    from quoth.cli.run.choosing import choose_model
 
     with Model(environment, choose_model(environment)) as model:
         answering = Answering(environment, model, format_)

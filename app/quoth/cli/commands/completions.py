@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES
 
@@ -69,7 +70,7 @@ def command(environment: Environment, /, shell: str) -> int:
 
 def _flags() -> dict[str, list[tuple[str, str]]]:
     """Every command's flags with their help; the prompt's under its own name."""
-    from quoth.cli.main import COMMANDS, load_command
+    from quoth.cli.main import load_command
     from quoth.cli.routing import PROMPT
 
     flags = {}
@@ -95,7 +96,6 @@ def _operands(name: str) -> list[str]:
 
 
 def _bash() -> str:
-    from quoth.cli.main import COMMANDS
     from quoth.cli.routing import PROMPT
 
     flags = _flags()
@@ -105,11 +105,10 @@ def _bash() -> str:
 
 
 def _zsh() -> str:
-    from quoth.cli.main import COMMANDS
     from quoth.cli.routing import PROMPT
 
     flags = _flags()
-    described = " ".join(f"'{name}:{what}'" for name, what in COMMANDS.items())
+    described = " ".join(f"'{name}:{command.help}'" for name, command in COMMANDS.items())
     cases = "\n".join(
         _ZSH_CASE.format(name=name, flags=_words(flags[name]), operands=" ".join(_operands(name))) for name in COMMANDS
     )
@@ -117,10 +116,11 @@ def _zsh() -> str:
 
 
 def _fish() -> str:
-    from quoth.cli.main import COMMANDS
     from quoth.cli.routing import PROMPT
 
-    lines = [f"complete -c quoth -n __fish_use_subcommand -a {name} -d '{what}'" for name, what in COMMANDS.items()]
+    lines = [
+        f"complete -c quoth -n __fish_use_subcommand -a {name} -d '{facts.help}'" for name, facts in COMMANDS.items()
+    ]
     for name, flags in _flags().items():
         where = "__fish_use_subcommand" if name == PROMPT else f"__fish_seen_subcommand_from {name}"
         lines += [f"complete -c quoth -n '{where}' -a {operand}" for operand in _operands(name)]

@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from quoth.cli.reinstall import AMX_FLAG, from_source, from_wheels
+from quoth.cli.run.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.engine.client.findings import Entry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 

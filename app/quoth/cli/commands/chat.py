@@ -58,7 +58,7 @@ def run_app(environment: Environment, conversation: int | None) -> int:
 
     gc.disable()  # until the first paint: thousands of objects are made, and none of them is garbage
 
-    from quoth.cli.app_models import AppModels
+    from quoth.cli.run.app_models import AppModels
     from quoth.config import keys
     from quoth.tui.app import QuothApp
     from quoth.tui.backend import Backend
@@ -119,7 +119,7 @@ def stoppable() -> Iterator[Event]:
 
 def talk_in_lines(environment: Environment) -> int:
     """Questions from the terminal until Ctrl-D, answers as they come."""
-    from quoth.cli.answering import answer
+    from quoth.cli.run.answering import answer
 
     streams = environment.streams
     messages: list[Message] = []

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quoth.cli.environment import Environment
-from quoth.cli.pulling import pull_named
+from quoth.cli.run.pulling import pull_named
 from quoth.errors import ModelError, NetworkError
 from quoth.library.model_choice import remember
 from quoth.models import ModelFile, catalogue

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quoth.cli import ways
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
-from quoth.cli.reinstall import from_source, from_wheels
+from quoth.cli.run import ways
+from quoth.cli.run.reinstall import from_source, from_wheels
 from quoth.config import Folders
 from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError

@@ -18,7 +18,7 @@ def first_model(environment: Environment) -> ModelFile:
     models = found_here(environment)
     streams = environment.streams
     if streams.stdin_isatty and streams.stderr_isatty and not environment.offline:
-        from quoth.cli.first_use import ask
+        from quoth.cli.run.first_use import ask
 
         return ask(environment, models)
     model = best_here(models)
@@ -30,6 +30,6 @@ def first_model(environment: Environment) -> ModelFile:
         raise ModelError(
             "there is no model on this machine", "--offline keeps it from fetching one", 'Run "quoth pull" once online'
         )
-    from quoth.cli.first_use import pull_small
+    from quoth.cli.run.first_use import pull_small
 
     return pull_small(environment)

@@ -16,7 +16,7 @@ from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
-    from quoth.cli.converting import Targets
+    from quoth.cli.run.converting import Targets
     from quoth.models.conversion import Made, Order
     from quoth_converters.conversion import Described
 
@@ -62,7 +62,7 @@ def command(environment: Environment, /, **values: Any) -> int:
     environment.streams.require_stdout()
     order = _order(rest)
     if rest["check"]:
-        from quoth.cli.converting import check_file
+        from quoth.cli.run.converting import check_file
 
         with _on_disk(environment, rest, order) as order:
             return check_file(environment, order, Path(rest["check"]), rest["as_json"])
@@ -73,7 +73,7 @@ def command(environment: Environment, /, **values: Any) -> int:
 
 def _on_disk(environment: Environment, values: dict[str, Any], order: Order) -> AbstractContextManager[Order]:
     """The order with a source on the disk: one of the hub is fetched."""
-    from quoth.cli.converting import fetched
+    from quoth.cli.run.converting import fetched
 
     source = values["source"]
     if source.startswith("hf:"):
@@ -82,7 +82,7 @@ def _on_disk(environment: Environment, values: dict[str, Any], order: Order) -> 
 
 
 def _order(values: dict[str, Any]) -> Order:
-    from quoth.cli.converting import named
+    from quoth.cli.run.converting import named
     from quoth.models.conversion import RECOMMENDED, Order
 
     source = values["source"]
@@ -112,7 +112,7 @@ def default_name(source: str) -> str:
 
 
 def _targets(environment: Environment, order: Order, output: str | None, name: str | None, force: bool) -> Targets:
-    from quoth.cli.converting import Targets
+    from quoth.cli.run.converting import Targets
     from quoth.models.conversion import known_types
 
     if output and name:
@@ -129,7 +129,7 @@ def _targets(environment: Environment, order: Order, output: str | None, name: s
 
 
 def _convert(environment: Environment, order: Order, targets: Targets, values: dict[str, Any]) -> int:
-    from quoth.cli.converting import Counting, about, print_json
+    from quoth.cli.run.converting import Counting, about, print_json
     from quoth.models.conversion import look, make, to_json, workplace
 
     streams = environment.streams
@@ -173,7 +173,7 @@ def _report(made: Made, placed: list[tuple[str, Path, str]]) -> Iterator[str]:
 
 
 def _say_only(environment: Environment, described: Described, as_json: bool) -> int:
-    from quoth.cli.converting import about, description, print_json, sizes
+    from quoth.cli.run.converting import about, description, print_json, sizes
 
     if as_json:
         print_json(environment, description(described))

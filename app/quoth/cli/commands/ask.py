@@ -37,8 +37,8 @@ NOT_FOUND = "not in the documents"
 @setting_options("model", "ctx", "threads", "gpu_layers", "template", "max_input", "private", "offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.choosing import choose_model
     from quoth.cli.documents import open_documents
+    from quoth.cli.run.choosing import choose_model
     from quoth.library.model import Model
 
     flags, rest = split_settings(values)

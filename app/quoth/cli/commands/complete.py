@@ -43,8 +43,8 @@ Examples:
 )  # fmt: skip
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.answering import answer, answer_format
     from quoth.cli.inputs import read_constraints, read_piped
+    from quoth.cli.run.answering import answer, answer_format
 
     flags, rest = split_settings(values)
     environment.use(flags)

@@ -27,8 +27,8 @@ Examples:
 @setting_options("model", "max_input", "private", "offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool, **flags: Any) -> int:
-    from quoth.cli.choosing import choose_model
     from quoth.cli.inputs import read_document, read_piped
+    from quoth.cli.run.choosing import choose_model
     from quoth.library.model import Model
 
     environment.use(flags)

@@ -67,7 +67,7 @@ def _is_gguf(path: Path) -> bool:
 
 
 def _checkpoint(environment: Environment, path: Path, values: dict[str, Any], tensors: bool, as_json: bool) -> int:
-    from quoth.cli.converting import about, description, named, print_json, sizes
+    from quoth.cli.run.converting import about, description, named, print_json, sizes
     from quoth.models.conversion import Order, look
 
     tokenizer, meta = (named(values[name]) for name in ("tokenizer", "meta"))
@@ -87,8 +87,8 @@ def _checkpoint(environment: Environment, path: Path, values: dict[str, Any], te
 
 
 def _gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> int:
-    from quoth.cli.converting import print_json
-    from quoth.cli.quantize import table
+    from quoth.cli.commands.quantize import table
+    from quoth.cli.run.converting import print_json
     from quoth.gguf import check, read_header
     from quoth.models.names import resolve
 
@@ -191,7 +191,7 @@ def _template(template: str) -> list[str]:
     """The template with every control code visible."""
     if not template:
         return ["chat template: none; this is a base model"]
-    from quoth.cli.models import escaped_template
+    from quoth.cli.commands.models import escaped_template
 
     return escaped_template(template).rstrip("\n").split("\n")
 

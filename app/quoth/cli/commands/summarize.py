@@ -50,8 +50,8 @@ Examples:
 @setting_options("model", "ctx", "threads", "gpu_layers", "template", "max_input", "private", "offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.choosing import choose_model
-    from quoth.cli.summarizing import Output, Work
+    from quoth.cli.run.choosing import choose_model
+    from quoth.cli.run.summarizing import Output, Work
     from quoth.library.documents import require_text
     from quoth.library.model import Model
 

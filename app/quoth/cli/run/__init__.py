@@ -1,0 +1,1 @@
+"""What commands do: they draw what the library says."""
