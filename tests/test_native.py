@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from quoth import native
-from quoth.native import Abort, Chain, Context, L, Model, NativeError, Vocabulary
+from quoth.native import Abort, Chain, Context, L, LlamaModel, NativeError, Vocabulary
 from quoth.native.vocabulary import PART
 from tests.gguf_files import I32, Typed, tiny_bytes, tiny_metadata, vocabulary, write_tiny
 from tests.upstream import upstream, vocabulary_file
@@ -38,8 +38,8 @@ USED = sorted(
 
 
 @pytest.fixture(scope="module")
-def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
-    loaded = Model(write_tiny(tmp_path_factory.mktemp("tiny") / "tiny.gguf"))
+def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaModel]:
+    loaded = LlamaModel(write_tiny(tmp_path_factory.mktemp("tiny") / "tiny.gguf"))
     yield loaded
     loaded.close()
 
@@ -47,11 +47,11 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Model]:
 @pytest.fixture(scope="module")
 def open_vocabulary() -> Iterator[Open]:
     """Vocabularies by name, each loaded once."""
-    opened: dict[str, Model] = {}
+    opened: dict[str, LlamaModel] = {}
 
     def open_(name: str) -> Vocabulary:
         if name not in opened:
-            opened[name] = Model(vocabulary_file(name), vocab_only=True)
+            opened[name] = LlamaModel(vocabulary_file(name), vocab_only=True)
         return opened[name].vocabulary
 
     yield open_
@@ -115,7 +115,7 @@ def test_the_build_describes_itself() -> None:
 # Models
 
 
-def test_a_model_tells_its_numbers(model: Model) -> None:
+def test_a_model_tells_its_numbers(model: LlamaModel) -> None:
     assert (model.n_ctx_train, model.n_layer, model.n_embd, model.n_head, model.n_head_kv) == (256, 2, 32, 4, 2)
     assert model.n_params == 32 * 260 * 2 + 32 + 2 * (2 * 32 + 32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 64)
     assert model.size == 4 * model.n_params
@@ -127,7 +127,7 @@ def test_a_model_tells_its_numbers(model: Model) -> None:
 
 def test_metadata_of_any_length_is_read(tmp_path: Path) -> None:
     long = "ä" * 5000
-    loaded = Model(write_tiny(tmp_path / "tiny.gguf", general__description=long))
+    loaded = LlamaModel(write_tiny(tmp_path / "tiny.gguf", general__description=long))
     assert loaded.meta("general.description") == long
     assert loaded.meta("general.name") == "Tiny"
     assert loaded.meta("no.such.key") is None
@@ -142,11 +142,11 @@ def test_loading_reports_its_progress_and_can_be_stopped(tmp_path: Path) -> None
         seen.append(done)
         return True
 
-    Model(path, progress=progress).close()
+    LlamaModel(path, progress=progress).close()
     assert seen == sorted(seen)
     assert seen[-1] == 1.0
     with pytest.raises(NativeError):
-        Model(path, progress=lambda done: False)
+        LlamaModel(path, progress=lambda done: False)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_loaded_says_why(tmp_path: Path, data: bytes, reas
     path = tmp_path / "bad.gguf"
     path.write_bytes(data)
     with pytest.raises(NativeError) as caught:
-        Model(path)
+        LlamaModel(path)
     assert reason in str(caught.value)
     assert not str(caught.value).startswith("llama_")
 
@@ -177,7 +177,7 @@ def test_quantizing_refuses_what_it_cannot_read(tmp_path: Path) -> None:
 # Contexts
 
 
-def test_an_abort_ends_a_decode_and_the_next_one_works(model: Model) -> None:
+def test_an_abort_ends_a_decode_and_the_next_one_works(model: LlamaModel) -> None:
     abort = Abort()
     context = Context(model, n_ctx=256, n_batch=128, threads=2, abort=abort)
     abort.set()
@@ -191,7 +191,7 @@ def test_an_abort_ends_a_decode_and_the_next_one_works(model: Model) -> None:
 
 
 def test_an_abort_from_another_thread_ends_a_running_decode(model_path: Path) -> None:
-    loaded, abort = Model(model_path), Abort()
+    loaded, abort = LlamaModel(model_path), Abort()
     context = Context(loaded, n_ctx=2048, n_batch=2048, threads=2, abort=abort)
     timer = threading.Timer(0.3, abort.set)
     timer.start()
@@ -205,7 +205,7 @@ def test_an_abort_from_another_thread_ends_a_running_decode(model_path: Path) ->
     assert took < 2.0
 
 
-def test_a_context_that_is_full_says_so(model: Model) -> None:
+def test_a_context_that_is_full_says_so(model: LlamaModel) -> None:
     context = Context(model, n_ctx=256, n_batch=256, threads=1, abort=Abort())
     assert context.n_ctx == 256
     assert context.decode([0] * 256, 0) == 0
@@ -213,7 +213,7 @@ def test_a_context_that_is_full_says_so(model: Model) -> None:
     context.close()
 
 
-def test_a_state_is_carried_into_a_larger_context(model: Model) -> None:
+def test_a_state_is_carried_into_a_larger_context(model: LlamaModel) -> None:
     small = Context(model, n_ctx=256, n_batch=64, threads=1, abort=Abort())
     large = Context(model, n_ctx=512, n_batch=64, threads=1, abort=Abort())
     small.decode(range(40), 0)
@@ -224,7 +224,7 @@ def test_a_state_is_carried_into_a_larger_context(model: Model) -> None:
     large.close()
 
 
-def test_a_sampler_that_is_greedy_takes_the_largest_logit(model: Model) -> None:
+def test_a_sampler_that_is_greedy_takes_the_largest_logit(model: LlamaModel) -> None:
     context, chain = Context(model, n_ctx=256, n_batch=64, threads=1, abort=Abort()), Chain(model.vocabulary)
     context.decode(range(10), 0)
     logits = list(context.logits())
@@ -234,7 +234,7 @@ def test_a_sampler_that_is_greedy_takes_the_largest_logit(model: Model) -> None:
     context.close()
 
 
-def test_logits_stay_what_they_were_when_the_next_token_is_computed(model: Model) -> None:
+def test_logits_stay_what_they_were_when_the_next_token_is_computed(model: LlamaModel) -> None:
     context = Context(model, n_ctx=256, n_batch=64, threads=1, abort=Abort())
     context.decode([1, 2], 0)
     logits = context.logits()
@@ -266,7 +266,7 @@ USES = {
 
 @pytest.mark.parametrize("use", USES.values(), ids=USES)
 def test_what_is_closed_raises_in_place_of_reading_freed_memory(tmp_path: Path, use: Callable[..., object]) -> None:
-    loaded = Model(write_tiny(tmp_path / "tiny.gguf"))
+    loaded = LlamaModel(write_tiny(tmp_path / "tiny.gguf"))
     context = Context(loaded, n_ctx=64, n_batch=64, threads=1, abort=Abort())
     chain = Chain(loaded.vocabulary)
     chain.add("greedy")
@@ -300,7 +300,7 @@ def test_the_longest_tokens_of_gpt_2_have_all_their_bytes(open_vocabulary: Open)
 
 @pytest.mark.parametrize("name", ["gpt-2", "llama-spm", "phi-3", "refact"])
 def test_special_tokens_are_the_same_with_the_file_and_without(name: str) -> None:
-    loaded = Model(vocabulary_file(name), vocab_only=True)
+    loaded = LlamaModel(vocabulary_file(name), vocab_only=True)
     fast, slow = loaded.vocabulary, Vocabulary(loaded.handle)
     assert (fast.control, fast.user_defined, fast.eog) == (slow.control, slow.user_defined, slow.eog)
     assert fast.control
@@ -310,7 +310,7 @@ def test_special_tokens_are_the_same_with_the_file_and_without(name: str) -> Non
 
 def test_a_control_token_that_the_file_calls_normal_is_found(tmp_path: Path) -> None:
     types = Typed(I32, [1] * len(vocabulary()))
-    loaded = Model(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__token_type=types))
+    loaded = LlamaModel(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__token_type=types))
     texts = {loaded.vocabulary.text(token) for token in loaded.vocabulary.control}
     loaded.close()
     assert {"<|im_end|>", "<|endoftext|>"} <= texts
@@ -318,7 +318,9 @@ def test_a_control_token_that_the_file_calls_normal_is_found(tmp_path: Path) -> 
 
 def test_user_defined_tokens_of_llama_cpps_own_choice_are_found(tmp_path: Path) -> None:
     tokens = [*vocabulary()[:-1], "<|channel|>"]
-    loaded = Model(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__tokens=tokens, tokenizer__ggml__merges=["a b"]))
+    loaded = LlamaModel(
+        write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__tokens=tokens, tokenizer__ggml__merges=["a b"])
+    )
     texts = [loaded.vocabulary.text(token) for token in loaded.vocabulary.user_defined]
     loaded.close()
     assert texts == ["<|channel|>"]
@@ -371,7 +373,7 @@ def test_what_is_no_text_never_reaches_the_tokeniser(open_vocabulary: Open) -> N
 
 
 def test_a_text_to_be_continued_gets_no_end(tmp_path: Path) -> None:
-    loaded = Model(
+    loaded = LlamaModel(
         write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__add_eos_token=True, tokenizer__ggml__add_bos_token=True)
     )
     ids = loaded.vocabulary.tokenize("ab", special=False, bos=True)
@@ -398,7 +400,7 @@ def test_every_unicode_scalar_value_can_be_tokenised(open_vocabulary: Open, name
 @pytest.mark.long
 def test_special_tokens_of_every_vocabulary_are_found_by_their_types() -> None:
     for path in sorted(upstream().glob("*.gguf")):
-        loaded = Model(path, vocab_only=True)
+        loaded = LlamaModel(path, vocab_only=True)
         fast, slow = loaded.vocabulary, Vocabulary(loaded.handle)
         assert (fast.control, fast.user_defined, fast.eog) == (slow.control, slow.user_defined, slow.eog), path.name
         loaded.close()

@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING, Any
 from quoth.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from quoth.chat import Document, Message
+    from quoth.chat import Attachment, Message
     from quoth.errors import QuothError
     from quoth.library.answers import Answer, DocumentAnswer, Quote, Source, Summary, SummarySentence
     from quoth.library.documents import OpenDocuments, read_documents
     from quoth.library.model import Model, open_model
 
 __all__ = [
-    "Answer", "Document", "DocumentAnswer", "Message", "Model", "OpenDocuments", "Quote", "QuothError", "Source",
+    "Answer", "Attachment", "DocumentAnswer", "Message", "Model", "OpenDocuments", "Quote", "QuothError", "Source",
     "Summary", "SummarySentence", "open_model", "read_documents",
 ]  # fmt: skip
 
 _MODULES = {
-    "quoth.chat": ("Document", "Message"),
+    "quoth.chat": ("Attachment", "Message"),
     "quoth.errors": ("QuothError",),
     "quoth.library.answers": ("Answer", "DocumentAnswer", "Quote", "Source", "Summary", "SummarySentence"),
     "quoth.library.documents": ("OpenDocuments", "read_documents"),

@@ -16,14 +16,14 @@ class Message(NamedTuple):
     text: str
 
 
-class Document(NamedTuple):
+class Attachment(NamedTuple):
     """A text given as data, with the name it is shown under."""
 
     name: str
     text: str
 
 
-def user_message(question: str, documents: Sequence[Document] = ()) -> Message:
+def user_message(question: str, documents: Sequence[Attachment] = ()) -> Message:
     """Put documents before the question, each named and in a fence that its own text cannot close.
 
     The fence is CommonMark's: longer than any run of backticks in the text.
@@ -32,7 +32,7 @@ def user_message(question: str, documents: Sequence[Document] = ()) -> Message:
     return Message("user", "\n\n".join([*parts, question] if question else parts))
 
 
-def _fenced(document: Document) -> str:
+def _fenced(document: Attachment) -> str:
     longest = max((len(run) for run in re.findall("`+", document.text)), default=0)
     fence = "`" * max(3, longest + 1)
     name = " ".join("".join(c if c.isprintable() and c != "`" else " " for c in document.name).split())

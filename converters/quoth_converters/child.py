@@ -48,7 +48,7 @@ class Loaded:
     """A model and a context of its own, in which a text is computed in slices."""
 
     def __init__(self, path: str, n_ctx: int, threads: int) -> None:
-        self.model = native.Model(Path(path))
+        self.model = native.LlamaModel(Path(path))
         self.n_vocab = self.model.vocabulary.n_tokens
         self.context = native.Context(
             self.model, n_ctx=n_ctx, n_batch=SLICE, threads=threads, abort=native.Abort(), exact=True

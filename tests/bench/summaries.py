@@ -13,15 +13,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from quoth import documents
-from quoth.chat import Document as Attached
+from quoth.chat import Attachment as Attached
 from quoth.chat import user_message
 from quoth.engine import Chat, Engine, Piece, Request, Usage
 from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from quoth.tasks.summaries import notes
-from quoth.tasks.summaries.summarize import Sentence, Summarized, Summary, SummaryOptions, by_extract
-from quoth.tasks.support import Source, best, invented, names, numbers, support
+from quoth.tasks.summaries.summarize import Sentence, Summarized, Summarizer, SummaryOptions, by_extract
+from quoth.tasks.support import SourceText, best, invented, names, numbers, support
 from quoth.text.sentences import sentences
 from tests.bench import corpus, places, questions
 from tests.bench.loop import Chats, obvious_loop
@@ -87,7 +87,7 @@ def extracted(engine: Engine, collection: Collection) -> str:
 
 def written(engine: Engine, collection: Collection) -> str:
     said: list[str] = []
-    for event in Summary(engine, collection, SummaryOptions(WORDS)).events():
+    for event in Summarizer(engine, collection, SummaryOptions(WORDS)).events():
         if isinstance(event, Sentence):
             said.append(event.text)
         if isinstance(event, Summarized):
@@ -118,8 +118,8 @@ WAYS: dict[str, Callable[[Engine, Collection], str]] = {
 def judge(text: str, collection: Collection, seconds: float) -> Judged:
     """Hold a summary against the whole document, whoever wrote it."""
     document = collection.documents[0]
-    whole = Source.of(str(document.text))
-    spans = [(number, Source.of(piece)) for number, piece in enumerate(_sections(collection))]
+    whole = SourceText.of(str(document.text))
+    spans = [(number, SourceText.of(piece)) for number, piece in enumerate(_sections(collection))]
     said = [part for a, b in sentences(text) if len((part := text[a:b]).split()) >= 4]
     about = {found[0] for sentence in said if (found := best(sentence, spans, 1))}
     bad = [n for n in numbers(text) if n not in whole.numbers] + [n for n in names(text) if invented(n, whole)]

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth.native import Abort, Context, Model
+from quoth.native import Abort, Context, LlamaModel
 from quoth_converters import convert
 from tests.conftest import Run
 from tests.converters.checkpoints import DATA
@@ -37,7 +37,7 @@ def legacy(tmp_path: Path) -> Path:
 def compare(file: Path, folder: Path) -> tuple[float, bool]:
     """NMSE of the logits against the source's own, and whether every position has the same likeliest token."""
     reference = np.load(folder / "logits.npy")
-    wanted, model = expected(folder), Model(file)
+    wanted, model = expected(folder), LlamaModel(file)
     assert model.vocabulary.tokenize(wanted["prompt"], special=False, bos=False) == wanted["ids"]
     context = Context(model, n_ctx=model.n_ctx_train, n_batch=64, threads=1, abort=Abort())
     assert context.decode(wanted["ids"], 0, len(wanted["ids"])) == 0

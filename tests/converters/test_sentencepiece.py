@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth.native import Model
+from quoth.native import LlamaModel
 from quoth_converters import convert
 from quoth_converters.errors import ConvertError, TokenizerError, UnsupportedError
 from quoth_converters.vocab import Type, Vocabulary
@@ -74,11 +74,11 @@ def llama(folder: Path, rows: int) -> None:
 
 
 @contextmanager
-def converted(folder: Path, tokenizer: Path, rows: int = 640) -> Iterator[Model]:
+def converted(folder: Path, tokenizer: Path, rows: int = 640) -> Iterator[LlamaModel]:
     """llama.cpp's model of a Llama with this tokenizer."""
     llama(folder, rows)
     convert(folder, folder / "m.gguf", tokenizer=tokenizer)
-    model = Model(folder / "m.gguf", vocab_only=True)
+    model = LlamaModel(folder / "m.gguf", vocab_only=True)
     yield model
     model.close()
 

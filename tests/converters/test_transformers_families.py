@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth.native import Abort, Context, Model
+from quoth.native import Abort, Context, LlamaModel
 from quoth_converters import convert
 from quoth_converters.conversion import Described, describe
 from quoth_converters.errors import ConvertError, UnsupportedError
@@ -24,7 +24,7 @@ from tests.converters.torch_writer import write_safetensors
 
 def logits_of(file: Path, ids: list[int]) -> Any:
     """Logits after each token, as llama.cpp computes them: [tokens, vocabulary]."""
-    model = Model(file)
+    model = LlamaModel(file)
     context = Context(model, n_ctx=model.n_ctx_train, n_batch=64, threads=1, abort=Abort())
     assert context.decode(ids, 0, len(ids)) == 0
     found = np.array([list(context.logits(index)) for index in range(len(ids))])

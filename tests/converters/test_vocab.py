@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from quoth.native import Model
+from quoth.native import LlamaModel
 from quoth_converters import convert
 from quoth_converters.errors import ConvertError, TokenizerError, UnsupportedError
 from quoth_converters.output.gguf_file import read_gguf
@@ -73,7 +73,7 @@ def test_a_character_table_encodes_and_decodes_exactly(tmp_path: Path) -> None:
     characters = "".join(chr(97 + i) for i in range(10)) + "\n .é—日🚀\u00a0\u2581;"
     write_nanogpt(tmp_path, arrays(len(characters)), characters=characters, vocab_size=len(characters))
     convert(tmp_path, tmp_path / "m.gguf")
-    vocabulary = Model(tmp_path / "m.gguf", vocab_only=True).vocabulary
+    vocabulary = LlamaModel(tmp_path / "m.gguf", vocab_only=True).vocabulary
     for text in (characters, characters[::-1], "a .b . c", "\n\n\n  \u2581🚀🚀é日é—", ";" * 30):
         ids = vocabulary.tokenize(text, special=False, bos=False)
         assert ids == [characters.index(c) for c in text]

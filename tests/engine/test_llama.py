@@ -18,7 +18,7 @@ from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.session import Session
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
-from quoth.native import Abort, Model
+from quoth.native import Abort, LlamaModel
 from tests.engine.said import GREEDY, chat, say, say_all, text
 from tests.gguf_files import CHATML, I32, Typed, gguf_bytes, tiny_metadata, tiny_tensors, write_tiny
 
@@ -195,7 +195,7 @@ def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
 
 def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path, rung: Rung) -> None:
     (token,) = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=5))).logprobs
-    model = Model(model_path, extra_buffers=rung.extra_buffers)
+    model = LlamaModel(model_path, extra_buffers=rung.extra_buffers)
     session = Session(model, 2048, Threads(llama.info.threads), False, Abort(), lambda: 0)
     prompt = llama.tokenize(PROMPT)
     session.rewind(prompt, 8)
@@ -374,7 +374,7 @@ class Changing(Threads):
 
 
 def test_the_number_of_threads_changes_no_bit(model_path: Path, rung: Rung) -> None:
-    model = Model(model_path, extra_buffers=rung.extra_buffers)
+    model = LlamaModel(model_path, extra_buffers=rung.extra_buffers)
     prompt = model.vocabulary.tokenize("Tell me about Rome. " * 60, special=False, bos=False)
     rows = []
     for threads in (Threads(2, fixed=True), Changing(2, fixed=True)):

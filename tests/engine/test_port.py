@@ -24,7 +24,7 @@ from quoth.engine import (
     Thought,
 )
 from quoth.engine.client.client import Client
-from quoth.engine.scripted import Answer, Scripted, Timing
+from quoth.engine.scripted import Scripted, ScriptedAnswer, Timing
 from quoth.engine.worker.llama import Llama
 from quoth.errors import EngineError, InputError, ModelError
 from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
@@ -330,7 +330,7 @@ def test_the_script_replays_its_answers_in_order() -> None:
 
 def test_the_script_thinks_notices_waits_and_fails_on_demand() -> None:
     waits, seen = list[float](), list[Event]()
-    answer = Answer(("Ro", "me"), thoughts=("hm",), notice="careful", error=EngineError("the engine died"))
+    answer = ScriptedAnswer(("Ro", "me"), thoughts=("hm",), notice="careful", error=EngineError("the engine died"))
     engine = Scripted([answer], timing=Timing(slice=2.0, piece=0.5), sleep=waits.append)
 
     def listen() -> None:

@@ -13,7 +13,7 @@ from quoth.chat import Message, Role
 from quoth.engine.worker.prompts.prompt import Prompter
 from quoth.engine.worker.prompts.special_tokens import Specials
 from quoth.errors import InputError, UsageError
-from quoth.native import L, Model
+from quoth.native import L, LlamaModel
 from quoth.native import Vocabulary as NativeVocabulary
 from tests.engine.test_template import CONVERSATION, NO_SYSTEM, OFF, REFUSES, TODAY, WANT_TOOLS, plain_render
 from tests.rounds import rounds
@@ -41,8 +41,8 @@ LARGE = ("llama-bpe", "gemma-4")  # a second or more to load, and the same paths
 
 
 @cache
-def model(name: str) -> Model:
-    return Model(vocabulary_file(name), vocab_only=True)
+def model(name: str) -> LlamaModel:
+    return LlamaModel(vocabulary_file(name), vocab_only=True)
 
 
 @cache

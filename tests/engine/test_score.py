@@ -18,7 +18,7 @@ from quoth.engine.worker.scoring import PreparedScoring, score_text
 from quoth.engine.worker.session import Session
 from quoth.engine.worker.threads import Threads
 from quoth.errors import InputError, ModelError
-from quoth.native import Abort, Model, Vocabulary
+from quoth.native import Abort, LlamaModel, Vocabulary
 from tests.engine.said import GREEDY, Flag, say, text
 from tests.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors, write_tiny
 from tests.upstream import vocabulary_file
@@ -93,7 +93,7 @@ def test_the_probabilities_of_all_continuations_sum_to_one(tiny: Llama) -> None:
 def test_each_token_has_the_log_softmax_of_the_logits_before_it(tiny: Llama, tiny_path: Path) -> None:
     tokens, begins = tiny.tokenize(STORY * 2), len(tiny.tokenize(STORY))
     found = score(tiny, Scoring(Text(STORY), STORY)).logprobs
-    model, expected = Model(tiny_path), list[float]()
+    model, expected = LlamaModel(tiny_path), list[float]()
     session = Session(model, 1024, Threads(tiny.info.threads), False, Abort(), lambda: 0)
     for end in range(begins, len(tokens)):
         session.rewind(tokens[:end], 0)
@@ -268,7 +268,7 @@ def test_a_text_behind_another_gets_no_token_in_between(open_tiny: Callable[...,
 
 
 def test_without_anything_before_it_the_first_token_has_no_probability(tiny_path: Path) -> None:
-    model = Model(tiny_path)
+    model = LlamaModel(tiny_path)
     session = Session(model, 1024, Threads(2), False, Abort(), lambda: 0)
     tokens = model.vocabulary.tokenize("abcd", special=False, bos=False)
 
@@ -286,7 +286,7 @@ def test_without_anything_before_it_the_first_token_has_no_probability(tiny_path
 @pytest.fixture(scope="module")
 def spm() -> Iterator[Vocabulary]:
     """Llama 2's vocabulary, which reads a text as if a space stood before it."""
-    model = Model(vocabulary_file("llama-spm"), vocab_only=True)
+    model = LlamaModel(vocabulary_file("llama-spm"), vocab_only=True)
     yield model.vocabulary
     model.close()
 

@@ -13,7 +13,7 @@ from quoth.engine.worker.llama import Llama
 from quoth.engine.worker.session import Cancelled, Session, Slices, slices
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, InputError
-from quoth.native import Abort, Chain, Model
+from quoth.native import Abort, Chain, LlamaModel
 from tests.engine.said import GREEDY, say, text
 
 pytestmark = pytest.mark.more
@@ -28,14 +28,14 @@ def never() -> bool:
 
 
 @pytest.fixture(scope="module")
-def model(model_path: Path, rung: Rung) -> Iterator[Model]:
-    loaded = Model(model_path, extra_buffers=rung.extra_buffers)
+def model(model_path: Path, rung: Rung) -> Iterator[LlamaModel]:
+    loaded = LlamaModel(model_path, extra_buffers=rung.extra_buffers)
     yield loaded
     loaded.close()
 
 
 @pytest.fixture
-def session(model: Model) -> Iterator[Open]:
+def session(model: LlamaModel) -> Iterator[Open]:
     """Open sessions of the demonstration model, with slices from 64 tokens, and close them afterwards."""
     opened: list[Session] = []
 
@@ -48,7 +48,7 @@ def session(model: Model) -> Iterator[Open]:
         each.close()
 
 
-def tokens(model: Model, prompt: str) -> list[int]:
+def tokens(model: LlamaModel, prompt: str) -> list[int]:
     return model.vocabulary.tokenize(prompt, special=False, bos=False)
 
 
@@ -57,7 +57,7 @@ def read(session: Session, prompt: list[int], room: int = 8) -> tuple[int, list[
     return session.rewind(prompt, room), list(session.read(prompt, never))
 
 
-def logits(session: Session, model: Model) -> bytes:
+def logits(session: Session, model: LlamaModel) -> bytes:
     return bytes(session.context.logits())
 
 
@@ -99,12 +99,12 @@ def test_each_slice_is_as_long_as_all_before_it_up_to_the_longest() -> None:
         assert borders.end(position) == min(end for end in ends if end > position)
 
 
-def test_slices_end_at_their_borders(session: Open, model: Model) -> None:
+def test_slices_end_at_their_borders(session: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 9)[:150]
     assert read(session(), prompt) == (0, [64, 128, 150])
 
 
-def test_a_second_turn_reads_only_what_is_new(session: Open, model: Model) -> None:
+def test_a_second_turn_reads_only_what_is_new(session: Open, model: LlamaModel) -> None:
     one = session()
     first = tokens(model, STORY)[:20]
     read(one, first)
@@ -113,7 +113,7 @@ def test_a_second_turn_reads_only_what_is_new(session: Open, model: Model) -> No
     assert read(one, more) == (25, [35])
 
 
-def test_the_same_prompt_twice_gives_identical_logits(session: Open, model: Model) -> None:
+def test_the_same_prompt_twice_gives_identical_logits(session: Open, model: LlamaModel) -> None:
     one, prompt = session(), tokens(model, STORY * 9)[:100]
     read(one, prompt)
     first = logits(one, model)
@@ -122,7 +122,7 @@ def test_the_same_prompt_twice_gives_identical_logits(session: Open, model: Mode
     assert logits(one, model) == first
 
 
-def test_what_was_read_before_changes_no_bit(session: Open, model: Model) -> None:
+def test_what_was_read_before_changes_no_bit(session: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 9)
     fresh, used = session(), session()
     read(fresh, prompt[:120])
@@ -132,7 +132,7 @@ def test_what_was_read_before_changes_no_bit(session: Open, model: Model) -> Non
     assert logits(used, model) == logits(fresh, model)
 
 
-def test_a_prompt_that_goes_on_from_a_short_one_is_read_as_if_from_the_start(session: Open, model: Model) -> None:
+def test_a_prompt_that_goes_on_from_a_short_one_is_read_as_if_from_the_start(session: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 9)
     fresh, used = session(), session()
     read(fresh, prompt[:120])
@@ -141,14 +141,14 @@ def test_a_prompt_that_goes_on_from_a_short_one_is_read_as_if_from_the_start(ses
     assert logits(used, model) == logits(fresh, model)
 
 
-def test_a_divergence_falls_back_to_the_slice_border(session: Open, model: Model) -> None:
+def test_a_divergence_falls_back_to_the_slice_border(session: Open, model: LlamaModel) -> None:
     one, prompt = session(), tokens(model, STORY * 9)[:150]
     read(one, prompt)
     other = [*prompt[:140], *prompt[:20]]
     assert read(one, other) == (128, [160])
 
 
-def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, model: Model) -> None:
+def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 10)[:200]
     fresh, stopped = session(), session()
     read(fresh, prompt)
@@ -161,7 +161,7 @@ def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, mode
     assert logits(stopped, model) == logits(fresh, model)
 
 
-def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: Model) -> None:
+def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: LlamaModel) -> None:
     abort = Abort()
     one, prompt = Session(model, 2048, Threads(2), False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
     one.rewind(prompt, 8)
@@ -177,7 +177,7 @@ def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: Model) 
 
 
 @pytest.mark.long
-def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session: Open, model: Model) -> None:
+def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 20)[:250]
     small, large = session(), session()
     read(small, prompt, room=4)
@@ -188,13 +188,13 @@ def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session
     assert logits(small, model) == logits(large, model)
 
 
-def test_a_context_without_memory_is_refused_with_both_numbers(session: Open, model: Model) -> None:
+def test_a_context_without_memory_is_refused_with_both_numbers(session: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 20)
     with pytest.raises(EngineError, match=r"needs \d+ MiB and 5 MiB are free.*--ctx"):
         read(session(free=5 * 1024 * 1024), prompt)
 
 
-def test_the_memory_of_a_context_is_known_before_it_is_made(session: Open, model: Model) -> None:
+def test_the_memory_of_a_context_is_known_before_it_is_made(session: Open, model: LlamaModel) -> None:
     assert session().kv_bytes(1) == 30 * 2 * 3 * 64 * 2  # layers x (keys, values) x KV heads x head width x 2 bytes
 
 

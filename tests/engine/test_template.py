@@ -23,7 +23,7 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 from quoth.chat import Message
 from quoth.engine.worker.prompts.template import Template
 from quoth.engine.worker.prompts.template_bounds import Exceeded, deadline
-from quoth.engine.worker.prompts.thinking import Marks, marks
+from quoth.engine.worker.prompts.thinking import ThinkingMarks, marks
 from quoth.errors import Exit, ModelError
 from tests.upstream import templates
 
@@ -155,18 +155,18 @@ def test_the_date_has_no_time_of_day() -> None:
 @pytest.mark.parametrize(
     ("name", "expected"),
     [
-        ("Qwen-Qwen3-0.6B", Marks("<think>", "</think>")),
-        ("mistralai-Ministral-3-14B-Reasoning-2512", Marks("[THINK]", "[/THINK]")),
-        ("ByteDance-Seed-OSS", Marks("<seed:think>", "</seed:think>")),
-        ("MiniMax-M3", Marks("<mm:think>", "</mm:think>")),
-        ("google-gemma-4-31B-it", Marks("<|channel>thought\n", "<channel|>")),
-        ("Cohere2MoE", Marks("<|START_THINKING|>", "<|END_THINKING|>")),
-        ("tencent-Hy3", Marks("<think:opensource>", "</think:opensource>")),
+        ("Qwen-Qwen3-0.6B", ThinkingMarks("<think>", "</think>")),
+        ("mistralai-Ministral-3-14B-Reasoning-2512", ThinkingMarks("[THINK]", "[/THINK]")),
+        ("ByteDance-Seed-OSS", ThinkingMarks("<seed:think>", "</seed:think>")),
+        ("MiniMax-M3", ThinkingMarks("<mm:think>", "</mm:think>")),
+        ("google-gemma-4-31B-it", ThinkingMarks("<|channel>thought\n", "<channel|>")),
+        ("Cohere2MoE", ThinkingMarks("<|START_THINKING|>", "<|END_THINKING|>")),
+        ("tencent-Hy3", ThinkingMarks("<think:opensource>", "</think:opensource>")),
         ("Qwen-Qwen2.5-7B-Instruct", None),
         ("meta-llama-Llama-3.2-3B-Instruct", None),
     ],
 )
-def test_thinking_marks_are_found_in_the_source(name: str, expected: Marks | None) -> None:
+def test_thinking_marks_are_found_in_the_source(name: str, expected: ThinkingMarks | None) -> None:
     assert marks(templates()[name]) == expected
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quoth.engine.worker.main import start_deep
-from quoth.native import Model
+from quoth.native import LlamaModel
 from tests.upstream import vocabulary_file
 
 
@@ -14,7 +14,7 @@ def test_a_long_run_of_one_character_does_not_end_the_process() -> None:
     counted: list[int] = []
 
     def count() -> None:
-        vocabulary = Model(vocabulary_file("deepseek-llm"), vocab_only=True).vocabulary
+        vocabulary = LlamaModel(vocabulary_file("deepseek-llm"), vocab_only=True).vocabulary
         counted.extend(len(vocabulary.tokenize(c * 200_000, special=False, bos=False)) for c in "<a 中")
 
     start_deep(count).join()

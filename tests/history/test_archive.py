@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import InputError
 from quoth.history import History, export
 from quoth.text import clean
@@ -24,7 +24,7 @@ HOSTILE = (
 
 def sample(history: History) -> None:
     """A conversation with branches, documents, thoughts and an open turn; and an empty one."""
-    home, question = history.begin(HOSTILE, [Document("a<b>.txt", HOSTILE)], system="be <b>", origin="prompt")
+    home, question = history.begin(HOSTILE, [Attachment("a<b>.txt", HOSTILE)], system="be <b>", origin="prompt")
     answer = history.add(home, question, "assistant", "", model="m<m>", settings={"seed": 7}, ended=False)
     history.finish(answer, HOSTILE, "<i>hm</i>", "length", notice="n<n>", prompt_tokens=3, read_seconds=0.1)
     history.add(home, question, "assistant", "other", ended=False)

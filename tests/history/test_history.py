@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from quoth.chat import Document, Message
+from quoth.chat import Attachment, Message
 from quoth.errors import UsageError
 from quoth.history import History, Turn, messages_of
 
@@ -29,7 +29,7 @@ def texts(history: History, conversation: int, leaf: int | None = None) -> list[
 
 def test_a_turn_comes_back_as_it_was(path: Path) -> None:
     history = History(path, clock=itertools.count(100.0).__next__)
-    document = Document("a file\x1b.txt", "text\0 with\r\nanything \U0001f44d")
+    document = Attachment("a file\x1b.txt", "text\0 with\r\nanything \U0001f44d")
     home = history.new(title="t", system="s", origin="prompt")
     question = history.add(home, None, "user", "q \udcff\0", documents=[document])
     answer = history.add(home, question, "assistant", "", model="m", settings={"temperature": 0.5}, ended=False)
@@ -107,12 +107,12 @@ def test_the_list_is_in_the_order_of_changes(history: History) -> None:
     [
         ("\n  Why \x1b[31mblue\x1b[0m?\nmore", [], "Why blue?"),
         ("x" * 80, [], "x" * 59 + "…"),
-        ("", [Document("a.txt", ""), Document("b.txt", "")], "a.txt, b.txt"),
+        ("", [Attachment("a.txt", ""), Attachment("b.txt", "")], "a.txt, b.txt"),
         ("", [], ""),
     ],
 )
 def test_the_first_question_gives_the_title(
-    history: History, question: str, documents: list[Document], title: str
+    history: History, question: str, documents: list[Attachment], title: str
 ) -> None:
     home = history.new()
     first = history.add(home, None, "user", question, documents=documents)
@@ -182,13 +182,13 @@ def test_many_threads_share_one_history(history: History) -> None:
     }
 
 
-def turn(role: str, text: str, *documents: Document) -> Turn:
+def turn(role: str, text: str, *documents: Attachment) -> Turn:
     return Turn(1, 1, None, role, text, documents=documents)  # type: ignore[arg-type]  # a role as text
 
 
 def test_messages_alternate_and_a_summary_stands_for_what_came_before() -> None:
     assert messages_of([]) == []
-    assert messages_of([turn("user", "q", Document("n", "d")), turn("assistant", "a")]) == [
+    assert messages_of([turn("user", "q", Attachment("n", "d")), turn("assistant", "a")]) == [
         Message("user", "n:\n```\nd\n```\n\nq"),
         Message("assistant", "a"),
     ]

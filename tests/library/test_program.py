@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 import quoth as program
-from quoth import Document, Message, Model, open_model, read_documents
+from quoth import Attachment, Message, Model, open_model, read_documents
 from quoth.errors import InputError, ModelError, UsageError
 from tests.conftest import Run
 
@@ -40,7 +40,7 @@ def test_a_conversation_and_documents_reach_the_model(model: Model) -> None:
     talk = [Message("user", "Say one word."), Message("assistant", "Sea."), Message("user", "Another one.")]
     longer = model.reply(talk, max_tokens=2, temperature=0)
     assert longer.text
-    given = model.reply("What is it about?", [Document("notes.txt", FACT)], max_tokens=2, temperature=0)
+    given = model.reply("What is it about?", [Attachment("notes.txt", FACT)], max_tokens=2, temperature=0)
     assert given.text
     assert longer.usage.prompt > 30
     assert given.usage.prompt > 30

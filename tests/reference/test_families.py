@@ -16,7 +16,7 @@ import torch
 import transformers
 from gguf import GGUFReader
 
-from quoth.native import L, Model
+from quoth.native import L, LlamaModel
 from quoth_converters import convert
 from quoth_converters.conversion import describe
 from quoth_converters.families import Options
@@ -136,7 +136,7 @@ CASES = {
 
 
 @contextmanager
-def context_of(model: Model, n_ctx: int) -> Iterator[Any]:
+def context_of(model: LlamaModel, n_ctx: int) -> Iterator[Any]:
     """A context with nothing rounded that need not be: keys and values in F32, no flash attention."""
     params = L.llama_context_default_params()
     params.n_ctx = params.n_batch = params.n_ubatch = n_ctx
@@ -202,7 +202,7 @@ class Compared:
 
 def compare(file: Path, width: int, source: Any) -> Compared:
     """A converted file against the model it was made from."""
-    model = Model(file)
+    model = LlamaModel(file)
     prompt = np.random.default_rng(3).integers(0, ROWS - 1, PROMPT).tolist()
     with context_of(model, CONTEXT) as context:
         tokens = continued(context, prompt, width)

@@ -11,7 +11,7 @@ import pytest
 from quoth.documents.ranking import Ranking
 from quoth.engine import LoadOptions, Notice
 from quoth.engine.client.client import Client
-from quoth.engine.scripted import Answer, Scripted
+from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.errors import InputError
 from quoth.tasks.ask import Answered, Event, QuestionAnswering
 from quoth.tasks.collection import Collection
@@ -153,7 +153,7 @@ def test_instructions_inside_a_document_stay_in_its_fence() -> None:
 
 
 def test_notices_of_the_engine_come_through() -> None:
-    engine = Scripted([Answer((answer([], ""),), notice="2 control tokens were broken")], info=engine_info())
+    engine = Scripted([ScriptedAnswer((answer([], ""),), notice="2 control tokens were broken")], info=engine_info())
     parts = collection(harbours(4))
     with Ranking(private=True) as ranking:
         ranking.add(parts.titled_texts())

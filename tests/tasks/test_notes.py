@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quoth.engine import Done, Reading, Request
-from quoth.engine.scripted import Answer, Scripted
+from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.tasks.summaries import merging, notes
-from quoth.tasks.summaries.notes import NoCache, Progress, Written
+from quoth.tasks.summaries.notes import NoCache, NoteProgress, Written
 from tests.tasks.texts import asked_text
 
 
@@ -33,8 +33,8 @@ def test_the_passage_stands_before_the_question_and_instructions_are_the_same_fo
 
 
 def test_an_answer_cut_short_loses_its_last_line() -> None:
-    cut = Answer((" One ship.", "\n- Two shi"), reason="length")
-    found = written(Scripted([cut, " Whole.", Answer((" Only half a li",), reason="length")]), NoCache())
+    cut = ScriptedAnswer((" One ship.", "\n- Two shi"), reason="length")
+    found = written(Scripted([cut, " Whole.", ScriptedAnswer((" Only half a li",), reason="length")]), NoCache())
     assert [notes.lines_of(found[n].text) for n in range(3)] == [["One ship."], ["Whole."], ["Only half a li"]]
 
 
@@ -65,7 +65,7 @@ def test_all_parts_go_to_the_engine_in_one_call() -> None:
 
 def test_progress_names_the_part_that_is_read() -> None:
     engine = Scripted(lambda _: " Ships.")
-    read = [e.number for e in notes.write(engine, ASKED, kept=Kept(), model="m") if isinstance(e, Progress)]
+    read = [e.number for e in notes.write(engine, ASKED, kept=Kept(), model="m") if isinstance(e, NoteProgress)]
     assert sorted(set(read)) == [0, 1, 2]
     assert read == sorted(read)
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 
 from quoth.documents.ranking import Ranking
-from quoth.tasks.extractive_answer import Quote, quotes, trimmed
+from quoth.tasks.extractive_answer import ExtractedQuote, quotes, trimmed
 from tests.tasks.texts import collection
 
 
-def found(question: str, *texts: str, size: int = 60) -> list[Quote]:
+def found(question: str, *texts: str, size: int = 60) -> list[ExtractedQuote]:
     parts = collection(*texts, size=size, overlap=size // 6)
     with Ranking(private=True) as ranking:
         ranking.add(parts.titled_texts())

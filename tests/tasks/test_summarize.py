@@ -8,16 +8,16 @@ from collections.abc import Callable
 import pytest
 
 from quoth.engine import Chat, Done, ModelInfo, Request
-from quoth.engine.scripted import Answer, Scripted
+from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarize as task
 from quoth.tasks.summaries.notes import NoCache
-from quoth.tasks.summaries.summarize import Noted, Planned, Sentence, Step, Summarized, Summary, SummaryOptions
+from quoth.tasks.summaries.summarize import Noted, Planned, Sentence, Step, Summarized, Summarizer, SummaryOptions
 from quoth.tasks.words import count_words
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 
-Script = Callable[[Request], "Answer | str"]
+Script = Callable[[Request], "ScriptedAnswer | str"]
 
 
 class Kept(dict[str, str]):
@@ -59,7 +59,9 @@ def events(
 ) -> tuple[list[task.Event], Scripted]:
     engine = Scripted(script, info=info or engine_info(n_ctx=700))
     return list(
-        Summary(engine, parts, wish or SummaryOptions(), kept=NoCache() if kept is None else kept, model="m").events()
+        Summarizer(
+            engine, parts, wish or SummaryOptions(), kept=NoCache() if kept is None else kept, model="m"
+        ).events()
     ), engine
 
 
@@ -134,7 +136,7 @@ def test_each_sentence_has_the_places_it_rests_on() -> None:
 def test_reading_costs_hardly_more_than_the_text() -> None:
     parts = collection(harbours(200), size=700)
     engine = Scripted(truthful, info=engine_info(n_ctx=1500))
-    last = end(list(Summary(engine, parts, SummaryOptions()).events()))
+    last = end(list(Summarizer(engine, parts, SummaryOptions()).events()))
     text = sum(part.passage.tokens for part in parts.parts)
     prompts = [
         engine.count([list(r.input.messages)])[0] for r in engine.requests if is_note(r) and isinstance(r.input, Chat)
@@ -290,7 +292,7 @@ def test_another_model_focus_or_text_is_no_reason_to_reuse_notes() -> None:
     found, _ = events(collection(harbours(24)), wish=SummaryOptions(focus="ships"), kept=kept)
     assert end(found).known == 0
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
-    found = list(Summary(engine, collection(harbours(24)), SummaryOptions(), kept=kept, model="another").events())
+    found = list(Summarizer(engine, collection(harbours(24)), SummaryOptions(), kept=kept, model="another").events())
     assert end(found).known == 0
 
 
@@ -298,7 +300,7 @@ def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     kept, parts = Kept(), collection(harbours(24))
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
     noted: list[int] = []
-    stopped = Summary(engine, parts, SummaryOptions(), kept=kept, model="m", cancelled=lambda: len(noted) >= 5)
+    stopped = Summarizer(engine, parts, SummaryOptions(), kept=kept, model="m", cancelled=lambda: len(noted) >= 5)
     found: list[task.Event] = []
     for event in stopped.events():
         found.append(event)
@@ -323,7 +325,7 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
     for run in range(2):
         engine = Slow(truthful, info=engine_info(n_ctx=700))
         wish = SummaryOptions(focus=f"run {run}")
-        found = list(Summary(engine, parts, wish, kept=kept, model="m").events())
+        found = list(Summarizer(engine, parts, wish, kept=kept, model="m").events())
         planned = [(n, event) for n, event in enumerate(found) if isinstance(event, Planned)]
         assert len(planned) == 1
         at, plan = planned[0]

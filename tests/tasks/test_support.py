@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from quoth.tasks.support import Source, best, support
+from quoth.tasks.support import SourceText, best, support
 
 TEXT = (
     "Ian Murdock founded Debian in August 1993 and led it until March 1996. The archive of the project has 59,000 "
     "packages, and Bruce Perens, who followed him, worked at Pixar."
 )
-SOURCE = Source.of(TEXT)
+SOURCE = SourceText.of(TEXT)
 
 
 @pytest.mark.parametrize(
@@ -48,16 +48,16 @@ def test_support_is_the_share_of_content_words() -> None:
 
 
 def test_chinese_is_held_against_chinese() -> None:
-    source = Source.of("内核维护系统主机名。在启动的时候设置系统的主机名。")
+    source = SourceText.of("内核维护系统主机名。在启动的时候设置系统的主机名。")
     assert support("内核维护主机名。", source) >= 0.6
     assert support("鲸鱼生活在海洋中。", source) < 0.3
 
 
 def test_a_sentence_rests_on_the_sources_that_have_its_words_the_strongest_first() -> None:
     sources = [
-        (7, Source.of("Whales eat krill.")),
-        (8, Source.of("Bees make honey from nectar.")),
-        (9, Source.of("Ice.")),
+        (7, SourceText.of("Whales eat krill.")),
+        (8, SourceText.of("Bees make honey from nectar.")),
+        (9, SourceText.of("Ice.")),
     ]
     assert best("Bees make honey of nectar; krill is what whales eat", sources) == [8, 7]
     assert best("Nothing of this.", sources) == []

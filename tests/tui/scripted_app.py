@@ -14,12 +14,12 @@ from typing import Any
 
 from quoth.config import Folders, folders, load
 from quoth.engine import Engine, ModelInfo, Sampling
-from quoth.engine.scripted import Answer, Script, Scripted, Timing
+from quoth.engine.scripted import Script, Scripted, ScriptedAnswer, Timing
 from quoth.errors import ModelError
 from quoth.history import History
 from quoth.models import ModelFile
 from quoth.models.choices import Choice
-from quoth.models.progress import Progress
+from quoth.models.progress import PullProgress
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 
@@ -30,7 +30,7 @@ OTHER = ModelFile("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0",
 class ScriptedModels:
     """Two models; what they say is given. `present` False: there is none until one is chosen."""
 
-    def __init__(self, answers: Sequence[Answer | str] | Script, timing: Timing | None = None) -> None:
+    def __init__(self, answers: Sequence[ScriptedAnswer | str] | Script, timing: Timing | None = None) -> None:
         self.present = True
         self.engines: list[Scripted] = []
         self.fails: Exception | None = None
@@ -58,10 +58,10 @@ class ScriptedModels:
     def remember(self, model: ModelFile) -> ModelFile:
         return model
 
-    def pull(self, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
+    def pull(self, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
         self.pulled.append(spec)
         for done in range(0, 101, 50):
-            progress(Progress("downloading", done * 1_000_000, 100_000_000))
+            progress(PullProgress("downloading", done * 1_000_000, 100_000_000))
         return DEMO
 
     def fit(self, choice: Choice) -> str:
@@ -99,7 +99,9 @@ def backend_at(home: Path, models: ScriptedModels, **flags: Any) -> Backend:
     )
 
 
-def scripted_app(home: Path, answers: Sequence[Answer | str] | Script, timing: Timing | None = None) -> QuothApp:
+def scripted_app(
+    home: Path, answers: Sequence[ScriptedAnswer | str] | Script, timing: Timing | None = None
+) -> QuothApp:
     """An app that answers from a script."""
     return QuothApp(backend_at(home, ScriptedModels(answers, timing)))
 

@@ -12,9 +12,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import OptionList, Static
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.engine import Sampling
-from quoth.engine.scripted import Answer, Timing
+from quoth.engine.scripted import ScriptedAnswer, Timing
 from quoth.errors import EngineError, ModelError, StorageError
 from quoth.history import History
 from quoth.library.recording import sampling_fields
@@ -34,7 +34,7 @@ MORE_MARKUP = ("[link=http://x]y", "[red]", "a [/] b")
 @asynccontextmanager
 async def chat(
     home: Path,
-    answers: Sequence[Answer | str] | Any = (),
+    answers: Sequence[ScriptedAnswer | str] | Any = (),
     *,
     timing: Timing | None = None,
     size: tuple[int, int] = (100, 30),
@@ -158,7 +158,7 @@ async def test_escape_stops_within_300_ms_and_keeps_and_marks_what_was_said(home
 
 
 async def test_continue_goes_on_from_what_was_said(home: Path) -> None:
-    answers = [Answer(("Once ", "upon "), reason="length"), Answer(("a ", "time."))]
+    answers = [ScriptedAnswer(("Once ", "upon "), reason="length"), ScriptedAnswer(("a ", "time."))]
     models = ScriptedModels(answers)
     async with chat(home, models=models) as (app, pilot):
         await say(app, pilot, "Tell")
@@ -264,7 +264,7 @@ async def test_the_oldest_turns_are_left_out_and_a_line_says_so(home: Path) -> N
 
 
 async def test_the_engines_death_is_told_and_the_next_turn_works(home: Path) -> None:
-    died = Answer(("Half ", "an answer"), error=EngineError("the engine died", "SIGKILL", "Try again"))
+    died = ScriptedAnswer(("Half ", "an answer"), error=EngineError("the engine died", "SIGKILL", "Try again"))
     async with chat(home, [died, "whole"]) as (app, pilot):
         await say(app, pilot, "Q")
         assert "the engine died" in banner(app)
@@ -320,7 +320,7 @@ async def test_a_long_paste_becomes_an_attachment(home: Path) -> None:
         await until(pilot, lambda: bool(app.chat.attachments))
         assert app.chat.prompt.text == ""
         models.info = {}
-        assert app.chat.attachments == [Document("pasted text 1", text)]
+        assert app.chat.attachments == [Attachment("pasted text 1", text)]
         await pilot.press("ctrl+t")
         assert app.chat.attachments == []
 
@@ -340,7 +340,7 @@ async def test_a_dropped_file_is_attached_and_reaches_the_model(home: Path, tmp_
         assert "The pump failed." in sent
         row = app.backend.history.last()
         assert row is not None
-        assert app.backend.history.path(row.id)[0].documents == (Document("a report.txt", "The pump failed."),)
+        assert app.backend.history.path(row.id)[0].documents == (Attachment("a report.txt", "The pump failed."),)
 
 
 async def test_tab_completes_a_file_after_at(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -350,7 +350,7 @@ async def test_tab_completes_a_file_after_at(home: Path, tmp_path: Path, monkeyp
         await pilot.press(*"see @no", "tab")
         await until(pilot, lambda: bool(app.chat.attachments))
         assert app.chat.prompt.text == "see @notes-2026.txt"
-        assert app.chat.attachments == [Document("notes-2026.txt", "Buy milk.")]
+        assert app.chat.attachments == [Attachment("notes-2026.txt", "Buy milk.")]
 
 
 async def test_up_recalls_what_was_asked_and_down_comes_back(home: Path) -> None:
@@ -430,7 +430,7 @@ async def test_a_conversation_is_there_again_after_a_restart(home: Path) -> None
 @pytest.mark.more
 async def test_markup_in_any_text_stays_text(home: Path, text: str) -> None:
     error = EngineError(text, text, text)
-    async with chat(home, [text, Answer((text,), notice=text, error=error)], system=text) as (app, pilot):
+    async with chat(home, [text, ScriptedAnswer((text,), notice=text, error=error)], system=text) as (app, pilot):
         await say(app, pilot, f"/title {text}", wait=False)
         await say(app, pilot, text)
         await say(app, pilot, text)

@@ -15,13 +15,13 @@ import pytest
 from rich.cells import cell_len
 from textual.pilot import Pilot
 
-from quoth.chat import Document
-from quoth.engine.scripted import Answer, Timing
+from quoth.chat import Attachment
+from quoth.engine.scripted import ScriptedAnswer, Timing
 from quoth.errors import EngineError
 from quoth.history import History
 from quoth.text.long_text import LongText
 from quoth.tui.app import QuothApp
-from quoth.tui.documents.document_lines import NOT_FOUND, Pace
+from quoth.tui.documents.document_lines import NOT_FOUND, ProgressLine
 from quoth.tui.documents.operands import joined, operands
 from quoth.tui.documents.screen import DocumentScreen
 from quoth.tui.rows import Rows, shown
@@ -185,10 +185,10 @@ async def test_escape_stops_a_summary_and_keeps_what_was_said(home: Path, report
     notes = Kept()
     models: list[str] = []
 
-    def script(request: Any) -> Answer | str:
+    def script(request: Any) -> ScriptedAnswer | str:
         models.append(request.input.messages[-1].text)
         if len(models) > 2:
-            return Answer(tuple("slow " for _ in range(2000)))
+            return ScriptedAnswer(tuple("slow " for _ in range(2000)))
         return " The committee met again and talked about the weather.\n"
 
     async with reading(home, script, info=LARGE, timing=Timing(piece=0.003), notes=notes) as (app, pilot):
@@ -210,7 +210,7 @@ async def test_sentences_of_a_summary_come_one_by_one_with_places(home: Path, tm
     file = tmp_path / "small.txt"
     file.write_text(f"{PUMP}{BRIDGE}" + "It was a long year for the whole town.\n" * 8, encoding="utf-8")
     words = [*(f"{word} " for word in (PUMP + BRIDGE).split()), *(f"{word} " for word in ("slow",) * 2000)]
-    async with reading(home, [Answer(tuple(words))], info=LARGE, timing=Timing(piece=0.03)) as (app, pilot):
+    async with reading(home, [ScriptedAnswer(tuple(words))], info=LARGE, timing=Timing(piece=0.03)) as (app, pilot):
         screen = await opened(app, pilot, f"/summarize {file} the pump")
         await until(pilot, lambda: len(said(screen)) >= 2)
         assert screen.job is not None  # it is still being written
@@ -292,7 +292,7 @@ async def test_a_missing_file_is_told_and_the_command_given_back(home: Path, tmp
 
 async def test_without_a_file_attachments_are_asked_about(home: Path) -> None:
     async with reading(home) as (app, pilot):
-        app.chat.set_attachments([Document("pasted text 1", REPORT)])
+        app.chat.set_attachments([Attachment("pasted text 1", REPORT)])
         screen = await answered(app, pilot, "/ask When did the pump fail?")
         assert screen.said.lines[1].places[0].startswith("pasted text 1:")
         assert PUMP.strip() in said(screen)[1]
@@ -322,7 +322,7 @@ async def test_retry_of_an_answer_asks_the_documents_again(home: Path, report: P
 
 @pytest.mark.more
 async def test_an_engine_that_dies_is_told_and_the_next_question_works(home: Path, report: Path) -> None:
-    died = Answer(error=EngineError("the engine died", "SIGKILL", "Try again"))
+    died = ScriptedAnswer(error=EngineError("the engine died", "SIGKILL", "Try again"))
     answers = [died, written(1, PUMP.strip(), "It failed on the third of March.")]
     async with reading(home, answers, info={**LARGE, "n_ctx": 30_000}) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} When did the pump fail?")
@@ -333,8 +333,8 @@ async def test_an_engine_that_dies_is_told_and_the_next_question_works(home: Pat
 
 
 async def test_leaving_the_app_in_the_middle_of_a_summary_keeps_what_was_said(home: Path, report: Path) -> None:
-    def script(request: Any) -> Answer:
-        return Answer(tuple("slow " for _ in range(2000)))
+    def script(request: Any) -> ScriptedAnswer:
+        return ScriptedAnswer(tuple("slow " for _ in range(2000)))
 
     async with reading(home, script, info=LARGE, timing=Timing(piece=0.01)) as (app, pilot):
         screen = await opened(app, pilot, f"/summarize {report}")
@@ -349,9 +349,9 @@ async def test_leaving_the_app_in_the_middle_of_a_summary_keeps_what_was_said(ho
 
 
 async def test_closing_the_document_stops_the_work_and_the_chat_goes_on(home: Path, report: Path) -> None:
-    def script(request: Any) -> Answer | str:
+    def script(request: Any) -> ScriptedAnswer | str:
         asked = request.input.messages[-1].text
-        return "Hello." if asked.endswith("Hi") else Answer(tuple("slow " for _ in range(2000)))
+        return "Hello." if asked.endswith("Hi") else ScriptedAnswer(tuple("slow " for _ in range(2000)))
 
     async with reading(home, script, info=LARGE, timing=Timing(piece=0.01)) as (app, pilot):
         screen = await opened(app, pilot, f"/summarize {report}")
@@ -481,7 +481,7 @@ def test_the_strip_shows_unread_read_and_cited() -> None:
 
 def test_progress_is_told_in_the_words_of_the_command_line() -> None:
     now = [0.0]
-    pace = Pace(lambda: now[0])
+    pace = ProgressLine(lambda: now[0])
     assert pace.line("reading", 0, 42, "parts") == "reading 0 of 42 parts"
     now[0] = 3.0
     assert pace.line("reading", 3, 42, "parts", "Chapter 1") == "reading 3 of 42 parts · 39 s left · Chapter 1"

@@ -13,8 +13,8 @@ from textual.command import CommandPalette
 from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input, OptionList, Static
 
-from quoth.chat import Document
-from quoth.engine.scripted import Answer
+from quoth.chat import Attachment
+from quoth.engine.scripted import ScriptedAnswer
 from quoth.errors import EngineError, ModelError
 from quoth.history import History
 from quoth.models import ModelFile
@@ -225,9 +225,12 @@ async def test_a_new_conversation_is_told_what_the_setting_says(home: Path, begi
 
 @pytest.mark.parametrize(
     "failing",
-    [Answer((), error=EngineError("the engine died", "", "")), Answer(("Half ",), error=EngineError("died", "", ""))],
+    [
+        ScriptedAnswer((), error=EngineError("the engine died", "", "")),
+        ScriptedAnswer(("Half ",), error=EngineError("died", "", "")),
+    ],
 )
-async def test_half_a_summary_does_not_stand_for_the_conversation(home: Path, failing: Answer) -> None:
+async def test_half_a_summary_does_not_stand_for_the_conversation(home: Path, failing: ScriptedAnswer) -> None:
     models = ScriptedModels(["Rome.", failing, "Yes."])
     async with chat(home, models=models) as (app, pilot):
         await say(app, pilot, "Capital of Italy?")
@@ -423,7 +426,7 @@ async def test_an_offer_of_models_leaves_the_prompt_to_who_types(home: Path) -> 
 
 
 async def test_reasoning_is_in_the_fold(home: Path) -> None:
-    thinking = Answer(("Rome.",), thoughts=("Italy [/nope] ", "then."))
+    thinking = ScriptedAnswer(("Rome.",), thoughts=("Italy [/nope] ", "then."))
     async with chat(home, [thinking], think=True) as (app, pilot):
         await say(app, pilot, "Capital?")
         fold = app.chat.query_one(Collapsible)
@@ -433,7 +436,7 @@ async def test_reasoning_is_in_the_fold(home: Path) -> None:
 
 
 async def test_an_answer_that_began_without_reasoning_goes_on_with_it(home: Path) -> None:
-    answers = [Answer(("Once ",), reason="length"), Answer(("upon.",), thoughts=("Hm.",))]
+    answers = [ScriptedAnswer(("Once ",), reason="length"), ScriptedAnswer(("upon.",), thoughts=("Hm.",))]
     async with chat(home, answers, think=True) as (app, pilot):
         await say(app, pilot, "Tell")
         number = app.chat.talk.ref.id
@@ -483,7 +486,7 @@ async def test_only_the_file_that_was_completed_last_is_attached(
         await pilot.press(*"see @no", "tab")
         await until(pilot, lambda: bool(app.chat.attachments))
         await pilot.press("tab")
-        await until(pilot, lambda: app.chat.attachments == [Document("note-2.txt", "note-2.txt")])
+        await until(pilot, lambda: app.chat.attachments == [Attachment("note-2.txt", "note-2.txt")])
         assert app.chat.prompt.text == "see @note-2.txt"
 
 

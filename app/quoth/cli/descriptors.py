@@ -9,7 +9,7 @@ import time
 from typing import Protocol
 
 
-class Reader(Protocol):
+class DescriptorReader(Protocol):
     """Where bytes come from: None means that there are none yet, no bytes mean the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
@@ -17,20 +17,20 @@ class Reader(Protocol):
     def readline(self) -> bytes: ...
 
 
-class Writer(Protocol):
+class DescriptorWriter(Protocol):
     """Where bytes go, unbuffered: None means that there is no room yet."""
 
     def write(self, data: memoryview, /) -> int | None: ...
 
 
-def read(stream: Reader, size: int) -> bytes:
+def read(stream: DescriptorReader, size: int) -> bytes:
     """Up to `size` bytes; none only at the end."""
     while (chunk := stream.read(size)) is None:
         _wait(stream, writing=False)
     return chunk
 
 
-def write(stream: Writer, data: bytes) -> None:
+def write(stream: DescriptorWriter, data: bytes) -> None:
     """Write every byte."""
     rest = memoryview(data)
     while rest:

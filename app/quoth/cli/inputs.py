@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.cli.environment import Environment
 from quoth.errors import InputError, UsageError
 from quoth.platform.safe_files import read_text
@@ -22,11 +22,11 @@ def read_piped(environment: Environment, *, typed: bool = False) -> str | None:
     return None if data is None else _decoded(environment, data, "standard input")
 
 
-def read_document(environment: Environment, name: str) -> Document:
+def read_document(environment: Environment, name: str) -> Attachment:
     """A file as a document; "-" is standard input."""
     if name == "-":
-        return Document("stdin", read_piped(environment, typed=True) or "")
-    return Document(name, _decoded(environment, bytes_of(name, environment.settings.max_input), name))
+        return Attachment("stdin", read_piped(environment, typed=True) or "")
+    return Attachment(name, _decoded(environment, bytes_of(name, environment.settings.max_input), name))
 
 
 def bytes_of(name: str, limit: int) -> bytes:

@@ -19,7 +19,7 @@ ENDED_EARLY = {
 
 
 @dataclass(slots=True)
-class Answer:
+class FinishedAnswer:
     """One finished answer."""
 
     text: str = ""
@@ -38,7 +38,7 @@ class Format:
     logprobs: bool = False
 
 
-class Writer:
+class AnswerWriter:
     """Takes events and writes them in a format; answers of several requests stand one after another."""
 
     def __init__(self, streams: Streams, format_: Format, about: dict[str, Any], before: str = "") -> None:
@@ -48,7 +48,7 @@ class Writer:
         self._about = about
         self._before = before
         self._block = FirstBlock() if format_.block else None
-        self.answers: dict[int, Answer] = {}
+        self.answers: dict[int, FinishedAnswer] = {}
 
     def write(self, events: Generator[Event, None, None]) -> None:
         """Write events as they come, until nothing more of them would be shown."""
@@ -75,8 +75,8 @@ class Writer:
                 case Thought():
                     pass  # never on standard output; --jsonl has it
 
-    def _begin(self, request: int) -> Answer:
-        answer = self.answers[request] = Answer(self._before)
+    def _begin(self, request: int) -> FinishedAnswer:
+        answer = self.answers[request] = FinishedAnswer(self._before)
         if self._before:
             self._show(self._before)
         return answer
@@ -89,7 +89,7 @@ class Writer:
         if self._as_text:
             self._streams.answer(self._block.feed(text) if self._block else text)
 
-    def _end(self, answer: Answer) -> None:
+    def _end(self, answer: FinishedAnswer) -> None:
         self._streams.progress.clear()
         if self._as_text:
             self._flush()
@@ -111,7 +111,7 @@ class Writer:
         if self._as_text:
             self._flush()
 
-    def _show_logprobs(self, answer: Answer) -> None:
+    def _show_logprobs(self, answer: FinishedAnswer) -> None:
         for token in answer.logprobs:
             others = "  ".join(f"{json.dumps(text, ensure_ascii=False)} {value:.3f}" for text, _, value in token.top)
             self._streams.say(f"{token.logprob:8.3f} {json.dumps(token.text, ensure_ascii=False)}  of  {others}")
@@ -132,7 +132,7 @@ class Writer:
             for answer in self.answers.values():
                 self._json(self._object(answer))
 
-    def _object(self, answer: Answer) -> dict[str, Any]:
+    def _object(self, answer: FinishedAnswer) -> dict[str, Any]:
         fields: dict[str, Any] = {"text": answer.text, "reason": answer.reason, **self._about}
         if self._format.logprobs:
             fields["logprobs"] = [token_fields(token) for token in answer.logprobs]

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from quoth.chat import Document, user_message
+from quoth.chat import Attachment, user_message
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import read_constraints, read_document, read_piped
 from quoth.cli.options import HELP_NAMES, setting_options, split_settings
@@ -37,7 +37,7 @@ def _epilog() -> str:
     return f"\b\nCommands (quoth COMMAND --help):\n{lines}\n\n{EXIT_CODES}"
 
 
-class Prompt(click.Command):
+class PromptCommand(click.Command):
     """The command that everything which is no other command goes to."""
 
     def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -45,7 +45,7 @@ class Prompt(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-@click.command(cls=Prompt, help=HELP, context_settings=HELP_NAMES)
+@click.command(cls=PromptCommand, help=HELP, context_settings=HELP_NAMES)
 @click.argument("words", nargs=-1, metavar="[PROMPT]...")
 @click.option("-p", "--prompt", "prompt", metavar="TEXT", help="The prompt; always a prompt, whatever its first word.")
 @click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Add a file as a document; may be repeated.")
@@ -120,14 +120,14 @@ def _go_on(environment: Environment, conversation: Conversation) -> list[Turn]:
     return turns
 
 
-def _question(environment: Environment, words: list[str], prompt: str | None, documents: list[Document]) -> str:
+def _question(environment: Environment, words: list[str], prompt: str | None, documents: list[Attachment]) -> str:
     """The prompt in words; without any, the only document is the prompt itself."""
     said = well_formed(" ".join([*([prompt] if prompt is not None else []), *(w for w in words if w != "-")]))
     piped = read_piped(environment, typed="-" in words)
     if piped is not None and piped.strip():
         if not said.strip() and not documents:
             return piped.strip("\n")
-        documents.append(Document("stdin", piped))
+        documents.append(Attachment("stdin", piped))
     if said.strip():
         return said
     if len(documents) == 1:

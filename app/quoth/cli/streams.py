@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from typing import BinaryIO, cast
 
 from quoth.cli import descriptors
-from quoth.cli.descriptors import Reader, Writer
+from quoth.cli.descriptors import DescriptorReader, DescriptorWriter
 from quoth.cli.progress import Progress
 from quoth.errors import Exit, InputError, QuothError, StorageError
 from quoth.text import Cleaner, sane
@@ -39,9 +39,9 @@ class Streams:
 
     def __init__(
         self,
-        stdin: Reader | None,
-        stdout: Writer | None,
-        stderr: Writer | None,
+        stdin: DescriptorReader | None,
+        stdout: DescriptorWriter | None,
+        stderr: DescriptorWriter | None,
         *,
         stdin_isatty: bool = False,
         stdout_isatty: bool = False,
@@ -164,7 +164,7 @@ class Streams:
         self._clear_progress()
         return b"".join(iter(self._stdin.readline, b""))
 
-    def require_stdout(self) -> Writer:
+    def require_stdout(self) -> DescriptorWriter:
         """Standard output; raises StorageError if it is closed, before time is spent on an answer."""
         if self._stdout is None:
             self._failed = True

@@ -39,7 +39,7 @@ _SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿�
 
 
 @dataclass(frozen=True, slots=True)
-class Decoded:
+class DecodedChunks:
     """A text with newlines as its only line ends, and what was done to get it."""
 
     text: LongText
@@ -47,7 +47,7 @@ class Decoded:
     notices: tuple[str, ...]
 
 
-def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Decoded:
+def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> DecodedChunks:
     """The text of a file's chunks, which are emptied on the way: no second copy of it is held.
 
     By byte order mark, zeros of UTF-16 and UTF-32, strict UTF-8, the `declared` encoding, else detected.
@@ -63,7 +63,7 @@ def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Deco
     written = _Writing()
     for part in _parts(_drained(chunks, len(mark)), encoding):
         written.add(part, count=encoding != "utf-8")
-    return Decoded(written.text, encoding, tuple(_notices(encoding, replaced or written.replaced, written.nuls)))
+    return DecodedChunks(written.text, encoding, tuple(_notices(encoding, replaced or written.replaced, written.nuls)))
 
 
 def _head(chunks: list[bytes]) -> bytes:

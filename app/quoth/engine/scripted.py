@@ -50,7 +50,7 @@ _INFO = ModelInfo(
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class ScriptedAnswer:
     """What is said to one request. Every piece counts as a token; the error is raised after them."""
 
     pieces: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class Timing:
     piece: float = 0.0
 
 
-Script = Callable[[Request], "Answer | str"]
+Script = Callable[[Request], "ScriptedAnswer | str"]
 
 
 def unheard_of(scoring: Scoring, token: str) -> float:
@@ -84,7 +84,7 @@ class Scripted:
 
     def __init__(
         self,
-        answers: Iterable[Answer | str] | Script = (),
+        answers: Iterable[ScriptedAnswer | str] | Script = (),
         *,
         likelihood: Callable[[Scoring, str], float] = unheard_of,
         info: ModelInfo = _INFO,
@@ -163,7 +163,7 @@ class Scripted:
             yield Done(number, "cancelled", Usage(len(prompt), reused))
             return
         answer = self._script(request)
-        answer = Answer(tuple(split(answer))) if isinstance(answer, str) else answer
+        answer = ScriptedAnswer(tuple(split(answer))) if isinstance(answer, str) else answer
         if answer.notice:
             yield Notice(number, answer.notice)
         said = yield from self._say(number, request, answer, len(prompt), stop)
@@ -189,7 +189,7 @@ class Scripted:
         return same
 
     def _say(
-        self, number: int, request: Request, answer: Answer, prompt: int, stop: Callable[[], bool]
+        self, number: int, request: Request, answer: ScriptedAnswer, prompt: int, stop: Callable[[], bool]
     ) -> Generator[Event, None, tuple[Reason, int]]:
         """The events of an answer; returns why it ended and how many tokens it had."""
         ends, most, reason = StopStrings(request.stop), _most(request, prompt), answer.reason
@@ -245,10 +245,10 @@ def _most(request: Request, prompt: int) -> float:
     return min((limit for limit in limits if limit is not None), default=float("inf"))
 
 
-def _in_order(answers: Iterable[Answer | str]) -> Script:
+def _in_order(answers: Iterable[ScriptedAnswer | str]) -> Script:
     left = iter(answers)
 
-    def script(request: Request) -> Answer | str:
+    def script(request: Request) -> ScriptedAnswer | str:
         answer = next(left, None)
         if answer is None:
             raise EngineError("the script has no answer left")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import InputError
 from quoth.history.turns import ORIGINS, REASONS, ROLES, Conversation, Turn
 
@@ -136,11 +136,11 @@ def _turn(fields: Mapping[str, Any], place: str) -> Turn:
     )
 
 
-def _documents(value: Any, place: str) -> list[Document]:
+def _documents(value: Any, place: str) -> list[Attachment]:
     documents = []
     for at, each in enumerate(_list(value, place)):
         get = _getter(_object(each, f"{place}[{at}]"), f"{place}[{at}]")
-        documents.append(Document(get("name", str), get("text", str)))
+        documents.append(Attachment(get("name", str), get("text", str)))
     return documents
 
 

@@ -9,11 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import StorageError, UsageError
 from quoth.history import rows
 from quoth.history.database import Database
-from quoth.history.turn_locks import Writer, lives, sweep
+from quoth.history.turn_locks import TurnWriter, lives, sweep
 from quoth.history.turns import Conversation, Hit, Origin, Role, Turn, title_of
 from quoth.text import sane, well_formed
 
@@ -32,7 +32,7 @@ class History:
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
         self._database = Database(path, self._take_along)
-        self._writer = Writer(path)
+        self._writer = TurnWriter(path)
         self._clock = clock
         self._current: int | None = None  # the conversation that was written last
         self._looked = False
@@ -75,7 +75,7 @@ class History:
         role: Role,
         text: str,
         *,
-        documents: Sequence[Document] = (),
+        documents: Sequence[Attachment] = (),
         model: str = "",
         settings: Mapping[str, Any] | None = None,
         ended: bool = True,
@@ -95,7 +95,7 @@ class History:
             return self._put(connection, replace(turn, created=self._clock(), ended=self._clock()))
 
     def begin(
-        self, text: str, documents: Sequence[Document] = (), *, system: str = "", origin: Origin = "chat"
+        self, text: str, documents: Sequence[Attachment] = (), *, system: str = "", origin: Origin = "chat"
     ) -> tuple[int, int]:
         """A new conversation with its first question, in one step; returns both ids."""
         now = self._clock()

@@ -7,7 +7,7 @@ import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import UsageError
 from quoth.history.search_index import indexed
 from quoth.history.turns import Conversation, Turn
@@ -201,7 +201,7 @@ def _turn(row: Sequence[Any]) -> Turn:
     made = dict(zip(Turn.__slots__, fields, strict=True))
     damaged = _checksum(made["text"], made["thought"]) != checksum
     try:
-        made["documents"] = tuple(Document(name, text) for name, text in json.loads(made["documents"]))
+        made["documents"] = tuple(Attachment(name, text) for name, text in json.loads(made["documents"]))
         made["settings"] = dict(json.loads(made["settings"]))
     except (ValueError, TypeError):
         made["documents"], made["settings"], damaged = (), {}, True

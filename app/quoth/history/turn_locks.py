@@ -12,7 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 
-class Writer:
+class TurnWriter:
     """The mark of this process on the turns that it has open."""
 
     def __init__(self, database: Path | None) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from quoth.chat import Document, Message, user_message
+from quoth.chat import Attachment, Message, user_message
 from quoth.text import sane
 
 Role = Literal["user", "assistant", "summary"]
@@ -33,7 +33,7 @@ class Turn:
     role: Role
     text: str
     thought: str = ""
-    documents: tuple[Document, ...] = ()
+    documents: tuple[Attachment, ...] = ()
     model: str = ""
     settings: Mapping[str, Any] = field(default_factory=dict)
     reason: str = ""
@@ -77,7 +77,7 @@ class Hit:
     created: float
 
 
-def title_of(text: str, documents: Sequence[Document] = ()) -> str:
+def title_of(text: str, documents: Sequence[Attachment] = ()) -> str:
     """The title that a first question gives: its first line with words, else the names of its documents."""
     lines = (sane(line, TITLE) for line in text.splitlines())
     return next(filter(None, lines), "") or sane(", ".join(document.name for document in documents), TITLE)

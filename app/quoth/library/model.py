@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from quoth.chat import Document as Attached
+from quoth.chat import Attachment as Attached
 from quoth.chat import Message, user_message
 from quoth.config import BY_NAME, SAMPLING
 from quoth.engine import Event, ModelInfo, Sampling
@@ -184,7 +184,7 @@ class Model:
         if extract:
             return summarize.by_extract(collection, wish)
         private = self._workspace.settings.private
-        return summarize.Summary(
+        return summarize.Summarizer(
             self.engine,
             collection,
             wish,

@@ -8,11 +8,11 @@ from pathlib import Path
 from quoth.errors import NetworkError
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.progress import Progress
+from quoth.models.progress import PullProgress
 from quoth.models.pull import pull
 
 
-def fetch(workspace: Workspace, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
+def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
     """Fetch, check, try and install a model. The first one becomes the default by being the only one.
 
     Raises what quoth.models.pull.pull raises.

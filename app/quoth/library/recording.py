@@ -7,7 +7,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.engine import Done, Event, Piece, Sampling, Thought, Usage
 from quoth.errors import Ended, EngineError, InputError, StorageError
 from quoth.history.history import History
@@ -29,7 +29,7 @@ class Recording:
         self,
         history: History,
         text: str,
-        documents: Sequence[Document] = (),
+        documents: Sequence[Attachment] = (),
         *,
         after: Conversation | None = None,
         system: str = "",

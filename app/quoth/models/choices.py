@@ -20,10 +20,10 @@ class Choice:
 
     label: str
     model: ModelFile | None = None
-    row: catalogue.Row | None = None
+    row: catalogue.CatalogueRow | None = None
 
 
-def recommended_row() -> catalogue.Row:
+def recommended_row() -> catalogue.CatalogueRow:
     """The catalogue row for this machine's free memory."""
     from quoth.platform import machine
 
@@ -53,11 +53,11 @@ def _described(model: ModelFile) -> str:
     return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
 
 
-def _size_label(row: catalogue.Row) -> str:
+def _size_label(row: catalogue.CatalogueRow) -> str:
     return f"{row.params} parameters, {row.licence}, download {format_size(row.size)}"
 
 
-def download_label(row: catalogue.Row) -> str:
+def download_label(row: catalogue.CatalogueRow) -> str:
     minutes = row.size / 1e6 / MEGABYTES_A_SECOND / 60
     time = f"about {minutes:.0f} min at {MEGABYTES_A_SECOND:.0f} MB/s" if minutes >= 1 else "less than a minute"
     return f"{_size_label(row)}, {time}"

@@ -15,7 +15,7 @@ from quoth.errors import ModelError
 from quoth.models import FOUND_ORIGINS, ModelFile, describe
 
 if TYPE_CHECKING:
-    from quoth.models.catalogue import Row
+    from quoth.models.catalogue import CatalogueRow
     from quoth.models.installed import InstalledModels
 
 
@@ -116,7 +116,7 @@ def _match(name: str, models: Iterable[ModelFile]) -> ModelFile | None:
     return None
 
 
-def _match_file(row: Row, models: Iterable[ModelFile]) -> ModelFile | None:
+def _match_file(row: CatalogueRow, models: Iterable[ModelFile]) -> ModelFile | None:
     """The very file of a catalogue row, fetched by another tool."""
     file = Path(row.file).name.casefold()
     return next((m for m in models if m.path.name.casefold() == file and m.size == row.size), None)

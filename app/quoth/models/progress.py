@@ -9,7 +9,7 @@ Stage = Literal["looking", "downloading", "converting", "verifying", "quantizing
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class PullProgress:
     """How far a pull is: bytes done of a total (None: not known), and a sentence if there is something to say."""
 
     stage: Stage

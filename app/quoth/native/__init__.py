@@ -7,7 +7,7 @@ and tests/test_native.py holds each of them against the pinned version.
 from quoth.native.build import compiler, library_files, library_folder, package_version
 from quoth.native.devices import Device, devices, hide_gpus, is_for_gpus
 from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
-from quoth.native.model import Abort, Context, Model
+from quoth.native.model import Abort, Context, LlamaModel
 from quoth.native.quantizing import QuantizedTensor, quantize
 from quoth.native.sampling import Chain, grammar_of_schema
 from quoth.native.vocabulary import Vocabulary
@@ -18,7 +18,7 @@ __all__ = [
     "Context",
     "Device",
     "L",
-    "Model",
+    "LlamaModel",
     "NativeError",
     "QuantizedTensor",
     "Vocabulary",

@@ -36,7 +36,7 @@ class Abort:
         return self._buffer[0] != b"\x00"
 
 
-class Model:
+class LlamaModel:
     """Weights and vocabulary of one GGUF file."""
 
     def __init__(
@@ -159,7 +159,7 @@ class Context:
 
     def __init__(
         self,
-        model: Model,
+        model: LlamaModel,
         *,
         n_ctx: int,
         n_batch: int,

@@ -13,7 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from quoth.chat import Document as Attached
+from quoth.chat import Attachment as Attached
 from quoth.chat import Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
 from quoth.errors import InputError
@@ -21,7 +21,7 @@ from quoth.tasks.collection import Collection, Span
 from quoth.tasks.extractive_answer import quotes
 from quoth.tasks.model_classes import ModelClass, model_class
 from quoth.tasks.quotes import find
-from quoth.tasks.support import Source, support
+from quoth.tasks.support import SourceText, support
 from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
 
@@ -60,11 +60,11 @@ SCHEMA = {
 class Ranks(Protocol):
     """Which parts of a collection a question is about: quoth.documents.ranking.Ranking."""
 
-    def rank(self, question: str, limit: int) -> Sequence[Ranked]: ...
+    def rank(self, question: str, limit: int) -> Sequence[RankedPart]: ...
     def weight(self, term: str) -> float: ...
 
 
-class Ranked(Protocol):
+class RankedPart(Protocol):
     @property
     def number(self) -> int: ...
     @property
@@ -72,7 +72,7 @@ class Ranked(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class PassagesRead:
     """`done` of `total` passages have been read."""
 
     done: int
@@ -102,7 +102,7 @@ class Answered:
         return bool(self.citations)
 
 
-Event = Step | Notice | Answered
+Event = PassagesRead | Notice | Answered
 
 
 class QuestionAnswering:
@@ -152,7 +152,7 @@ class QuestionAnswering:
         ranked = [(one.number, one.score) for one in self._ranks.rank(question, limit)]
         found = quotes(self.collection, question, ranked, self._ranks.weight)
         read = tuple(range(len(self.collection))) if everything else tuple(number for number, _ in ranked)
-        yield Step(len(read), len(read))
+        yield PassagesRead(len(read), len(read))
         if not found or not found[0].answers:
             yield Answered("", (), read, Usage())
             return
@@ -175,7 +175,7 @@ class QuestionAnswering:
         for event in self._engine.generate(requests, stop=self._cancelled):
             match event:
                 case Reading(number, done, total):
-                    yield Step(before[number] + len(groups[number]) * done // max(total, 1), passages)
+                    yield PassagesRead(before[number] + len(groups[number]) * done // max(total, 1), passages)
                 case Piece(number, text):
                     texts[number] += text
                 case Notice():
@@ -260,7 +260,7 @@ class QuestionAnswering:
 
     def _supported(self, answer: str, parts: Sequence[int]) -> str:
         """The sentences of an answer that the passages support."""
-        source = Source.of(*(self.collection.text(part) for part in parts))
+        source = SourceText.of(*(self.collection.text(part) for part in parts))
         said = [answer[start:end] for start, end in sentences(answer)]
         return " ".join(one for one in said if support(one, source) >= self._class.support)
 

@@ -52,7 +52,7 @@ _ENDS = re.compile(r"(?:\s*\[\d{1,3}\]|\s+([-=~^*+#_])\1{2,}|\s+[\[(\"“|*>#-])
 
 
 @dataclass(frozen=True, slots=True)
-class Quote:
+class ExtractedQuote:
     """A stretch of whole sentences, what of the question it has (0 to 1 by weight), and how well it fits."""
 
     part: int
@@ -74,7 +74,7 @@ def quotes(
     ranked: Sequence[tuple[int, float]],
     weight: Callable[[str], float],
     most: int = 2,
-) -> list[Quote]:
+) -> list[ExtractedQuote]:
     """The stretches that fit a question best, the best first, at most one of a passage.
 
     `ranked` are passages with their scores; `weight` is a term's inverse document frequency, 0 for an unknown one.
@@ -99,12 +99,12 @@ def _weights(question: str, weight: Callable[[str], float], passages: int) -> Ma
 
 def _best(
     collection: Collection, part: int, weights: Mapping[str, float], rank: float, kind: re.Pattern[str] | None
-) -> Quote | None:
+) -> ExtractedQuote | None:
     """The stretch of a passage that fits best."""
     span, text = collection.span(part), collection.text(part)
     over = _terms(" ".join(collection.place(span).headings))
     words = len(weights.keys() & (_terms(text) | over))
-    best: Quote | None = None
+    best: ExtractedQuote | None = None
     last: _Stretch | None = None
     before = collection.documents[span.document].text[max(0, span.start - 2) : span.start]
     spans = _whole(text, sentences(text), begins=not before or before.isspace())
@@ -125,7 +125,7 @@ def _best(
             last = stretch
             start, end = trimmed(text, stretch.start, stretch.end)
             where = Span(span.document, span.start + start, span.start + end)
-            best = Quote(part, where, " ".join(text[start:end].split()), share, words, score)
+            best = ExtractedQuote(part, where, " ".join(text[start:end].split()), share, words, score)
     return best
 
 

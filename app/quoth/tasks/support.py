@@ -19,7 +19,7 @@ _FOLDED = str.maketrans({"’": "'"})
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceText:
     """What a text has: content words, numbers, and its words in lower case for names."""
 
     terms: frozenset[str]
@@ -27,7 +27,7 @@ class Source:
     words: frozenset[str]
 
     @classmethod
-    def of(cls, *texts: str) -> Source:
+    def of(cls, *texts: str) -> SourceText:
         text = "\n".join(texts)
         return cls(frozenset(content_terms(text)), frozenset(numbers(text)), frozenset(_lower_words(text)))
 
@@ -46,7 +46,7 @@ def _lower_words(text: str) -> list[str]:
     return re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text.translate(_FOLDED).lower())
 
 
-def support(sentence: str, source: Source) -> float:
+def support(sentence: str, source: SourceText) -> float:
     """The share of a sentence's content words that the source has; 0 if a number or a name is not in it."""
     if any(number not in source.numbers for number in numbers(sentence)):
         return 0.0
@@ -56,13 +56,13 @@ def support(sentence: str, source: Source) -> float:
     return sum(term in source.terms for term in terms) / len(terms) if terms else 0.0
 
 
-def invented(name: str, source: Source) -> bool:
+def invented(name: str, source: SourceText) -> bool:
     """Whether a name is not in the source, in any form."""
     low = name.lower().removesuffix("'s")
     return low not in source.words and not source.terms.issuperset(content_terms(low))
 
 
-def best(sentence: str, sources: Iterable[tuple[int, Source]], most: int = 3) -> list[int]:
+def best(sentence: str, sources: Iterable[tuple[int, SourceText]], most: int = 3) -> list[int]:
     """The numbers of the sources that a sentence rests on, the strongest first: each adds words of it."""
     terms = frozenset(content_terms(sentence))
     left = set(terms)

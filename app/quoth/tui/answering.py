@@ -48,7 +48,7 @@ class ReadingProgress(TextualMessage):
 
 
 @dataclass
-class Said(TextualMessage):
+class TextArrived(TextualMessage):
     """Text that came since the last one, and all tokens so far with the seconds they took."""
 
     job: Job
@@ -175,7 +175,7 @@ class _Stream:
         self._tokens = 0
         self._posted = self._begun = clock()
         self._first_read = 0
-        self._last: Said | None = None
+        self._last: TextArrived | None = None
 
     def read(self, done: int, total: int) -> None:
         elapsed = self._clock() - self._begun
@@ -207,7 +207,7 @@ class _Stream:
         job.said += self._text
         job.thought += self._thought
         now = self._clock()
-        self._last = Said(job, self._text, self._thought, self._tokens, now - self._begun)
+        self._last = TextArrived(job, self._text, self._thought, self._tokens, now - self._begun)
         self._post(self._last)
         self._keeper.write(job.turn, job.said, job.thought)
         self._text = self._thought = ""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from quoth.history import History
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
-    from quoth.models.progress import Progress
+    from quoth.models.progress import PullProgress
     from quoth.tasks.summaries.notes import NotesCache
 
 
@@ -36,7 +36,7 @@ class Models(Protocol):
         """Make a model the default."""
         ...
 
-    def pull(self, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
+    def pull(self, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
         """Fetch and install one."""
         ...
 

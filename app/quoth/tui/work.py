@@ -31,7 +31,7 @@ class Work:
 
 
 @dataclass
-class Ended(Message):
+class TurnEnded(Message):
     """The answer is over; `error` says why if the engine or the input failed."""
 
     job: Work
@@ -39,7 +39,7 @@ class Ended(Message):
     error: QuothError | None
 
 
-def finished(work: Work, keeper: HistoryWriter, do: Callable[[list[str]], str]) -> Ended:
+def finished(work: Work, keeper: HistoryWriter, do: Callable[[list[str]], str]) -> TurnEnded:
     """Do work, and keep what was said whatever happens. `do` collects notices and returns the reason of the end."""
     reason, error, notices = "died", None, list[str]()
     try:
@@ -53,7 +53,7 @@ def finished(work: Work, keeper: HistoryWriter, do: Callable[[list[str]], str]) 
     except Exception as caught:  # a bug too, and the screen waits for the end
         error = error or QuothError(f"{type(caught).__name__}: {caught}", "this is a bug", "Please report it")
     work.kept.set()
-    return Ended(work, reason, error)
+    return TurnEnded(work, reason, error)
 
 
 def _keep(work: Work, keeper: HistoryWriter, reason: str, notices: list[str]) -> None:

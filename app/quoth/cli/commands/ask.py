@@ -77,11 +77,11 @@ class _Questions:
     def answer(self, question: str) -> int:
         """Answer one question; returns the exit code."""
         from quoth.engine import Notice
-        from quoth.tasks.ask import Answered, Step
+        from quoth.tasks.ask import Answered, PassagesRead
 
         for event in self._asking.events(question):
             match event:
-                case Step(done, total):
+                case PassagesRead(done, total):
                     self._streams.progress.update("reading", done, total, "passages")
                 case Notice(_, notice):
                     self._streams.say(notice)

@@ -51,7 +51,7 @@ Examples:
 @click.pass_obj
 def command(environment: Environment, /, **values: Any) -> int:
     from quoth.cli.run.choosing import choose_model
-    from quoth.cli.run.summarizing import Output, Work
+    from quoth.cli.run.summarizing import Output, SummaryCommand
     from quoth.library.documents import require_text
     from quoth.library.model import Model
 
@@ -65,7 +65,7 @@ def command(environment: Environment, /, **values: Any) -> int:
         if focus:
             wish = _focused(wish, focus)
         require_text(documents)
-        work = Work(environment, model, wish, rest, output)
+        work = SummaryCommand(environment, model, wish, rest, output)
         code = work.each(documents) if rest["each"] else work.together(documents)
         output.finish()
     return code

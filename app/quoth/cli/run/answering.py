@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Message
 from quoth.cli.environment import Environment
-from quoth.cli.output import Format, Writer
+from quoth.cli.output import AnswerWriter, Format
 from quoth.engine import Event, Sampling
 from quoth.errors import Ended, QuothError, UsageError
 from quoth.library.model import Model
@@ -29,14 +29,14 @@ def answer_format(values: dict[str, Any]) -> Format:
     return Format(values["as_json"], values["as_jsonl"], bool(values.get("block")), bool(values.get("logprobs")))
 
 
-class Answering:
+class AnswerSession:
     """A model that is loading, and the format its answers are written in."""
 
     def __init__(self, environment: Environment, model: Model, format_: Format) -> None:
         self._environment = environment
         self._model = model
         self._format = format_
-        self._writer: Writer | None = None
+        self._writer: AnswerWriter | None = None
 
     def reply(
         self,
@@ -79,7 +79,7 @@ class Answering:
 
     def _write(self, events: Generator[Event, None, None], sampling: Sampling, before: str = "") -> str:
         about = {"version": __version__, "model": self._model.name, "seed": sampling.seed}
-        writer = self._writer = Writer(self._environment.streams, self._format, about, before)
+        writer = self._writer = AnswerWriter(self._environment.streams, self._format, about, before)
         writer.write(events)
         writer.end()
         return "".join(answer.text for answer in writer.answers.values())
@@ -93,12 +93,12 @@ class Answering:
 
 
 @contextmanager
-def answer(environment: Environment, format_: Format) -> Iterator[Answering]:
+def answer(environment: Environment, format_: Format) -> Iterator[AnswerSession]:
     """Choose the model and start to load it at once; what is read meanwhile costs no time."""
     from quoth.cli.run.choosing import choose_model
 
     with Model(environment, choose_model(environment)) as model:
-        answering = Answering(environment, model, format_)
+        answering = AnswerSession(environment, model, format_)
         try:
             yield answering
         except (QuothError, Ended) as error:

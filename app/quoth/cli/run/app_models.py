@@ -13,7 +13,7 @@ from quoth.models import ModelFile
 from quoth.models.choices import Choice
 
 if TYPE_CHECKING:
-    from quoth.models.progress import Progress
+    from quoth.models.progress import PullProgress
 
 
 class AppModels:
@@ -35,7 +35,7 @@ class AppModels:
     def remember(self, model: ModelFile) -> ModelFile:
         return model_choice.remember(self._workspace, model)
 
-    def pull(self, spec: str, progress: Callable[[Progress], None]) -> ModelFile:
+    def pull(self, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
         from quoth.library.model_pull import fetch
 
         return fetch(self._workspace, spec, progress)

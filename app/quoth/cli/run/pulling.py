@@ -5,7 +5,7 @@ from __future__ import annotations
 from quoth.cli.environment import Environment
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
-from quoth.models.progress import Progress
+from quoth.models.progress import PullProgress
 from quoth.models.sources.partial_download import format_size
 
 MEGABYTE = 1_000_000
@@ -33,7 +33,7 @@ class Reporter:
         self._said: set[tuple[str, str]] = set()
         self._said_time = False
 
-    def __call__(self, progress: Progress) -> None:
+    def __call__(self, progress: PullProgress) -> None:
         if progress.left is not None and progress.left >= WORTH_SAYING and progress.total and not self._said_time:
             self._said_time = True
             size, minutes = format_size(progress.total), max(1, round(progress.left / 60))

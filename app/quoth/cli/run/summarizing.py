@@ -78,7 +78,7 @@ class _Result:
     seconds: float
 
 
-class Work:
+class SummaryCommand:
     """Summaries with one model and one wish."""
 
     def __init__(

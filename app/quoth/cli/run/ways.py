@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 from quoth.cli.run.reinstall import AMX_FLAG, from_source, from_wheels
-from quoth.engine.client.findings import Entry
+from quoth.engine.client.findings import FindingsEntry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 
 # What a build says that it uses, and what the kernel calls that.
@@ -96,7 +96,7 @@ def problems(native: dict[str, Any], found: Sequence[Way]) -> Iterator[str]:
         yield f"repacked weights are not used ({failed['cpu-extra']}). Compile it on this machine: {from_source()}"
 
 
-def progress(entries: Sequence[Entry], about: Fingerprint) -> str:
+def progress(entries: Sequence[FindingsEntry], about: Fingerprint) -> str:
     """How fast this build is against the one before, on the same processor and kind of model; "" for nothing."""
     alike = [entry for entry in entries if (entry.about.processor, entry.about.model) == (about.processor, about.model)]
     now = next((entry for entry in alike if entry.about.key == about.key), None)

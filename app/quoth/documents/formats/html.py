@@ -92,11 +92,11 @@ def write_html(
     draft: Draft, source: str, *, xml: bool = False, lines: bool = True, anchors: dict[str, int] | None = None
 ) -> None:
     """Write a page's text into a draft: with the lines of its source, and with where its `anchors` (ids) are."""
-    noise = not _Page(source, xml).ends_left_out()  # an element left open that would hide the rest hides nothing
-    _Page(source, xml, noise=noise, lines=lines, anchors=anchors).write(draft)
+    noise = not _HtmlPage(source, xml).ends_left_out()  # an element left open that would hide the rest hides nothing
+    _HtmlPage(source, xml, noise=noise, lines=lines, anchors=anchors).write(draft)
 
 
-class _Page:
+class _HtmlPage:
     """One page while its tokens pass."""
 
     def __init__(

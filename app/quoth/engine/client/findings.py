@@ -22,7 +22,7 @@ _LONGEST = 200  # characters of how something failed
 _LARGEST = 1e12  # of a number in it
 
 
-class Entry(NamedTuple):
+class FindingsEntry(NamedTuple):
     """What is known for one fingerprint, and since when (seconds since 1970)."""
 
     about: Fingerprint
@@ -40,7 +40,7 @@ class Findings:
         self._entries = _read(path)
 
     @property
-    def entries(self) -> list[Entry]:
+    def entries(self) -> list[FindingsEntry]:
         """The newest first."""
         return sorted(self._entries.values(), key=lambda entry: -entry.since)
 
@@ -56,23 +56,23 @@ class Findings:
         """Replace what is known for a fingerprint. What other processes wrote meanwhile about others stays."""
         if self._keep:
             self._entries |= _read(self._path)
-        self._entries[about.key] = Entry(about, known, time.time())
+        self._entries[about.key] = FindingsEntry(about, known, time.time())
         kept = self.entries[:_MOST]
         if self._path is not None and self._keep:
             with suppress(OSError):
                 _write(self._path, {"form": _FORM, "entries": [_plain(entry) for entry in kept]})
 
 
-def _plain(entry: Entry) -> dict[str, Any]:
+def _plain(entry: FindingsEntry) -> dict[str, Any]:
     findings = {name: finding._asdict() for name, finding in entry.known.findings.items()}
     return {**entry.about._asdict(), **entry.known._asdict(), "findings": findings, "since": entry.since}
 
 
-def _entry(plain: Mapping[str, Any]) -> Entry:
+def _entry(plain: Mapping[str, Any]) -> FindingsEntry:
     about = Fingerprint(*(" ".join(str(plain[name]).split())[:_LONGEST] for name in Fingerprint._fields))
     findings = {name: _finding(one) for name, one in plain["findings"].items() if name in BY_NAME}
     died_on = plain["died_on"] if plain["died_on"] in BY_NAME else ""
-    return Entry(about, Known(findings, died_on, bool(plain["compared"])), _number(plain["since"]))
+    return FindingsEntry(about, Known(findings, died_on, bool(plain["compared"])), _number(plain["since"]))
 
 
 def _finding(plain: Mapping[str, Any]) -> Finding:
@@ -91,14 +91,14 @@ def _number(value: Any) -> float:
     return number
 
 
-def _read(path: Path | None) -> dict[str, Entry]:
+def _read(path: Path | None) -> dict[str, FindingsEntry]:
     """What makes sense of the file."""
     try:
         content: Any = json.loads((read_small(path) if path is not None else None) or b"null")
         plain = content["entries"] if content["form"] == _FORM else []
     except (ValueError, KeyError, TypeError, RecursionError):
         return {}
-    entries = dict[str, Entry]()
+    entries = dict[str, FindingsEntry]()
     for each in plain if isinstance(plain, list) else []:
         with suppress(ValueError, KeyError, TypeError, AttributeError, OverflowError):
             entry = _entry(each)

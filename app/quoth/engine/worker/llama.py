@@ -31,14 +31,14 @@ from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.scoring import PreparedScoring, score_text
 from quoth.engine.worker.session import Cancelled, Session
 from quoth.engine.worker.threads import Threads
-from quoth.engine.worker.writing import Writer
+from quoth.engine.worker.writing import TokenWriter
 from quoth.errors import InputError, ModelError
-from quoth.native import Abort, Model
+from quoth.native import Abort, LlamaModel
 from quoth.platform import machine
 
 if TYPE_CHECKING:
     from quoth.engine.worker.prompts.prompt import Prompter
-    from quoth.engine.worker.prompts.thinking import Marks
+    from quoth.engine.worker.prompts.thinking import ThinkingMarks
 
 
 class Prepared(NamedTuple):
@@ -231,13 +231,15 @@ class Llama:
     def _run(self, number: int, item: Prepared, stop: Callable[[], bool]) -> Iterator[Event]:
         yield from _notices(number, item.broken)
         request, marks = item.request, self._marks(item.request)
-        writer = Writer(number, request, item.tokens, item.starts_in_thought, self._model, marks)
+        writer = TokenWriter(number, request, item.tokens, item.starts_in_thought, self._model, marks)
         try:
             yield from self._read_and_write(number, item, writer, stop)
         finally:
             writer.close()
 
-    def _read_and_write(self, number: int, item: Prepared, writer: Writer, stop: Callable[[], bool]) -> Iterator[Event]:
+    def _read_and_write(
+        self, number: int, item: Prepared, writer: TokenWriter, stop: Callable[[], bool]
+    ) -> Iterator[Event]:
         begun, total = time.monotonic(), len(item.tokens)
         room = min(item.request.max_tokens or 512, 512)
         try:
@@ -259,7 +261,7 @@ class Llama:
             what = f"{self.info.name} computes invalid numbers"
             raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
 
-    def _marks(self, request: Request) -> Marks | None:
+    def _marks(self, request: Request) -> ThinkingMarks | None:
         return self.prompter.marks if isinstance(request.input, Chat) else None
 
     def close(self) -> None:
@@ -272,7 +274,7 @@ def _notices(number: int, broken: int) -> Iterator[Notice]:
         yield Notice(number, f"{broken} control-token strings in the text were broken, so that they stay text")
 
 
-def _recommended(model: Model) -> tuple[tuple[str, float], ...]:
+def _recommended(model: LlamaModel) -> tuple[tuple[str, float], ...]:
     """Sampling values that the file asks for; what is no number is left out."""
     found: list[tuple[str, float]] = []
     for name, key in SAMPLING_KEYS.items():

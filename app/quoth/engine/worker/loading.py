@@ -9,7 +9,7 @@ from quoth.engine import LoadOptions
 from quoth.engine.ladder import Rung
 from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError
-from quoth.native import Model, NativeError, can_use_gpu, devices
+from quoth.native import LlamaModel, NativeError, can_use_gpu, devices
 
 MIB = 1024 * 1024
 COPIES = 128 * MIB  # beside the weights, where they are copied into another layout and cannot be given back
@@ -37,7 +37,7 @@ class NoRoom(Exception):
 
 def load(
     path: Path, options: LoadOptions, rung: Rung, progress: Callable[[float], bool] | None, free: int
-) -> tuple[Model, int]:
+) -> tuple[LlamaModel, int]:
     """The model, and how many of its layers are on the GPU. Fewer are tried when the first number fails.
 
     Raises ModelError, EngineError when memory is short, NoRoom where the next rung needs less.
@@ -51,7 +51,7 @@ def load(
     while True:
         check_memory(path.name, size * (of - layers) // of, free)
         try:
-            model = Model(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, progress=progress)
+            model = LlamaModel(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, progress=progress)
         except NativeError as error:
             if layers == 0 and rung.gpu_share:
                 raise NoRoom from None

@@ -13,7 +13,7 @@ from itertools import accumulate
 from statistics import median
 
 from quoth.engine.ladder import Finding, Unproved
-from quoth.native import Abort, Context, Model, NativeError
+from quoth.native import Abort, Context, LlamaModel, NativeError
 
 BATCH = 64  # tokens
 COMPARED = 3  # positions whose logits are compared: the ends of the last steps
@@ -33,7 +33,12 @@ Logits = tuple[float, ...]
 
 
 def prove(
-    model: Model, *, threads: int, on_gpu: bool, abort: Abort, allow: Callable[[float], None] = lambda seconds: None
+    model: LlamaModel,
+    *,
+    threads: int,
+    on_gpu: bool,
+    abort: Abort,
+    allow: Callable[[float], None] = lambda seconds: None,
 ) -> Finding:
     """Compute a text in one batch and in steps that halve, and compare. Raises Unproved.
 
@@ -50,7 +55,7 @@ def prove(
         raise Unproved(str(error)) from None
 
 
-def proof_tokens(model: Model) -> list[int]:
+def proof_tokens(model: LlamaModel) -> list[int]:
     """The text as tokens, a batch of them or as many as the model reads; of a vocabulary without it, its first ones."""
     vocabulary = model.vocabulary
     tokens = vocabulary.tokenize(TEXT, special=False, bos=vocabulary.add_bos) or [*range(vocabulary.n_tokens)]

@@ -8,10 +8,10 @@ from typing import Any
 
 from quoth.engine import Sampling, TokenLogprob
 from quoth.errors import UsageError
-from quoth.native import Chain, Model, NativeError, Vocabulary, grammar_of_schema
+from quoth.native import Chain, LlamaModel, NativeError, Vocabulary, grammar_of_schema
 
 
-def build_chain(sampling: Sampling, model: Model, prompt: Sequence[int] = ()) -> Chain:
+def build_chain(sampling: Sampling, model: LlamaModel, prompt: Sequence[int] = ()) -> Chain:
     """Suppressed tokens and biases, penalties, grammar, truncation, temperature, choice: llama.cpp's usual order.
 
     Penalties count the tokens of the prompt too, as llama.cpp's programs do.

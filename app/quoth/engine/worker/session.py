@@ -8,7 +8,7 @@ from typing import NamedTuple
 from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError
-from quoth.native import Abort, Context, Model, NativeError
+from quoth.native import Abort, Context, LlamaModel, NativeError
 from quoth.platform import machine
 
 MIB = 1024 * 1024
@@ -67,7 +67,7 @@ class Session:
 
     def __init__(
         self,
-        model: Model,
+        model: LlamaModel,
         limit: int,
         threads: Threads,
         on_gpu: bool,

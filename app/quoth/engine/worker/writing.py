@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
-from quoth.engine.worker.prompts.thinking import Marks
+from quoth.engine.worker.prompts.thinking import ThinkingMarks
 from quoth.engine.worker.sampling import build_chain, token_logprob
 from quoth.engine.worker.session import Cancelled, Session
-from quoth.native import Model
+from quoth.native import LlamaModel
 from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
 
 
-class Writer:
+class TokenWriter:
     """The state of one answer while it is written."""
 
     def __init__(
@@ -21,8 +21,8 @@ class Writer:
         request: Request,
         prompt: Sequence[int],
         inside_thought: bool,
-        model: Model,
-        marks: Marks | None,
+        model: LlamaModel,
+        marks: ThinkingMarks | None,
     ) -> None:
         self._number = number
         self._request = request
@@ -40,7 +40,7 @@ class Writer:
         self.generated = 0
         self._told = 0  # of the generated tokens, those that an event has counted
 
-    def _tokens_of_marks(self, marks: Marks | None) -> frozenset[int]:
+    def _tokens_of_marks(self, marks: ThinkingMarks | None) -> frozenset[int]:
         """Special tokens that thinking marks are made of: their text is needed, though they are control tokens."""
         if marks is None:
             return frozenset()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quoth.errors import StorageError
-from quoth.models.sources.partial_download import Part
+from quoth.models.sources.partial_download import PartialDownload
 from quoth.models.sources.transfer import Again, Count, RetryPolicy, Transfer, wrong_file
 from quoth.platform import safe_files
 from quoth.platform.locks import held
@@ -53,22 +53,22 @@ def download(
 
 
 @contextmanager
-def own_part(path: Path, size: int | None, progress: Count, patience: RetryPolicy) -> Iterator[Part]:
+def own_part(path: Path, size: int | None, progress: Count, patience: RetryPolicy) -> Iterator[PartialDownload]:
     """The shared part once nobody writes it, else a part of our own, which is not kept."""
-    shared = Part(path)
+    shared = PartialDownload(path)
     lock = path.with_name(path.name + ".lock")
     with held(lock, seen=shared.size, waiting=lambda done: progress(done, size), patience=2 * patience.stall) as ours:
         if ours:
             yield shared
             return
-        own = Part(path.with_name(f"{path.stem}.{os.getpid()}-{threading.get_ident()}.part"))
+        own = PartialDownload(path.with_name(f"{path.stem}.{os.getpid()}-{threading.get_ident()}.part"))
         try:
             yield own
         finally:
             own.discard()
 
 
-def _fetch(transfer: Transfer, part: Part, patience: RetryPolicy) -> None:
+def _fetch(transfer: Transfer, part: PartialDownload, patience: RetryPolicy) -> None:
     """Run attempts until the part is complete; an attempt that got somewhere gives back all tries."""
     failures = 0
     while True:
@@ -83,7 +83,7 @@ def _fetch(transfer: Transfer, part: Part, patience: RetryPolicy) -> None:
             time.sleep(max(delay, again.wait or 0))
 
 
-def check(part: Part, url: str, size: int | None, sha256: str | None, verifying: Count) -> None:
+def check(part: PartialDownload, url: str, size: int | None, sha256: str | None, verifying: Count) -> None:
     """Delete a part that is not the file that was promised, and say so."""
     found = part.size()
     if size is not None and found != size:

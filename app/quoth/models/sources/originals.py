@@ -10,7 +10,7 @@ from typing import Final
 
 from quoth.errors import ModelError
 from quoth.models.installed import name_from
-from quoth.models.progress import Progress
+from quoth.models.progress import PullProgress
 from quoth.models.sources import hub
 from quoth.models.sources.download import download
 from quoth.models.sources.hub_variants import is_safe
@@ -55,7 +55,7 @@ def forget(folder: Path) -> None:
 
 
 def fetch_original(
-    repository: str, parts: Path, *, progress: Callable[[Progress], None], patience: RetryPolicy | None = None
+    repository: str, parts: Path, *, progress: Callable[[PullProgress], None], patience: RetryPolicy | None = None
 ) -> Path:
     """Bring what a conversion needs into a folder and say which. An earlier attempt is gone on with.
 
@@ -63,7 +63,7 @@ def fetch_original(
     disk refuses.
     """
     endpoint, token = hub.endpoint(), hub.token()
-    progress(Progress("looking"))
+    progress(PullProgress("looking"))
     there = {file.path: file for file in hub.files(repository, endpoint=endpoint, token=token)}
     weights = _weights(repository, there)
     folder = folder_of(repository, parts)
@@ -105,7 +105,7 @@ class _Fetch:
     """Downloads one file after another, and counts them as one."""
 
     def __init__(
-        self, folder: Path, token: str | None, progress: Callable[[Progress], None], patience: RetryPolicy
+        self, folder: Path, token: str | None, progress: Callable[[PullProgress], None], patience: RetryPolicy
     ) -> None:
         self._folder, self._token, self._progress, self._patience = folder, token, progress, patience
 
@@ -113,14 +113,14 @@ class _Fetch:
         total, before = sum(file.size or 0 for file in files), 0
         missing = sum(file.size or 0 for file in files if not (self._folder / file.path).exists())
         require_space(self._folder, missing)
-        self._progress(Progress("looking", detail=f"{len(files)} files, {format_size(total)}"))
+        self._progress(PullProgress("looking", detail=f"{len(files)} files, {format_size(total)}"))
         for file in files:
             self._one(file, before, total)
             before += file.size or 0
 
     def _one(self, file: hub.HubFile, before: int, total: int) -> None:
         def count(done: int, _: int | None) -> None:
-            self._progress(Progress("downloading", before + done, total))
+            self._progress(PullProgress("downloading", before + done, total))
 
         target = self._folder / file.path
         if file.sha256 is None:  # small, and nothing tells an old one from a new one
@@ -132,6 +132,6 @@ class _Fetch:
             sha256=file.sha256,
             headers=hub.authorization(self._token),
             progress=count,
-            verifying=lambda done, total: self._progress(Progress("verifying", done, total)),
+            verifying=lambda done, total: self._progress(PullProgress("verifying", done, total)),
             patience=self._patience,
         )

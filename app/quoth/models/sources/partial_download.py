@@ -39,7 +39,7 @@ class Origin:
     encoded: bool = False
 
 
-class Part:
+class PartialDownload:
     """One unfinished file. Not thread-safe; the caller owns its path."""
 
     def __init__(self, path: Path) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 from quoth.errors import NetworkError
 from quoth.models.sources import network
-from quoth.models.sources.partial_download import Origin, Part, require_space
+from quoth.models.sources.partial_download import Origin, PartialDownload, require_space
 
 Count = Callable[[int, int | None], None]
 _RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
@@ -52,7 +52,7 @@ class Transfer:
         self.progress = progress
         self.stall = patience.stall
 
-    def attempt(self, part: Part) -> None:
+    def attempt(self, part: PartialDownload) -> None:
         """Ask for what is missing and append it. Returns when the answer's body is complete."""
         ask = {**self.headers, "Accept-Encoding": "identity"}
         offset = self._reusable(part)
@@ -72,7 +72,7 @@ class Transfer:
                 raise sentence from error
             raise Again(sentence) from error
 
-    def _reusable(self, part: Part) -> int:
+    def _reusable(self, part: PartialDownload) -> int:
         """Bytes of the part that may be continued; a part that may not be is removed."""
         offset, origin = part.size(), part.origin()
         if not offset:
@@ -84,14 +84,14 @@ class Transfer:
         part.discard()
         return 0
 
-    def _range(self, part: Part, offset: int) -> dict[str, str]:
+    def _range(self, part: PartialDownload, offset: int) -> dict[str, str]:
         origin = part.origin()
         ask = {"Range": f"bytes={offset}-"}
         if origin and origin.etag and origin.url == self.url:
             ask["If-Range"] = origin.etag
         return ask
 
-    def _receive(self, response: Any, part: Part, offset: int) -> None:
+    def _receive(self, response: Any, part: PartialDownload, offset: int) -> None:
         status, headers = response.status_code, response.headers
         if status == 416:
             return self._not_satisfiable(part, offset)
@@ -112,7 +112,7 @@ class Transfer:
         require_space(part.path.parent, (total or offset) - offset)  # where the size was not known before
         self._append(response, part, offset, total)
 
-    def _begin(self, headers: Mapping[str, str], part: Part) -> None:
+    def _begin(self, headers: Mapping[str, str], part: PartialDownload) -> None:
         length = _total(headers, 0)
         if self.size is not None and length is not None and length != self.size:
             part.discard()
@@ -127,16 +127,16 @@ class Transfer:
         same = self.size is None or whole in ("*", str(self.size))
         return start == str(offset) and same and not _encoded(headers)
 
-    def _not_satisfiable(self, part: Part, offset: int) -> None:
+    def _not_satisfiable(self, part: PartialDownload, offset: int) -> None:
         origin = part.origin()
         if offset and self.size is None and origin and origin.size == offset:
             return  # everything had come, only the name was missing
         part.discard()
         raise Again(NetworkError(f"{network.host_of(self.url)} did not continue the file", "HTTP 416"))
 
-    def _append(self, response: Any, part: Part, done: int, total: int | None) -> None:
+    def _append(self, response: Any, part: PartialDownload, done: int, total: int | None) -> None:
         self.progress(done, total)
-        pace = _Pace(self.stall)
+        pace = _TransferRate(self.stall)
         with part.appending() as fd:
             for data in response.iter_bytes():
                 done += len(data)
@@ -153,7 +153,7 @@ class Transfer:
             raise Again(NetworkError(f"{network.host_of(self.url)} sent {done} of {total} bytes"))
 
 
-class _Pace:
+class _TransferRate:
     """Tells a slow transfer from one that only drips: at least `_SLOWEST` bytes a second over each stall time."""
 
     def __init__(self, stall: float) -> None:

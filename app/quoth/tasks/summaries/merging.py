@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 
-from quoth.chat import Document, Message, user_message
+from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Engine, Notice, Usage
 from quoth.tasks.summaries import notes
 from quoth.tasks.summaries.notes import Note, NotesCache
 from quoth.tasks.summaries.summary import Sentence, Step
-from quoth.tasks.support import Source, best
+from quoth.tasks.support import SourceText, best
 
 SYSTEM = (
     "You are given notes on consecutive parts of one text. Write the most important of them again as a shorter list, "
@@ -41,7 +41,7 @@ def merge(
         merged: dict[int, list[Note]] = {}
         for event in notes.write(engine, asked, kept=kept, model=model, keep=keep, cancelled=cancelled):
             match event:
-                case notes.Progress(number, _, _):
+                case notes.NoteProgress(number, _, _):
                     yield Step("merging", number, len(groups), "groups of notes")
                 case notes.Written(number, text, usage):
                     a, b = groups[number]
@@ -73,14 +73,14 @@ def grouped(sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
 def _asked(group: Sequence[Note], tokens: int, share: float) -> notes.Asked:
     text = "\n".join(f"- {note.text}" for note in group)
     question = f"Write the {_most(group, share)} most important of these notes."
-    messages = (Message("system", SYSTEM), user_message(question, [Document("notes", text)]))
+    messages = (Message("system", SYSTEM), user_message(question, [Attachment("notes", text)]))
     return notes.Asked(messages, max(32, round(tokens * share)))
 
 
 def _merged(group: Sequence[Note], text: str, share: float, support: float) -> list[Note]:
     """The supported lines of a merge, with the places of the notes they rest on; or some of the notes themselves."""
-    sources = [(number, Source.of(note.text)) for number, note in enumerate(group)]
-    whole = Source.of(*(note.text for note in group))
+    sources = [(number, SourceText.of(note.text)) for number, note in enumerate(group)]
+    whole = SourceText.of(*(note.text for note in group))
     most = _most(group, share)
     rests = [(best(line, sources), line) for line in notes.supported(notes.lines_of(text), whole, support)[:most]]
     if not any(numbers for numbers, _ in rests):

@@ -7,10 +7,10 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from quoth.chat import Document, Message, user_message
+from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
 from quoth.tasks.collection import Span
-from quoth.tasks.support import Source, support
+from quoth.tasks.support import SourceText, support
 
 SYSTEM = (
     "You take notes on one part of a longer text. Write the facts it states, each on a line of its own that begins "
@@ -55,7 +55,7 @@ class Asked:
 
 
 @dataclass(frozen=True, slots=True)
-class Progress:
+class NoteProgress:
     """`done` of `total` prompt tokens of what is asked under this number have been read."""
 
     number: int
@@ -75,7 +75,7 @@ class Written:
 def about_part(text: str, where: str, focus: str, max_tokens: int) -> Asked:
     """Notes on a part; `where` names its headings."""
     question = f"{QUESTION} What matters: {focus}" if focus else QUESTION
-    return Asked((Message("system", SYSTEM), user_message(question, [Document(where, text)])), max_tokens)
+    return Asked((Message("system", SYSTEM), user_message(question, [Attachment(where, text)])), max_tokens)
 
 
 def write(
@@ -86,7 +86,7 @@ def write(
     model: str,
     keep: bool = True,
     cancelled: Callable[[], bool] = lambda: False,
-) -> Generator[Progress | Written | Notice, None, bool]:
+) -> Generator[NoteProgress | Written | Notice, None, bool]:
     """Have the model write about each thing asked, all in one call; what is kept is not written again.
 
     Returns whether all of it was written. What was written before a cancel is kept.
@@ -114,7 +114,7 @@ def write(
         number = missing[event.request]
         match event:
             case Reading(_, done, total):
-                yield Progress(number, done, total)
+                yield NoteProgress(number, done, total)
             case Piece(_, text):
                 texts[number] += text
             case Notice():
@@ -149,6 +149,6 @@ def lines_of(text: str) -> list[str]:
     return [*dict.fromkeys(line for line in lines if line)]
 
 
-def supported(lines: Sequence[str], source: Source, threshold: float) -> list[str]:
+def supported(lines: Sequence[str], source: SourceText, threshold: float) -> list[str]:
     """The lines that a source supports."""
     return [line for line in lines if support(line, source) >= threshold]

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from quoth.chat import Document as Attached
+from quoth.chat import Attachment as Attached
 from quoth.engine import Engine, Notice, Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
@@ -31,13 +31,13 @@ from quoth.tasks.summaries.summary import (
     SummaryOptions,
 )
 from quoth.tasks.summaries.summary_writer import Writing, tokens_of
-from quoth.tasks.support import Source, best
+from quoth.tasks.support import SourceText, best
 from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
 
 __all__ = [
-    "LENGTHS", "Event", "Noted", "Planned", "Sentence", "Step", "Style", "Summarized", "Summary", "SummaryOptions",
-    "by_extract", "room_for",
+    "LENGTHS", "Event", "Noted", "Planned", "Sentence", "Step", "Style", "Summarized", "Summarizer",
+    "SummaryOptions", "by_extract", "room_for",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -97,7 +97,7 @@ def _extracted(collection: Collection, words: int, focus: str) -> Generator[Even
             return cast("list[Extracted]", end.value)
 
 
-class Summary:
+class Summarizer:
     """One summary by the model. `model` names the model in the keys of what is kept: its hash."""
 
     def __init__(
@@ -185,7 +185,7 @@ class Summary:
             self._engine, asked, kept=self._kept, model=self._model, keep=self._keep, cancelled=self._cancelled
         ):
             match event:
-                case notes.Progress(number, _, _):
+                case notes.NoteProgress(number, _, _):
                     if not told and pace.is_known:
                         told = True
                         yield Planned(total, self._collection.tokens, self._known, pace.seconds)
@@ -213,7 +213,7 @@ class Summary:
 
     def _notes(self, part: int, text: str) -> list[Note]:
         """What is supported of the notes on a part; if nothing is, its most telling sentence stands for it."""
-        lines = notes.supported(notes.lines_of(text), Source.of(self._collection.text(part)), self._class.support)
+        lines = notes.supported(notes.lines_of(text), SourceText.of(self._collection.text(part)), self._class.support)
         pieces = self._sentences(part)
         if not lines:
             span, said = max(
@@ -222,7 +222,7 @@ class Summary:
                 default=(self._collection.span(part), self._collection.text(part)),
             )
             return [Note(" ".join(said.split())[:400], (span,))]
-        sources = [(number, Source.of(piece)) for number, (_, piece) in enumerate(pieces)]
+        sources = [(number, SourceText.of(piece)) for number, (_, piece) in enumerate(pieces)]
         whole = (self._collection.span(part),)
         return [Note(line, tuple(pieces[number][0] for number in best(line, sources)) or whole) for line in lines]
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Generator, Sequence
 
-from quoth.chat import Document, Message, user_message
+from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Usage
 from quoth.tasks.summaries import notes
 from quoth.tasks.summaries.notes import Note
 from quoth.tasks.summaries.summary import Sentence, Step, Style, SummaryOptions
-from quoth.tasks.support import Source, best, numbers, support
+from quoth.tasks.support import SourceText, best, numbers, support
 from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
 
@@ -51,7 +51,7 @@ class Writing:
         return self._held.unsupported
 
     def events(
-        self, engine: Engine, documents: Sequence[Document], *, keep: bool, cancelled: Callable[[], bool]
+        self, engine: Engine, documents: Sequence[Attachment], *, keep: bool, cancelled: Callable[[], bool]
     ) -> Generator[Step | Notice | Sentence | Usage, None, None]:
         """The sentences that are supported, as they come, and what the request cost."""
         messages = (Message("system", SYSTEM), user_message(self._question(), documents))
@@ -102,8 +102,8 @@ class _Held:
 
     def __init__(self, sources: Sequence[Note], threshold: float, wish: SummaryOptions) -> None:
         self._notes = sources
-        self._sources = [(number, Source.of(note.text)) for number, note in enumerate(sources)]
-        self._whole = Source.of(*(note.text for note in sources))
+        self._sources = [(number, SourceText.of(note.text)) for number, note in enumerate(sources)]
+        self._whole = SourceText.of(*(note.text for note in sources))
         self._threshold = threshold
         self._wish = wish
         self._done = 0  # characters of the text

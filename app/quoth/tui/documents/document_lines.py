@@ -51,7 +51,7 @@ def in_history(lines: Sequence[Line]) -> str:
     return "\n\n".join(filter(None, [text, *quotes]))
 
 
-class Pace:
+class ProgressLine:
     """How far a step is, in the words of the command line."""
 
     def __init__(self, clock: Callable[[], float]) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from quoth.chat import Document as Attached
+from quoth.chat import Attachment as Attached
 from quoth.library.documents import OpenDocuments, require_text
 
 if TYPE_CHECKING:

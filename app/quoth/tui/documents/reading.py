@@ -13,9 +13,9 @@ from textual.message import Message as TextualMessage
 from quoth.engine import Engine, Notice
 from quoth.tasks.wording import LONG, covered, minutes, planned, too_small
 from quoth.text import clean
-from quoth.tui.documents.document_lines import Line, Pace, in_history, lines_of
+from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
 from quoth.tui.history_writer import HistoryWriter
-from quoth.tui.work import Ended, Work, finished
+from quoth.tui.work import TurnEnded, Work, finished
 
 if TYPE_CHECKING:
     from quoth.tasks.ask import Answered
@@ -92,9 +92,9 @@ class Reader:
         self._keeper = keeper
         self._post = post
         self._clock = clock
-        self._pace = Pace(clock)
+        self._pace = ProgressLine(clock)
 
-    def run(self, job: ReadingJob) -> Ended:
+    def run(self, job: ReadingJob) -> TurnEnded:
         """Never raises; what was said is in the history when it returns."""
         ended = finished(job, self._keeper, lambda notices: self._do(job, notices))
         failed = ended.error is not None
@@ -150,7 +150,7 @@ class Reader:
     # A question
 
     def _ask(self, engine: Engine, job: ReadingJob, began: float) -> str:
-        from quoth.tasks.ask import Answered, QuestionAnswering, Step
+        from quoth.tasks.ask import Answered, PassagesRead, QuestionAnswering
 
         collection, ranking = self._desk.passages(engine, job.private)
         if job.stop.is_set():
@@ -158,7 +158,7 @@ class Reader:
         asking = QuestionAnswering(engine, collection, ranking, keep=not job.private, cancelled=job.stop.is_set)
         for event in asking.events(job.text):
             match event:
-                case Step(done, total):
+                case PassagesRead(done, total):
                     self._say(job, self._pace.line("reading", done, total, "passages"))
                 case Notice(_, text):
                     self._notice(job, text)
@@ -198,7 +198,7 @@ class Reader:
             self._notice(job, too_small(engine.info.name))
             events = _until(job.stop.is_set, task.by_extract(collection, wish))
         else:
-            events = task.Summary(
+            events = task.Summarizer(
                 engine,
                 collection,
                 wish,

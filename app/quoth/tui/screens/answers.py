@@ -14,7 +14,7 @@ from quoth.tui.screens.conversations import WithConversations
 from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.status import duration
 from quoth.tui.widgets.turn import TurnView
-from quoth.tui.work import Ended
+from quoth.tui.work import TurnEnded
 
 
 class WithAnswers(WithConversations):
@@ -39,13 +39,13 @@ class WithAnswers(WithConversations):
         self.status.doing = "thinking" if done else f"reading {event.done:,} of {event.total:,} tokens{left}"
         self.status.used = event.total
 
-    @on(answering.Said)
-    async def _said(self, event: answering.Said) -> None:
+    @on(answering.TextArrived)
+    async def _said(self, event: answering.TextArrived) -> None:
         if event.job is self.job and self.live is not None:  # else its conversation is not on the screen any more
             await self._show(event, self.live)
         self.call_after_refresh(event.shown.set)
 
-    async def _show(self, event: answering.Said, view: TurnView) -> None:
+    async def _show(self, event: answering.TextArrived, view: TurnView) -> None:
         status = self.status
         status.doing = "Escape stops"
         if event.seconds > self._rated + 1.0:  # each change draws the line again
@@ -57,8 +57,8 @@ class WithAnswers(WithConversations):
     def _noticed(self, event: answering.Noticed) -> None:
         self.notify(event.text, markup=False)
 
-    @on(Ended)
-    async def _ended(self, event: Ended) -> None:
+    @on(TurnEnded)
+    async def _ended(self, event: TurnEnded) -> None:
         job = event.job
         if job is not self.job:
             return

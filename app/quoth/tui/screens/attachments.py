@@ -7,7 +7,7 @@ from functools import partial
 
 from textual import on, work
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import QuothError
 from quoth.text import well_formed
 from quoth.tui.screens.turns import WithTurns
@@ -25,7 +25,7 @@ class WithAttachments(WithTurns):
             return
         number = 1 + sum(document.name.startswith("pasted") for document in self.attachments)
         text = well_formed(event.text.replace("\r\n", "\n").replace("\r", "\n"))
-        self.set_attachments([*self.attachments, Document(f"pasted text {number}", text)])
+        self.set_attachments([*self.attachments, Attachment(f"pasted text {number}", text)])
 
     @on(Prompt.FileNamed)
     def _file_named(self, event: Prompt.FileNamed) -> None:
@@ -42,7 +42,7 @@ class WithAttachments(WithTurns):
             return
         if notice:
             self.app.call_from_thread(partial(self.notify, notice, markup=False))
-        document = Document(os.path.basename(path), text)
+        document = Attachment(os.path.basename(path), text)
         self.app.call_from_thread(lambda: self.set_attachments([*self.attachments, document]))
 
     def action_drop_attachment(self) -> None:

@@ -9,13 +9,13 @@ from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import QuothError
 from quoth.tui.backend import Backend
 from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.loading import EngineHolder
 from quoth.tui.screens.conversation_state import Talk
-from quoth.tui.widgets.drawing import Column, Row
+from quoth.tui.widgets.drawing import Column, DrawnRow
 from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.prompt import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
@@ -49,19 +49,19 @@ class Shell(Screen[None]):
         self.holder = EngineHolder()
         self.talk = Talk(system=backend.settings.system)
         self.model: ModelFile | None = None
-        self.attachments: list[Document] = []
+        self.attachments: list[Attachment] = []
         self.live: TurnView | None = None  # the answer that is being written
         self.private = backend.private
         self.job: Work | None = None
         self._rated = 0.0  # seconds into the answer when its speed was shown last
-        self._pending: tuple[str, list[Document]] | None = None  # asked before there was a model
+        self._pending: tuple[str, list[Attachment]] | None = None  # asked before there was a model
         self._next_model: ModelFile | None = None  # chosen while an answer was being written
         self._left: Work | None = None  # the answer that was let go last
         self._first = conversation  # the one to open
         self._lasting = self.keeper
 
     def compose(self) -> ComposeResult:
-        with Row():
+        with DrawnRow():
             yield Sidebar(id="sidebar")
             with Column(id="main"):
                 yield Transcript(id="transcript")
@@ -121,7 +121,7 @@ class Shell(Screen[None]):
                 lines.update(text)
                 lines.display = bool(text)
 
-    def set_attachments(self, documents: list[Document]) -> None:
+    def set_attachments(self, documents: list[Attachment]) -> None:
         self.attachments = documents
         line = self.query_one("#attachments", Static)
         line.update(attachments_line([(d.name, d.text) for d in documents]))

@@ -18,7 +18,7 @@ from quoth.tui.widgets.welcome import Welcome
 if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
-    from quoth.models.progress import Progress
+    from quoth.models.progress import PullProgress
 
 
 TOLD_SECONDS = 30.0  # that a sentence of the engine's stays
@@ -33,7 +33,7 @@ class Loaded(Message):
 
 
 @dataclass
-class Progressed(Message):
+class LoadProgressed(Message):
     """A download or a load goes on."""
 
     what: str
@@ -41,7 +41,7 @@ class Progressed(Message):
     total: float | None
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Progressed)
+        return isinstance(message, LoadProgressed)
 
 
 @dataclass
@@ -113,7 +113,7 @@ class WithModels(Shell):
 
     def _load(self, model: ModelFile) -> None:
         def progress(done: float) -> None:
-            self.post_message(Progressed(f"Loading {model.name}", round(done * 100), 100))
+            self.post_message(LoadProgressed(f"Loading {model.name}", round(done * 100), 100))
 
         def tell(sentence: str) -> None:
             self.post_message(EngineSpoke(sentence))
@@ -125,8 +125,8 @@ class WithModels(Shell):
         except QuothError as error:
             self.post_message(Failed(error, without_model=True))
 
-    @on(Progressed)
-    def _progressed(self, event: Progressed) -> None:
+    @on(LoadProgressed)
+    def _progressed(self, event: LoadProgressed) -> None:
         self.status.doing = event.what + (f" {event.done / event.total:.0%}" if event.total else "")
         if self.welcome is not None and self.model is None:
             self.welcome.progress(event.what, event.done, event.total)
@@ -165,13 +165,13 @@ class WithModels(Shell):
         """Pull a model, then load it."""
         worker = get_current_worker()
 
-        def progress(at: Progress) -> None:
+        def progress(at: PullProgress) -> None:
             if worker.is_cancelled:
                 raise QuothError("stopped", "the part stays, so that it can go on", "Choose the model again")
             done, total = at.done / 1e6, at.total / 1e6 if at.total else None
             amount = f": {done:,.0f} of {total:,.0f} MB" if total else (f": {at.detail}" if at.detail else "")
             amount += f", {at.left / 60:.0f} min left" if at.left and at.left > 60 else ""
-            self.post_message(Progressed(f"{spec}, {at.stage}{amount}", done, total))
+            self.post_message(LoadProgressed(f"{spec}, {at.stage}{amount}", done, total))
 
         try:
             model = self.backend.models.pull(spec, progress)

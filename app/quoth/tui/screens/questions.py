@@ -8,7 +8,7 @@ from typing import Any
 
 from textual import on, work
 
-from quoth.chat import Document, Message
+from quoth.chat import Attachment, Message
 from quoth.engine import Engine, Sampling
 from quoth.history import Turn
 from quoth.text import sane
@@ -46,7 +46,7 @@ class WithQuestions(WithAnswers):
         self.prompt.focus()
         await self.ask(event.text)
 
-    async def ask(self, text: str, documents: Sequence[Document] = ()) -> None:
+    async def ask(self, text: str, documents: Sequence[Attachment] = ()) -> None:
         """Send a question at the end of the conversation."""
         if self._pending is not None:
             self.prompt.give_back(text)
@@ -60,7 +60,7 @@ class WithQuestions(WithAnswers):
             return
         await self.ask_at(len(self.talk.path), text, documents)
 
-    async def ask_at(self, index: int, text: str, documents: Sequence[Document]) -> None:
+    async def ask_at(self, index: int, text: str, documents: Sequence[Attachment]) -> None:
         """Ask in place of the turn at `index` of the path, and of all that followed it."""
         talk, keeper = self.talk, self.keeper
         parent = talk.path[index - 1].ref if index else None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from textual import work
 from textual.worker import get_current_worker
 
-from quoth.chat import Document
+from quoth.chat import Attachment
 from quoth.errors import InputError, QuothError
 from quoth.history import Turn
 from quoth.tui.commands import parse
@@ -49,13 +49,13 @@ class WithReading(WithAttachments):
             self.status.doing = "reading"
             self._open(kind, argument, self._attached())
 
-    def _attached(self) -> list[Document]:
+    def _attached(self) -> list[Attachment]:
         """What goes with the next question, and what went with those before; each once."""
         before = [document for entry in self.talk.path for document in entry.turn.documents]
         return [*dict.fromkeys([*self.attachments, *before])]
 
     @work(thread=True, exclusive=True, group="documents", exit_on_error=False)
-    def _open(self, kind: Kind, argument: str, attached: list[Document]) -> None:
+    def _open(self, kind: Kind, argument: str, attached: list[Attachment]) -> None:
         """Read the documents; the screen is shown when they are there."""
         from quoth.library.documents import read_named, require_text
         from quoth.tui.documents.open_documents import open_attached
@@ -192,7 +192,7 @@ class WithReading(WithAttachments):
             await super().ask_at(index, text, documents)
 
 
-def _check(kind: Kind, given: Operands, attached: list[Document]) -> None:
+def _check(kind: Kind, given: Operands, attached: list[Attachment]) -> None:
     """Raises InputError where there is nothing to read."""
     from quoth.tui.documents.operands import looks_like_file
 

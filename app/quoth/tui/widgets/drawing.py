@@ -56,7 +56,7 @@ class Unpainted(Widget):
         return []
 
 
-class Row(Horizontal, Unpainted):
+class DrawnRow(Horizontal, Unpainted):
     """Things beside each other."""
 
 

@@ -18,14 +18,14 @@ from typing import NamedTuple, Protocol
 from quoth.chat import Message
 from quoth.engine.worker.prompts.special_tokens import Specials
 from quoth.engine.worker.prompts.template import Template
-from quoth.engine.worker.prompts.thinking import Marks
+from quoth.engine.worker.prompts.thinking import ThinkingMarks
 from quoth.errors import InputError, UsageError
 
 SHORT = 2048  # characters of a message that its harmless stand-in keeps, half from either end
 _STRANGE = "\U000e0fff \u0378 \U0010fffd"  # characters that no vocabulary has a token for
 
 
-class Vocabulary(Protocol):
+class PromptVocabulary(Protocol):
     """What is asked of a vocabulary; quoth.native.Vocabulary is one."""
 
     add_bos: bool  # the model wants a BOS token in front
@@ -45,7 +45,7 @@ class Vocabulary(Protocol):
     def tokenize(self, text: str, *, special: bool, bos: bool) -> list[int]: ...
 
 
-class Prompt(NamedTuple):
+class RenderedPrompt(NamedTuple):
     """Token ids to read, and what is to be known about them."""
 
     tokens: list[int]
@@ -57,7 +57,7 @@ class Prompter:
     """The prompts of one model."""
 
     def __init__(
-        self, template_source: str | None, vocabulary: Vocabulary, today: Callable[[], date] = date.today
+        self, template_source: str | None, vocabulary: PromptVocabulary, today: Callable[[], date] = date.today
     ) -> None:
         """Raises ModelError when there is no template, or none that can be used."""
         self._vocabulary = vocabulary
@@ -65,7 +65,7 @@ class Prompter:
         self._specials: dict[frozenset[int], Specials] = {}
 
     @property
-    def marks(self) -> Marks | None:
+    def marks(self) -> ThinkingMarks | None:
         """What stands around a thought in this model's text."""
         return self.template.marks
 
@@ -74,7 +74,7 @@ class Prompter:
         """Whether the template has a switch for thinking."""
         return self.template.thinks
 
-    def chat(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> Prompt:
+    def chat(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> RenderedPrompt:
         """The prompt of a conversation; with `continue_last` it ends in the middle of the last message.
 
         Raises ModelError from the template, InputError if a text cannot be kept apart from control tokens.
@@ -97,7 +97,7 @@ class Prompter:
             if level == 1:  # a template may look at the middle of a long text too
                 _, expected = read([self._harmless(m, None) for m in messages])
             if _only(tokens, counted) == _only(expected, counted):
-                return Prompt(tokens, sum(n for _, n in changed), thought)
+                return RenderedPrompt(tokens, sum(n for _, n in changed), thought)
         raise InputError(
             "a text cannot be kept apart from the model's control tokens",
             "its template puts them together again",

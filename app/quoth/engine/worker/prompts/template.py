@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Message
 from quoth.engine.worker.prompts.template_bounds import Bounds, Exceeded, deadline
-from quoth.engine.worker.prompts.thinking import Marks, marks, switches
+from quoth.engine.worker.prompts.thinking import ThinkingMarks, marks, switches
 from quoth.errors import ModelError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Template:
         if len(source) > MOST_SOURCE:
             raise _refused(f"it has {len(source):,} characters; at most {MOST_SOURCE:,} are read")
         self.source = source
-        self.marks: Marks | None = marks(source)
+        self.marks: ThinkingMarks | None = marks(source)
         self._variables = {"bos_token": bos, "eos_token": eos, "documents": None}
         self._today = today
         self._seconds = seconds

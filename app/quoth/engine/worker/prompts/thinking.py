@@ -6,7 +6,7 @@ import re
 from typing import NamedTuple
 
 
-class Marks(NamedTuple):
+class ThinkingMarks(NamedTuple):
     """What stands around a thought in the model's own text, special tokens spelled out.
 
     `drop` are headers that belong neither to the thought nor to the answer; `implied` says that every answer
@@ -23,14 +23,14 @@ class _Family(NamedTuple):
     """Marks of the templates whose source holds all the `signs`."""
 
     signs: tuple[str, ...]
-    marks: Marks
+    marks: ThinkingMarks
 
 
 # The first family whose signs are all there is taken: those of one model stand before the common ones.
 _FAMILIES = (
     _Family(
         ("<|channel|>analysis<|message|>",),  # gpt-oss
-        Marks(
+        ThinkingMarks(
             "<|channel|>analysis<|message|>",
             "<|end|>",
             ("<|start|>assistant<|channel|>final<|message|>", "<|channel|>final<|message|>"),
@@ -38,7 +38,7 @@ _FAMILIES = (
     ),
     _Family(
         ("assistant to=self<|message|>",),  # muse
-        Marks(
+        ThinkingMarks(
             " to=self<|message|>",
             "<|eom|>",
             ("<|start|>assistant to=user<|message|>", " to=user<|message|>"),
@@ -46,7 +46,7 @@ _FAMILIES = (
     ),
     _Family(
         ("open_tag('think'", "<|open|>"),  # Kimi K3
-        Marks(
+        ThinkingMarks(
             "<|open|>think<|sep|>",
             "<|close|>think<|sep|>",
             ("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
@@ -54,30 +54,30 @@ _FAMILIES = (
     ),
     _Family(
         ("<|begin|>assistant<|think|>", "<|content|>"),  # Solar Open
-        Marks("<|think|>", "<|end|>", ("<|begin|>assistant<|content|>", "<|content|>")),
+        ThinkingMarks("<|think|>", "<|end|>", ("<|begin|>assistant<|content|>", "<|content|>")),
     ),
-    _Family(("<|channel>thought", "<channel|>"), Marks("<|channel>thought\n", "<channel|>")),  # Gemma 4
-    _Family(("<seed:think>",), Marks("<seed:think>", "</seed:think>")),
-    _Family(("<mm:think>",), Marks("<mm:think>", "</mm:think>")),
-    _Family(("<think{}>", ":opensource"), Marks("<think:opensource>", "</think:opensource>")),  # Hunyuan
-    _Family(("<|START_THINKING|>",), Marks("<|START_THINKING|>", "<|END_THINKING|>")),
-    _Family(("<|inner_prefix|>",), Marks("<|inner_prefix|>", "<|inner_suffix|>")),  # Apertus
-    _Family(("[THINK]",), Marks("[THINK]", "[/THINK]")),
+    _Family(("<|channel>thought", "<channel|>"), ThinkingMarks("<|channel>thought\n", "<channel|>")),  # Gemma 4
+    _Family(("<seed:think>",), ThinkingMarks("<seed:think>", "</seed:think>")),
+    _Family(("<mm:think>",), ThinkingMarks("<mm:think>", "</mm:think>")),
+    _Family(("<think{}>", ":opensource"), ThinkingMarks("<think:opensource>", "</think:opensource>")),  # Hunyuan
+    _Family(("<|START_THINKING|>",), ThinkingMarks("<|START_THINKING|>", "<|END_THINKING|>")),
+    _Family(("<|inner_prefix|>",), ThinkingMarks("<|inner_prefix|>", "<|inner_suffix|>")),  # Apertus
+    _Family(("[THINK]",), ThinkingMarks("[THINK]", "[/THINK]")),
     _Family(
         ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),  # Apriel 1.6
-        Marks("Here are my reasoning steps:\n", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",)),
+        ThinkingMarks("Here are my reasoning steps:\n", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",)),
     ),
     _Family(
         ("[BEGIN FINAL RESPONSE]",),  # Apriel 1.5
-        Marks("", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",), implied=True),
+        ThinkingMarks("", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",), implied=True),
     ),
     _Family(
         ("<think></think>", "between <response></response>"),  # Granite 3.3
-        Marks("<think>", "</think>", ("<response>", "</response>")),
+        ThinkingMarks("<think>", "</think>", ("<response>", "</response>")),
     ),
-    _Family(("</think>",), Marks("<think>", "</think>")),
-    _Family(("<think>",), Marks("<think>", "</think>")),
-    _Family(("</thinking>",), Marks("<thinking>", "</thinking>")),
+    _Family(("</think>",), ThinkingMarks("<think>", "</think>")),
+    _Family(("<think>",), ThinkingMarks("<think>", "</think>")),
+    _Family(("</thinking>",), ThinkingMarks("<thinking>", "</thinking>")),
 )
 
 # Variables of templates that switch thinking: off, on. None leaves the variable undefined: the template's default.
@@ -92,7 +92,7 @@ _SWITCHES: tuple[tuple[str, object, object], ...] = (
 _LEAST_EFFORT = ("no_think", "none", "minimal", "low")  # `reasoning_effort` takes other words in every template
 
 
-def marks(source: str) -> Marks | None:
+def marks(source: str) -> ThinkingMarks | None:
     """The marks of a template, or None for a model that does not think in words."""
     return next((f.marks for f in _FAMILIES if all(sign in source for sign in f.signs)), None)
 
