@@ -19,7 +19,8 @@ import pytest
 
 from quoth.engine import Done, Event, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text, Thought
 from quoth.engine.client.client import Client, Limits
-from quoth.engine.worker.main import LOG_LIMIT, join_pieces
+from quoth.engine.worker.main import LOG_LIMIT
+from quoth.engine.worker.pieces import join_pieces
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from tests.engine.said import GREEDY, Flag, say, say_all, text
 from tests.gguf_files import CORRUPT, tiny_bytes, write_corrupt

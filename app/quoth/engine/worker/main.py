@@ -19,10 +19,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
-from quoth.engine import Event, LoadOptions, Piece, wire
+from quoth.engine import LoadOptions, wire
 from quoth.engine.ladder import Fingerprint, Known, Rung, Unproved, choose, usable
 from quoth.engine.out_of_memory import shortage
 from quoth.engine.worker.installation import unloadable
+from quoth.engine.worker.pieces import join_pieces
 from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.errors import ModelError, QuothError
 from quoth.platform import machine
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 LOG_LIMIT = 1024 * 1024  # bytes; a longer log starts again
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
-JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 BEAT_SECONDS = 0.25
 STACKS = (1 << 30, 1 << 28, 0)  # bytes, in the order they are tried; 0 is the platform's own
 STACK_SHARE = 16  # a stack takes at most one part in so many of a limited address space
@@ -381,29 +381,3 @@ def _write_stderr_to(log: Path) -> None:
     os.dup2(descriptor, 2)
     os.dup2(descriptor, 1)
     os.close(descriptor)
-
-
-def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator[Event]:
-    """Join pieces that come close together; the first, and every other event, goes at once.
-
-    Each frame wakes the parent, on a core that the next token needs.
-    """
-    held: Piece | None = None
-    last = float("-inf")
-    for event in events:
-        if isinstance(event, Piece) and (held is None or held.request == event.request):
-            held = event if held is None else _joined(held, event)
-            if clock() - last < JOIN_SECONDS:
-                continue
-            event, held = held, None
-        elif held is not None:
-            yield held
-            held = None
-        yield event
-        last = clock() if isinstance(event, Piece) else float("-inf")
-    if held is not None:
-        yield held
-
-
-def _joined(one: Piece, other: Piece) -> Piece:
-    return Piece(one.request, one.text + other.text, one.logprobs + other.logprobs, one.tokens + other.tokens)

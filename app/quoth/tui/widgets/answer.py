@@ -15,11 +15,11 @@ from quoth.tui.widgets.drawing import AsHighAsItsContent, Growing, Unpainted
 LATER = re.compile(r"^ {0,3}\[[^\]]+\]:|^\d+[.)] .*\n(?:.*\n)*? {2,}(?:```|~~~)", re.MULTILINE)
 
 
-class Answer(Markdown, AsHighAsItsContent, Unpainted):
+class AnswerView(Markdown, AsHighAsItsContent, Unpainted):
     """Grows while an answer comes; `finish` shows the whole again where what came later changes what came before."""
 
     DEFAULT_CSS = """
-    Answer { padding: 0; margin: 0; background: transparent; }
+    AnswerView { padding: 0; margin: 0; background: transparent; }
     """
 
     BLOCKS: ClassVar = {  # type: ignore[misc]  # Textual's is not marked as one

@@ -20,7 +20,7 @@ from quoth.tui.widgets.drawing import AsHighAsItsContent, Backdrop, PlainText
 from quoth.tui.widgets.probabilities import Probabilities
 
 if TYPE_CHECKING:
-    from quoth.tui.widgets.answer import Answer
+    from quoth.tui.widgets.answer import AnswerView
 
 REASONS = {
     "": "",
@@ -79,7 +79,7 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         self.version = version  # which of how many
         self.logprobs: tuple[TokenLogprob, ...] = ()  # of its tokens, once they were looked up
         self.logprobs_by = ""  # the model that was asked
-        self._answer: Answer | None = None
+        self._answer: AnswerView | None = None
         self._thought: Static | None = None
 
     def compose(self) -> ComposeResult:
@@ -93,9 +93,9 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         if turn.role == "user":
             yield PlainText(turn.text, classes="text")
         else:
-            from quoth.tui.widgets.answer import Answer
+            from quoth.tui.widgets.answer import AnswerView
 
-            self._answer = Answer(turn.text)
+            self._answer = AnswerView(turn.text)
             yield self._answer
         foot = PlainText(self._foot(), classes="foot")
         foot.display = bool(self._foot())
