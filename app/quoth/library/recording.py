@@ -8,10 +8,11 @@ from contextlib import contextmanager
 from typing import Any
 
 from quoth.chat import Attachment
-from quoth.engine import Done, Event, Piece, Sampling, Thought, Usage
+from quoth.engine import Done, Event, Piece, Thought
 from quoth.errors import Ended, EngineError, InputError, StorageError
 from quoth.history.history import History
 from quoth.history.turns import Conversation, Origin, Turn
+from quoth.library.fields import usage_fields
 
 EVERY = 1.0  # seconds between writes
 HASTE = 0.25  # seconds to wait for a lock while somebody waits for the answer
@@ -177,19 +178,3 @@ def recorded(events: Generator[Event, None, None], recording: Recording) -> Gene
             case Done(_, reason, usage):
                 recording.done(reason, usage_fields(usage))
         yield event
-
-
-def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """Sampling as the history has it, without what was not asked for."""
-    return {name: value for name, value in sampling._asdict().items() if value not in (None, (), "")}
-
-
-def usage_fields(usage: Usage) -> dict[str, Any]:
-    """Token counts and seconds as the history and JSON name them."""
-    return {
-        "prompt_tokens": usage.prompt,
-        "reused_tokens": usage.reused,
-        "generated_tokens": usage.generated,
-        "read_seconds": round(usage.read_seconds, 4),
-        "write_seconds": round(usage.write_seconds, 4),
-    }

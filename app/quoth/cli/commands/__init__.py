@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
 
+class CommandFacts:
+    """What is known of a command before its module is imported. Not a tuple of typing's, which costs 6 ms to import:
+    a worker waits to be started."""
 
-class CommandFacts(NamedTuple):
-    """What is known of a command before its module is imported."""
+    __slots__ = ("help", "names_things", "starts_engine")
 
-    help: str
-    starts_engine: bool = False  # at once, while the command is parsed
-    names_things: bool = False  # its operands are models or files: where words name nothing, a prompt was meant
+    def __init__(self, help: str, *, starts_engine: bool = False, names_things: bool = False) -> None:
+        """`starts_engine`: while the command line is parsed. `names_things`: operands are models or files, and where
+        words name nothing a prompt was meant."""
+        self.help = help
+        self.starts_engine = starts_engine
+        self.names_things = names_things
 
 
 COMMANDS = {

@@ -132,7 +132,7 @@ class _Questions:
 
     def _fields(self, question: str, answered: Answered) -> dict[str, Any]:
         from quoth.cli.documents import span_fields
-        from quoth.library.recording import usage_fields
+        from quoth.library.fields import usage_fields
         from quoth.version import __version__
 
         read = len(set(answered.read))

@@ -11,8 +11,8 @@ from quoth.cli.environment import Environment
 from quoth.cli.output import AnswerWriter, Format
 from quoth.engine import Event, Sampling
 from quoth.errors import Ended, QuothError, UsageError
+from quoth.library.fields import sampling_fields
 from quoth.library.model import Model
-from quoth.library.recording import recorded, sampling_fields
 from quoth.version import __version__
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ class AnswerSession:
         chosen = self._sampling(**sampling)
         events = self._model.replying(messages, chosen, stop=stop, cancelled=cancelled)
         if recording is not None:
+            from quoth.library.recording import recorded  # with it comes the history
+
             recording.about(self._model_name, sampling_fields(chosen))
             events = recorded(events, recording)
         return self._write(events, chosen)

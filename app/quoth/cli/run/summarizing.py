@@ -16,8 +16,8 @@ from quoth.documents import Document
 from quoth.engine import Notice
 from quoth.errors import Ended, InputError, QuothError, StorageError
 from quoth.library.documents import OpenDocuments
+from quoth.library.fields import usage_fields
 from quoth.library.model import Model
-from quoth.library.recording import usage_fields
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarize as task
 from quoth.tasks.wording import LONG, covered, planned, too_small
