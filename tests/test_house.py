@@ -80,6 +80,6 @@ def test_a_class_name_stands_for_one_thing() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
-def test_a_setting_is_a_field_and_not_a_key() -> None:
+def test_a_setting_or_an_option_is_a_name_and_not_a_key() -> None:
     app = {name: path.read_text("utf-8") for name, (path, _) in MODULES.items() if path.is_relative_to(ROOT / "app")}
-    assert [name for name, text in app.items() if re.search(r"""settings\[["']""", text)] == []
+    assert [name for name, text in app.items() if re.search(r"""(settings|values)\[["']""", text)] == []

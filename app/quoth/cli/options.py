@@ -45,9 +45,3 @@ def _option(setting: Setting) -> Callable[[Any], Any]:
         return click.option(*setting.flags, setting.name, default=None, is_flag=True, help=setting.help)
     metavar = {"model": "NAME|FILE", "template": "FILE"}.get(setting.name)
     return click.option(*setting.flags, setting.name, type=SettingType(setting), metavar=metavar, help=setting.help)
-
-
-def split_settings(values: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """What click parsed, as settings and the rest."""
-    settings = {name: value for name, value in values.items() if name in BY_NAME}
-    return settings, {name: value for name, value in values.items() if name not in BY_NAME}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -9,7 +10,7 @@ import click
 from quoth.chat import Attachment, user_message
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import read_constraints, read_document, read_piped
-from quoth.cli.options import HELP_NAMES, setting_options, split_settings
+from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import UsageError
 from quoth.text import well_formed
 
@@ -61,25 +62,40 @@ class PromptCommand(click.Command):
 @setting_options()
 @click.option("--version", is_flag=True, hidden=True)
 @click.pass_obj
-def command(environment: Environment, /, **values: Any) -> int:
+def command(
+    environment: Environment,
+    /,
+    words: tuple[str, ...],
+    prompt: str | None,
+    files: tuple[str, ...],
+    block: bool,
+    as_json: bool,
+    as_jsonl: bool,
+    logprobs: int | None,
+    schema: str | None,
+    grammar: str | None,
+    stop: tuple[str, ...],
+    goes_on: bool,
+    conversation: int | None,
+    version: bool,
+    **flags: Any,
+) -> int:
     from quoth.cli.run.answering import answer, answer_format
 
-    flags, rest = split_settings(values)
     settings = environment.use(flags)
-    words, prompt, files = list(rest["words"]), rest["prompt"], rest["files"]
-    before = _before(environment, rest["goes_on"], rest["conversation"])
+    before = _before(environment, goes_on, conversation)
     if not (words or prompt or files) and environment.streams.stdin_isatty:
         from quoth.cli.commands.chat import talk
 
         return talk(environment, before.id if before else None)
-    format_ = answer_format(rest)
-    constraints = read_constraints(rest["grammar"], rest["schema"], settings.think)
+    format_ = answer_format(json=as_json, jsonl=as_jsonl, logprobs=logprobs, block=block)
+    constraints = read_constraints(grammar, schema, settings.think)
     earlier = _go_on(environment, before) if before else []
     environment.streams.require_stdout()
     with answer(environment, format_) as answering:
         documents = [read_document(environment, name) for name in files]
         question = _question(environment, words, prompt, documents)
-        options = {"stop": rest["stop"], "logprobs": rest["logprobs"] or 0, **constraints}
+        options = {"stop": stop, "logprobs": logprobs or 0, **constraints}
         if not environment.keeps_history:
             answering.reply([user_message(question, documents)], **options)
             return 0
@@ -120,7 +136,7 @@ def _go_on(environment: Environment, conversation: Conversation) -> list[Turn]:
     return turns
 
 
-def _question(environment: Environment, words: list[str], prompt: str | None, documents: list[Attachment]) -> str:
+def _question(environment: Environment, words: Sequence[str], prompt: str | None, documents: list[Attachment]) -> str:
     """The prompt in words; without any, the only document is the prompt itself."""
     said = well_formed(" ".join([*([prompt] if prompt is not None else []), *(w for w in words if w != "-")]))
     piped = read_piped(environment, typed="-" in words)

@@ -124,8 +124,7 @@ def newest_below(connection: sqlite3.Connection, id_: int) -> int:
 
 def insert(connection: sqlite3.Connection, new: Turn, writer: str = "") -> int:
     """Add a turn under the next id, and to the index if it has ended; returns the id."""
-    values = _values(new)
-    values["writer"] = writer
+    values = {**_values(new), "writer": writer}
     names = ", ".join(values)
     places = ", ".join("?" * len(values))
     cursor = connection.execute(f"INSERT INTO turns ({names}) VALUES ({places})", [*values.values()])
@@ -137,8 +136,7 @@ def insert(connection: sqlite3.Connection, new: Turn, writer: str = "") -> int:
 
 def update(connection: sqlite3.Connection, old: Turn, new: Turn, writer: str = "") -> None:
     """Replace a turn; the index has it while it is not open."""
-    values = _values(new)
-    values["writer"] = writer
+    values = {**_values(new), "writer": writer}
     names = ", ".join(f"{name} = ?" for name in values)
     connection.execute(f"UPDATE turns SET {names} WHERE id = ?", [*values.values(), old.id])
     _reindex(connection, "turn_words", old.id, old.text if old.reason else "", new.text if new.reason else "")

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, setting_options, split_settings
+from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import EngineError, Exit, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -36,28 +36,34 @@ NOT_FOUND = "not in the documents"
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @setting_options("model", "ctx", "threads", "gpu_layers", "template", "max_input", "private", "offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, /, **values: Any) -> int:
+def command(
+    environment: Environment,
+    /,
+    words: tuple[str, ...],
+    files: tuple[str, ...],
+    everything: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     from quoth.cli.documents import open_documents
     from quoth.cli.run.choosing import choose_model
     from quoth.library.model import Model
 
-    flags, rest = split_settings(values)
     environment.use(flags)
     streams = environment.streams
     streams.require_stdout()
-    question = " ".join(rest["words"]).strip()
-    files = list(rest["files"])
+    question = " ".join(words).strip()
     if not files:
         if streams.stdin_isatty:
             raise UsageError("there are no documents to ask about", "", 'Name one: quoth ask -f FILE "question"')
-        files = ["-"]
-    if not question and (not streams.stdin_isatty or rest["as_json"]):
+        files = ("-",)
+    if not question and (not streams.stdin_isatty or as_json):
         raise UsageError("there is no question", "", 'Say one: quoth ask -f FILE "question"')
     with (
         Model(environment, choose_model(environment)) as model,
         open_documents(environment, files) as documents,
     ):
-        questions = _Questions(environment, model, documents, rest)
+        questions = _Questions(environment, model, documents, everything=everything, as_json=as_json)
         return questions.answer(question) if question else questions.converse()
 
 
@@ -65,13 +71,13 @@ class _Questions:
     """Questions about documents that were read once."""
 
     def __init__(
-        self, environment: Environment, model: Model, documents: OpenDocuments, options: dict[str, Any]
+        self, environment: Environment, model: Model, documents: OpenDocuments, *, everything: bool, as_json: bool
     ) -> None:
         self._streams = environment.streams
         self._model = model
-        self._as_json = options["as_json"]
+        self._as_json = as_json
         model.ready()
-        self._asking = model.asking(documents, everything=options["everything"])
+        self._asking = model.asking(documents, everything=everything)
         self._collection = self._asking.collection
 
     def answer(self, question: str) -> int:

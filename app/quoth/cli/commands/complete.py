@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, setting_options, split_settings
+from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import UsageError
 from quoth.text import well_formed
 
@@ -42,26 +42,39 @@ Examples:
     "gpu_layers", "max_input", "raw", "private", "offline", "quiet",
 )  # fmt: skip
 @click.pass_obj
-def command(environment: Environment, /, **values: Any) -> int:
+def command(
+    environment: Environment,
+    /,
+    text: str | None,
+    sequences: int,
+    max_length: int | None,
+    echo: bool,
+    as_json: bool,
+    as_jsonl: bool,
+    logprobs: int | None,
+    grammar: str | None,
+    stop: tuple[str, ...],
+    **flags: Any,
+) -> int:
     from quoth.cli.inputs import read_constraints, read_piped
     from quoth.cli.run.answering import answer, answer_format
 
-    flags, rest = split_settings(values)
     environment.use(flags)
-    format_ = answer_format(rest)
-    constraints = read_constraints(rest["grammar"], None, False)
+    format_ = answer_format(json=as_json, jsonl=as_jsonl, logprobs=logprobs)
+    constraints = read_constraints(grammar, None, False)
     environment.streams.require_stdout()
     with answer(environment, format_) as answering:
-        text = rest["text"] if rest["text"] not in (None, "-") else read_piped(environment)
+        if text in (None, "-"):
+            text = read_piped(environment)
         if not text:
             raise UsageError("there is no text to continue", "", 'Say how it begins: quoth complete "Once upon a time"')
         answering.complete(
             well_formed(text),
-            echo=rest["echo"],
-            stop=rest["stop"],
-            sequences=rest["sequences"],
-            total=rest["max_length"],
-            logprobs=rest["logprobs"] or 0,
+            echo=echo,
+            stop=stop,
+            sequences=sequences,
+            total=max_length,
+            logprobs=logprobs or 0,
             **constraints,
         )
     return 0

@@ -17,8 +17,9 @@ from quoth.errors import StorageError, UsageError
 
 if TYPE_CHECKING:
     from quoth.cli.run.converting import Targets
-    from quoth.models.conversion import Made, Order
+    from quoth.models.conversion import Level, Made, Order
     from quoth_converters.conversion import Described
+    from quoth_converters.output.writer import OutType
 
 HELP = """Convert a checkpoint to a GGUF, check that the two are the same model, and install it.
 
@@ -54,49 +55,58 @@ _PLAIN = re.compile(r"(model|pytorch_model|ckpt|checkpoint|best|last|final)?([.-
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @setting_options("offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, /, **values: Any) -> int:
-    from quoth.cli.options import split_settings
+def command(
+    environment: Environment,
+    /,
+    source: str,
+    output: str | None,
+    name: str | None,
+    quant: str,
+    outtype: OutType,
+    tokenizer: str | None,
+    meta: str | None,
+    n_head: int | None,
+    level: Level,
+    check: str | None,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
+    from quoth.cli.run.converting import check_file, named
+    from quoth.models.conversion import Order
 
-    flags, rest = split_settings(values)
     environment.use(flags)
     environment.streams.require_stdout()
-    order = _order(rest)
-    if rest["check"]:
-        from quoth.cli.run.converting import check_file
+    order = Order(
+        source=Path(os.path.expanduser(source)),
+        name=name or default_name(source),
+        outtype=outtype,
+        types=_types(quant),
+        level=level,
+        tokenizer=named(tokenizer),
+        meta=named(meta),
+        n_head=n_head,
+    )
+    targets = None if check else _targets(environment, order, output, name, force)
+    with _on_disk(environment, source, order, keep=dry_run) as order:
+        if targets is None:
+            return check_file(environment, order, Path(check or ""), as_json)
+        return _convert(environment, order, targets, source, dry_run=dry_run, as_json=as_json)
 
-        with _on_disk(environment, rest, order) as order:
-            return check_file(environment, order, Path(rest["check"]), rest["as_json"])
-    targets = _targets(environment, order, rest["output"], rest["name"], rest["force"])
-    with _on_disk(environment, rest, order) as order:
-        return _convert(environment, order, targets, rest)
 
-
-def _on_disk(environment: Environment, values: dict[str, Any], order: Order) -> AbstractContextManager[Order]:
+def _on_disk(environment: Environment, source: str, order: Order, *, keep: bool) -> AbstractContextManager[Order]:
     """The order with a source on the disk: one of the hub is fetched."""
     from quoth.cli.run.converting import fetched
 
-    source = values["source"]
-    if source.startswith("hf:"):
-        return fetched(environment, source, order, keep=values["dry_run"])
-    return nullcontext(order)
+    return fetched(environment, source, order, keep=keep) if source.startswith("hf:") else nullcontext(order)
 
 
-def _order(values: dict[str, Any]) -> Order:
-    from quoth.cli.run.converting import named
-    from quoth.models.conversion import RECOMMENDED, Order
+def _types(quant: str) -> tuple[str, ...]:
+    from quoth.models.conversion import RECOMMENDED
 
-    source = values["source"]
-    types = [each.strip() for each in values["quant"].split(",") if each.strip()]
-    return Order(
-        source=Path(os.path.expanduser(source)),
-        name=values["name"] or default_name(source),
-        outtype=values["outtype"],
-        types=tuple(RECOMMENDED if each.lower() == RECOMMENDED else each.upper() for each in types),
-        level=values["level"],
-        tokenizer=named(values["tokenizer"]),
-        meta=named(values["meta"]),
-        n_head=values["n_head"],
-    )
+    types = [each.strip() for each in quant.split(",") if each.strip()]
+    return tuple(RECOMMENDED if each.lower() == RECOMMENDED else each.upper() for each in types)
 
 
 def default_name(source: str) -> str:
@@ -128,26 +138,28 @@ def _targets(environment: Environment, order: Order, output: str | None, name: s
     return targets
 
 
-def _convert(environment: Environment, order: Order, targets: Targets, values: dict[str, Any]) -> int:
+def _convert(
+    environment: Environment, order: Order, targets: Targets, source: str, *, dry_run: bool, as_json: bool
+) -> int:
     from quoth.cli.run.converting import Counting, about, print_json
     from quoth.models.conversion import look, make, to_json, workplace
 
     streams = environment.streams
     described = look(order)
     targets.refuse_source(described)
-    if values["dry_run"]:
-        return _say_only(environment, described, values["as_json"])
+    if dry_run:
+        return _say_only(environment, described, as_json)
     for line in about(described):
         streams.say(line)
     with workplace(targets.beside) as folder:
         made = make(described, order, folder, Counting(environment))
         if made.report is None:
             _try(environment, made)
-        placed = targets.place(made, values["source"] if values["source"].startswith("hf:") else f"file:{order.name}")
+        placed = targets.place(made, source if source.startswith("hf:") else f"file:{order.name}")
     streams.progress.clear()
     for line in _report(made, placed):
         streams.say(line)
-    if values["as_json"]:
+    if as_json:
         print_json(environment, {**to_json(made), "files": [_file(*each) for each in placed]})
     else:
         streams.answer("".join(f"{path}\n" for _, path, _ in placed))

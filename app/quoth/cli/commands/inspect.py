@@ -16,6 +16,7 @@ from quoth.text import sane
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
+    from quoth.models.conversion import Order
     from quoth_converters.output.quantize import Plan
 
 HELP = """Show what a GGUF or a checkpoint holds: its architecture, parameters, tensors, tokenizer and chat template.
@@ -41,15 +42,26 @@ Row = tuple[str, str]
 @click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 @setting_options("quiet")
 @click.pass_obj
-def command(environment: Environment, /, file: str, tensors: bool, as_json: bool, **values: Any) -> int:
-    from quoth.cli.options import split_settings
-
-    flags, rest = split_settings(values)
+def command(
+    environment: Environment,
+    /,
+    file: str,
+    tokenizer: str | None,
+    meta: str | None,
+    n_head: int | None,
+    tensors: bool,
+    as_json: bool,
+    **flags: Any,
+) -> int:
     environment.use(flags)
     environment.streams.require_stdout()
     path = Path(os.path.expanduser(file))
     if path.exists() and not _is_gguf(path):
-        return _checkpoint(environment, path, rest, tensors, as_json)
+        from quoth.cli.run.converting import named
+        from quoth.models.conversion import Order
+
+        order = Order(path, path.name, tokenizer=named(tokenizer), meta=named(meta), n_head=n_head)
+        return _checkpoint(environment, order, tensors, as_json)
     return _gguf(environment, file, tensors, as_json)
 
 
@@ -66,12 +78,11 @@ def _is_gguf(path: Path) -> bool:
         return False
 
 
-def _checkpoint(environment: Environment, path: Path, values: dict[str, Any], tensors: bool, as_json: bool) -> int:
-    from quoth.cli.run.converting import about, description, named, print_json, sizes
-    from quoth.models.conversion import Order, look
+def _checkpoint(environment: Environment, order: Order, tensors: bool, as_json: bool) -> int:
+    from quoth.cli.run.converting import about, description, print_json, sizes
+    from quoth.models.conversion import look
 
-    tokenizer, meta = (named(values[name]) for name in ("tokenizer", "meta"))
-    described = look(Order(path, path.name, tokenizer=tokenizer, meta=meta, n_head=values["n_head"]))
+    described = look(order)
     spec = described.spec
     if as_json:
         print_json(environment, description(described))

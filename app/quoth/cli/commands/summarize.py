@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quoth.cli.environment import Environment, existing
-from quoth.cli.options import HELP_NAMES, setting_options, split_settings
+from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from quoth.documents import Document
     from quoth.tasks.summaries.summarize import SummaryOptions
+    from quoth.tasks.summaries.summary import Style
 
 HELP = """Summarize FILEs, folders, or standard input. All of it is read, and the end says so.
 
@@ -49,36 +50,50 @@ Examples:
 @click.option("-v", "--verbose", is_flag=True, help="Show the notes on each part.")
 @setting_options("model", "ctx", "threads", "gpu_layers", "template", "max_input", "private", "offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, /, **values: Any) -> int:
+def command(
+    environment: Environment,
+    /,
+    words: tuple[str, ...],
+    length: str,
+    style: Style,
+    focus: str,
+    language: str,
+    extracts: bool | None,
+    cite: bool | None,
+    each: bool,
+    as_json: bool,
+    output: str | None,
+    verbose: bool,
+    **flags: Any,
+) -> int:
     from quoth.cli.run.choosing import choose_model
-    from quoth.cli.run.summarizing import Output, SummaryCommand
+    from quoth.cli.run.summarizing import Output, Shape, SummaryCommand
     from quoth.library.documents import require_text
     from quoth.library.model import Model
 
-    flags, rest = split_settings(values)
     environment.use(flags)
     environment.streams.require_stdout()
-    wish = _wish(rest)
-    output = Output.of(environment.streams, rest["output"])
+    wish = _wish(length, style, focus, language)
+    shape = Shape(extracts=extracts, cite=cite, json=as_json or each, verbose=verbose)
+    target = Output.of(environment.streams, output)
     with Model(environment, choose_model(environment)) as model:
-        documents, focus = _documents(environment, rest["words"])
-        if focus:
-            wish = _focused(wish, focus)
+        documents, more_focus = _documents(environment, words)
+        if more_focus:
+            wish = _focused(wish, more_focus)
         require_text(documents)
-        work = SummaryCommand(environment, model, wish, rest, output)
-        code = work.each(documents) if rest["each"] else work.together(documents)
-        output.finish()
+        work = SummaryCommand(environment, model, wish, shape, target)
+        code = work.each(documents) if each else work.together(documents)
+        target.finish()
     return code
 
 
-def _wish(rest: dict[str, Any]) -> SummaryOptions:
+def _wish(length: str, style: Style, focus: str, language: str) -> SummaryOptions:
     from quoth.tasks.summaries.summarize import LENGTHS, SummaryOptions
 
-    length = rest["length"]
     words = LENGTHS.get(length) or (int(length) if length.isdecimal() else 0)
     if not 1 <= words <= 10_000:
         raise UsageError("--length must be short, medium, long or from 1 to 10000 words", f"it is {length!r}", "")
-    return SummaryOptions(words, rest["style"], rest["focus"].strip(), rest["language"].strip())
+    return SummaryOptions(words, style, focus.strip(), language.strip())
 
 
 def _focused(wish: SummaryOptions, focus: str) -> SummaryOptions:

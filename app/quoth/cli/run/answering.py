@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from quoth.library.recording import Recording
 
 
-def answer_format(values: dict[str, Any]) -> Format:
+def answer_format(*, json: bool, jsonl: bool, logprobs: int | None, block: bool = False) -> Format:
     """The format that flags ask for. Raises UsageError for two at once."""
-    chosen = [flag for flag, on in (("--json", values["as_json"]), ("--jsonl", values["as_jsonl"])) if on]
-    if values.get("block"):
-        chosen.append("-x")
+    chosen = [flag for flag, on in (("--json", json), ("--jsonl", jsonl), ("-x", block)) if on]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other", "", "Pass one of them")
-    return Format(values["as_json"], values["as_jsonl"], bool(values.get("block")), bool(values.get("logprobs")))
+    return Format(json, jsonl, block, bool(logprobs))
 
 
 class AnswerSession:

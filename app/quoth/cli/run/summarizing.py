@@ -78,6 +78,16 @@ class _Result:
     seconds: float
 
 
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """How summaries are shown. None: as the model is, and as the summary is made."""
+
+    extracts: bool | None
+    cite: bool | None
+    json: bool
+    verbose: bool
+
+
 class SummaryCommand:
     """Summaries with one model and one wish."""
 
@@ -86,7 +96,7 @@ class SummaryCommand:
         environment: Environment,
         model: Model,
         wish: task.SummaryOptions,
-        options: dict[str, Any],
+        shape: Shape,
         output: Output,
     ) -> None:
         self._environment = environment
@@ -95,11 +105,11 @@ class SummaryCommand:
         self._wish = wish
         self._output = output
         model.ready()
-        self._by_itself = model.quotes_only and options["extracts"] is None
-        self._extracts = self._by_itself or bool(options["extracts"])
-        self._cites = self._extracts if options["cite"] is None else bool(options["cite"])
-        self._as_json = bool(options["as_json"] or options["each"])
-        self._verbose = bool(options["verbose"])
+        self._by_itself = model.quotes_only and shape.extracts is None
+        self._extracts = self._by_itself or bool(shape.extracts)
+        self._cites = self._extracts if shape.cite is None else shape.cite
+        self._as_json = shape.json
+        self._verbose = shape.verbose
         self._private = bool(environment.settings.private)
         self._noted = 0  # parts of the document at hand
 
