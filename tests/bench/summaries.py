@@ -13,8 +13,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from quoth import documents
-from quoth.chat import Attachment as Attached
-from quoth.chat import user_message
+from quoth.chat import Attachment, user_message
 from quoth.engine import Chat, Engine, Piece, Request, Usage
 from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
@@ -102,7 +101,7 @@ def truncated(engine: Engine, collection: Collection) -> str:
     room = engine.info.n_ctx - 600
     ends = engine.offsets(whole[: room * 8])
     text = whole[: ends[min(room, len(ends)) - 1]]
-    message = user_message(f"Write a summary of the text in about {WORDS} words.", [Attached(document.name, text)])
+    message = user_message(f"Write a summary of the text in about {WORDS} words.", [Attachment(document.name, text)])
     request = Request(Chat((message,)), notes.SAMPLING, WORDS * 2)
     return "".join(event.text for event in engine.generate([request]) if isinstance(event, Piece))
 

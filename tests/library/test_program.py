@@ -46,8 +46,11 @@ def test_a_conversation_and_documents_reach_the_model(model: Model) -> None:
     assert given.usage.prompt > 30
 
 
-def test_an_answer_that_is_cancelled_keeps_what_was_said(model: Model) -> None:
-    answer = model.reply("Write a long story about a lighthouse.", max_tokens=400)
+@pytest.mark.parametrize(
+    ("how", "text"), [("reply", "Write a long story about a lighthouse."), ("complete", "Once upon a time")]
+)
+def test_an_answer_that_is_cancelled_keeps_what_was_said(model: Model, how: str, text: str) -> None:
+    answer = getattr(model, how)(text, max_tokens=400, temperature=0)
     first = next(answer)
     answer.cancel()
     assert answer.text.startswith(first)
@@ -86,6 +89,16 @@ def test_a_summary_has_sentences_with_their_sources(model: Model, tmp_path: Path
     assert all(str(tmp_path / "report.txt") == source.document for one in sentences for source in one.sources)
     assert summary.end is not None
     assert (summary.end.dropped, summary.end.reason) == (0, "stop")
+
+
+def test_a_summary_that_is_cancelled_ends(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text(TEXT + FACT + TEXT)
+    with read_documents(tmp_path / "report.txt") as report:
+        summary = model.summarize(report, words=100)
+        first = next(summary)
+        summary.cancel()
+        assert summary.text == first.text
+    assert summary.end is None
 
 
 def test_questions_are_answered_by_quotes_from_documents_that_stay_open(model: Model, tmp_path: Path) -> None:

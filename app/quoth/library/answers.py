@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Generic, NamedTuple, TypeVar
 
 from quoth.engine import Done, Event, Notice, Piece, Reason, Thought, TokenLogprob, Usage
 from quoth.tasks.summaries.summary import Event as SummaryEvent
@@ -15,53 +15,71 @@ if TYPE_CHECKING:
     from quoth.tasks.collection import Collection, Span
 
 Cancelled = Callable[[], bool]
+T = TypeVar("T")
+E = TypeVar("E")
 
 
-class Answer(Iterator[str]):
-    """Text as it comes: iterate over its pieces, or ask for `text`, which waits for the end. Not thread-safe.
+class Stream(Iterator[T], Generic[T, E]):
+    """What a model writes, piece by piece. For one thread. Nothing is computed before the first piece is asked for."""
 
-    Nothing is computed before the first piece is asked for. Raises InputError then if the prompt does not fit.
-    """
-
-    def __init__(self, begin: Callable[[Cancelled], Iterator[Event]]) -> None:
-        self._stopped = False
-        self._events = begin(lambda: self._stopped)
+    def __init__(self, begin: Callable[[Cancelled], Iterator[E]]) -> None:
+        self._cancelled = False
+        self._events = begin(lambda: self._cancelled)
         self._text: list[str] = []
-        self._thought: list[str] = []
-        self.reason: Reason | None = None  # None until it is over
-        self.usage = Usage()
         self.notices: list[str] = []
-        self.logprobs: list[TokenLogprob] = []
 
-    def __next__(self) -> str:
+    def __next__(self) -> T:
         for event in self._events:
-            match event:
-                case Piece(_, text, logprobs):
-                    self._text.append(text)
-                    self.logprobs += logprobs
-                    return text
-                case Thought(_, text):
-                    self._thought.append(text)
-                case Notice(_, text):
-                    self.notices.append(text)
-                case Done(_, reason, usage):
-                    self.reason, self.usage = reason, usage
+            if (piece := self._take(event)) is not None:
+                return piece
         raise StopIteration
 
+    def _take(self, event: E) -> T | None:
+        """The piece that an event brings; what else it says is kept."""
+        raise NotImplementedError
+
     def cancel(self) -> None:
-        """End the answer at the next token; what was said stays."""
-        self._stopped = True
+        """End it as soon as can be; what was written stays."""
+        self._cancelled = True
 
     @property
     def text(self) -> str:
-        """All of it."""
+        """All of it; waits for the end."""
         for _ in self:
             pass
         return "".join(self._text)
 
+
+class Answer(Stream[str, Event]):
+    """Text as it comes: iterate over its pieces, or ask for `text`, which waits for the end.
+
+    Raises InputError with the first piece if the prompt does not fit.
+    """
+
+    def __init__(self, begin: Callable[[Cancelled], Iterator[Event]]) -> None:
+        super().__init__(begin)
+        self._thought: list[str] = []
+        self.reason: Reason | None = None  # None until it is over
+        self.usage = Usage()
+        self.logprobs: list[TokenLogprob] = []
+
+    def _take(self, event: Event) -> str | None:
+        match event:
+            case Piece(_, text, logprobs):
+                self._text.append(text)
+                self.logprobs += logprobs
+                return text
+            case Thought(_, text):
+                self._thought.append(text)
+            case Notice(_, text):
+                self.notices.append(text)
+            case Done(_, reason, usage):
+                self.reason, self.usage = reason, usage
+        return None
+
     @property
     def thought(self) -> str:
-        """What a reasoning model thought before it answered."""
+        """What a reasoning model thought before it answered; waits for the end."""
         for _ in self:
             pass
         return "".join(self._thought)
@@ -85,39 +103,27 @@ class SummarySentence(NamedTuple):
     sources: tuple[Source, ...]
 
 
-class Summary(Iterator[SummarySentence]):
-    """Sentences as they come; `text` waits for the end. Raises InputError for a text that is too short."""
+class Summary(Stream[SummarySentence, SummaryEvent]):
+    """Sentences as they come; `text` waits for the end. Raises InputError for a text that is too short.
+
+    After a cancel the notes taken so far are kept for the next time.
+    """
 
     def __init__(self, collection: Collection, begin: Callable[[Cancelled], Iterator[SummaryEvent]]) -> None:
+        super().__init__(begin)
         self._collection = collection
-        self._stopped = False
-        self._events = begin(lambda: self._stopped)
-        self._text: list[str] = []
-        self.notices: list[str] = []
         self.end: Summarized | None = None  # what was read, once it is over
 
-    def __next__(self) -> SummarySentence:
-        for event in self._events:
-            match event:
-                case Sentence(text, before, spans):
-                    self._text += [before, text]
-                    return SummarySentence(text, before, _sources(self._collection, spans))
-                case Notice(_, text):
-                    self.notices.append(text)
-                case Summarized():
-                    self.end = event
-        raise StopIteration
-
-    def cancel(self) -> None:
-        """End it soon; the notes taken so far are kept for the next time."""
-        self._stopped = True
-
-    @property
-    def text(self) -> str:
-        """All of it."""
-        for _ in self:
-            pass
-        return "".join(self._text)
+    def _take(self, event: SummaryEvent) -> SummarySentence | None:
+        match event:
+            case Sentence(text, before, spans):
+                self._text += [before, text]
+                return SummarySentence(text, before, _sources(self._collection, spans))
+            case Notice(_, text):
+                self.notices.append(text)
+            case Summarized():
+                self.end = event
+        return None
 
 
 class Quote(NamedTuple):

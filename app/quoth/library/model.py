@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from itertools import takewhile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
-from quoth.chat import Attachment as Attached
-from quoth.chat import Message, user_message
+from quoth.chat import Attachment, Message, user_message
 from quoth.config import BY_NAME, SAMPLING
 from quoth.engine import Event, ModelInfo, Sampling
 from quoth.errors import ModelError, UsageError
@@ -147,6 +147,7 @@ class Model:
         stop: Sequence[str] = (),
         total_tokens: int | None = None,
         max_tokens: int | None = None,
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> Generator[Event, None, None]:
         """Continuations of a text, each with a seed of its own."""
         from quoth.tasks.reply import continue_text
@@ -161,6 +162,7 @@ class Model:
             total_tokens=total_tokens,
             stop=stop,
             keep=not settings.private,
+            cancelled=cancelled,
         )
 
     @property
@@ -182,7 +184,7 @@ class Model:
         from quoth.tasks.summaries import summarize
 
         if extract:
-            return summarize.by_extract(collection, wish)
+            return takewhile(lambda event: not cancelled(), summarize.by_extract(collection, wish))
         private = self._workspace.settings.private
         return summarize.Summarizer(
             self.engine,
@@ -218,7 +220,7 @@ class Model:
     def reply(
         self,
         prompt: str | Sequence[Message],
-        documents: Sequence[Attached] = (),
+        documents: Sequence[Attachment] = (),
         *,
         max_tokens: int | None = None,
         stop: Sequence[str] = (),
@@ -254,7 +256,9 @@ class Model:
         from quoth.library.answers import Answer
 
         return Answer(
-            lambda cancelled: self.continuing(text, self.sampling(**sampling), stop=stop, max_tokens=max_tokens)
+            lambda cancelled: self.continuing(
+                text, self.sampling(**sampling), stop=stop, max_tokens=max_tokens, cancelled=cancelled
+            )
         )
 
     def summarize(
@@ -290,8 +294,8 @@ class Model:
         """
         from quoth.library.answers import document_answer
 
-        collection, _ = documents.passages(self.engine, private=self._workspace.settings.private)
-        return document_answer(collection, self.asking(documents, everything=everything).events(question))
+        asking = self.asking(documents, everything=everything)
+        return document_answer(asking.collection, asking.events(question))
 
 
 def open_model(

@@ -13,8 +13,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from quoth.chat import Attachment as Attached
-from quoth.chat import Message, user_message
+from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
@@ -223,7 +222,7 @@ class QuestionAnswering:
 
     def _request(self, question: str, parts: Sequence[int]) -> Request:
         documents = [
-            Attached(f"passage {at} ({self.collection.title(part)})", self.collection.text(part))
+            Attachment(f"passage {at} ({self.collection.title(part)})", self.collection.text(part))
             for at, part in enumerate(parts, 1)
         ]
         messages = (Message("system", SYSTEM), user_message(f"Question: {question}", documents))

@@ -10,7 +10,7 @@ from collections.abc import Callable, Generator, Sequence
 from dataclasses import replace
 from typing import TypeVar, cast
 
-from quoth.chat import Attachment as Attached
+from quoth.chat import Attachment
 from quoth.engine import Engine, Notice, Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
@@ -135,7 +135,7 @@ class Summarizer:
             if not self._cancelled():
                 found = yield from self._merge(found, words)
             if not self._cancelled():
-                documents = [Attached("notes on the text", "\n".join(f"- {note.text}" for note in found))]
+                documents = [Attachment("notes on the text", "\n".join(f"- {note.text}" for note in found))]
                 reason = yield from self._write(documents, found, words)
         total, tokens = len(self._collection), self._collection.tokens
         read = sum(self._collection.parts[number].passage.tokens for number in self._read)
@@ -150,7 +150,7 @@ class Summarizer:
         return tokens + fences + 4 * ROOM + tokens_of(words) <= self._engine.info.n_ctx
 
     def _in_one_pass(self, words: int) -> Generator[Event, None, str]:
-        documents = [Attached(d.name.rpartition("/")[2], str(d.text)) for d in self._collection.documents]
+        documents = [Attachment(d.name.rpartition("/")[2], str(d.text)) for d in self._collection.documents]
         sources: list[Note] = []
         for part in range(len(self._collection)):
             sources += [Note(text, (span,)) for span, text in self._sentences(part)]
@@ -242,7 +242,9 @@ class Summarizer:
         )
         return (yield from self._events(merged))
 
-    def _write(self, documents: Sequence[Attached], sources: Sequence[Note], words: int) -> Generator[Event, None, str]:
+    def _write(
+        self, documents: Sequence[Attachment], sources: Sequence[Note], words: int
+    ) -> Generator[Event, None, str]:
         """The summary, sentence by sentence; the text's own sentences if the model says nothing that holds."""
         writing = Writing(self._wish, words, sources, self._class.support)
         yield from self._events(writing.events(self._engine, documents, keep=self._keep, cancelled=self._cancelled))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
-from quoth.chat import Attachment as Attached
+from quoth.chat import Attachment
 from quoth.library.documents import OpenDocuments, require_text
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from quoth.tasks.collection import Collection
 
 
-def open_attached(attached: Sequence[Attached], limit: int) -> list[Document]:
+def open_attached(attached: Sequence[Attachment], limit: int) -> list[Document]:
     """Attachments of a conversation as documents. Raises InputError."""
     from io import BytesIO
 
