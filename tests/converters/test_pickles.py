@@ -175,3 +175,7 @@ def test_settings_without_end_are_none(nested: bytes) -> None:
     assert value["d"] == ""
     assert plain(value) == {"d": "", "c": None, "n": 5}
     assert len(shown(value["c"])) <= 120
+
+
+def test_an_escape_that_is_none_is_read_without_a_warning() -> None:
+    assert load(b"S'\\|'\n.", {}) == "\\|"

@@ -15,6 +15,7 @@ from __future__ import annotations
 import codecs
 import io
 import pickletools
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -62,17 +63,23 @@ def load(data: bytes | io.BytesIO, known: Globals, persistent: Build | None = No
     file = io.BytesIO(data) if isinstance(data, bytes) else data
     machine = _Machine(known, persistent)
     try:
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
-            if count >= MAX_OPCODES:
-                raise PickleError("the pickle is too long", f"more than {MAX_OPCODES:,} steps")
-            if opcode.name == "STOP":
-                return machine.result()
-            step = _STEPS.get(opcode.name)
-            if step is None:
-                raise PickleError("the pickle cannot be read", f"it uses {opcode.name}")
-            step(machine, argument)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)  # of an escape in a text of protocol 0 that is none
+            return _run(machine, file)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise PickleError("the pickle is damaged", shown(error) or type(error).__name__) from None
+
+
+def _run(machine: _Machine, file: io.BytesIO) -> Any:
+    for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
+        if count >= MAX_OPCODES:
+            raise PickleError("the pickle is too long", f"more than {MAX_OPCODES:,} steps")
+        if opcode.name == "STOP":
+            return machine.result()
+        step = _STEPS.get(opcode.name)
+        if step is None:
+            raise PickleError("the pickle cannot be read", f"it uses {opcode.name}")
+        step(machine, argument)
     raise PickleError("the pickle is damaged", "it has no end")
 
 
