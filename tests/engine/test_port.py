@@ -25,7 +25,7 @@ from quoth.engine import (
 )
 from quoth.engine.client.client import Client
 from quoth.engine.scripted import Scripted, ScriptedAnswer, Timing
-from quoth.engine.worker.llama import Llama
+from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.errors import EngineError, InputError, ModelError
 from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
 
@@ -47,7 +47,7 @@ def base_engine(request: pytest.FixtureRequest, tiny_base_path: Path) -> Iterato
     if request.param == "scripted":
         made: Engine = Scripted(lambda _: LONG, info=Scripted().info._replace(kind="base"))
     else:
-        made = Llama(tiny_base_path) if request.param == "llama" else Client(tiny_base_path)
+        made = LlamaEngine(tiny_base_path) if request.param == "llama" else Client(tiny_base_path)
     yield made
     made.close()
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
+from quoth.engine.worker.kv_cache import Cancelled, KVCache
 from quoth.engine.worker.prompts.thinking import ThinkingMarks
 from quoth.engine.worker.sampling import build_chain, token_logprob
-from quoth.engine.worker.session import Cancelled, Session
 from quoth.native import LlamaModel
 from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+
+JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 
 
 class TokenWriter:
@@ -51,18 +53,18 @@ class TokenWriter:
     def usage(self, read_seconds: float, write_seconds: float) -> Usage:
         return Usage(self.prompt_tokens, self.reused, self.generated, read_seconds, write_seconds)
 
-    def write(self, session: Session, stop: Callable[[], bool]) -> Iterator[Event]:
+    def write(self, cache: KVCache, stop: Callable[[], bool]) -> Iterator[Event]:
         """Sample and read token after token; `reason` says afterwards why it ended."""
-        most = self._most(session.length)
+        most = self._most(cache.length)
         stopped = False
         try:
             while True:
                 if stop():
                     raise Cancelled
-                token = self._chain.sample(session.context)
+                token = self._chain.sample(cache.context)
                 if self._vocabulary.is_eog(token):
                     break
-                self._note_logprob(session, token)
+                self._note_logprob(cache, token)
                 self.generated += 1
                 events, stopped = self._feed(token)
                 yield from events
@@ -74,7 +76,7 @@ class TokenWriter:
                 if most is not None and self.generated >= most:
                     self.reason = "length"
                     break
-                if not session.append(token):
+                if not cache.append(token):
                     self.reason = "context"
                     break
         except Cancelled:
@@ -89,10 +91,10 @@ class TokenWriter:
         known = [limit for limit in limits if limit is not None]
         return min(known) if known else None
 
-    def _note_logprob(self, session: Session, token: int) -> None:
+    def _note_logprob(self, cache: KVCache, token: int) -> None:
         top = self._request.sampling.logprobs
         if top:
-            row = session.context.logits()
+            row = cache.context.logits()
             self._pending.append(token_logprob(row, self._vocabulary, token, top))
 
     def _feed(self, token: int) -> tuple[list[Event], bool]:
@@ -144,3 +146,29 @@ class TokenWriter:
 
     def close(self) -> None:
         self._chain.close()
+
+
+def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator[Event]:
+    """Join pieces that come close together; the first, and every other event, goes at once.
+
+    Each frame wakes the parent, on a core that the next token needs.
+    """
+    held: Piece | None = None
+    last = float("-inf")
+    for event in events:
+        if isinstance(event, Piece) and (held is None or held.request == event.request):
+            held = event if held is None else _joined(held, event)
+            if clock() - last < JOIN_SECONDS:
+                continue
+            event, held = held, None
+        elif held is not None:
+            yield held
+            held = None
+        yield event
+        last = clock() if isinstance(event, Piece) else float("-inf")
+    if held is not None:
+        yield held
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    return Piece(one.request, one.text + other.text, one.logprobs + other.logprobs, one.tokens + other.tokens)

@@ -26,12 +26,12 @@ from quoth.engine import (
     Text,
 )
 from quoth.engine.ladder import BY_NAME, Finding, Rung
+from quoth.engine.worker.kv_cache import Cancelled, KVCache
 from quoth.engine.worker.loading import load
 from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.scoring import PreparedScoring, score_text
-from quoth.engine.worker.session import Cancelled, Session
 from quoth.engine.worker.threads import Threads
-from quoth.engine.worker.writing import TokenWriter
+from quoth.engine.worker.token_writer import TokenWriter
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, LlamaModel
 from quoth.platform import machine
@@ -66,7 +66,7 @@ class _Watch:
         return (busy - self._began[1] - own) / wall if busy and wall > 0.05 else 0.0
 
 
-class Llama:
+class LlamaEngine:
     """The Engine port in this process."""
 
     def __init__(
@@ -97,7 +97,7 @@ class Llama:
         self._threads.leave(watch.others())
         copied = machine.private_bytes() - private  # into another layout
         mapped = 0 if on_gpu else max(0, self._model.size - max(0, copied))
-        self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
+        self._cache = KVCache(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model
@@ -124,7 +124,7 @@ class Llama:
         """Compute a text in two ways and compare (proof.py). Raises Unproved."""
         from quoth.engine.worker.proof import BATCH, prove
 
-        self._session.require_room(min(BATCH, self.info.n_ctx_train))
+        self._cache.require_room(min(BATCH, self.info.n_ctx_train))
         return prove(self._model, threads=self._threads.now, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
 
     def _kind(self) -> Kind:
@@ -204,16 +204,14 @@ class Llama:
                 return
             prepared.append(self._prepare_scoring(scoring, *tokens_of(scoring.input)[:2]))
         longest = max((len(item.read) for item in prepared), default=0)  # the context grows once
-        session, vocabulary = self._session, self._model.vocabulary
+        cache, vocabulary = self._cache, self._model.vocabulary
         try:
             for number, item in enumerate(prepared):
                 if stop():
                     return
                 yield from _notices(number, item.broken)
                 room = longest - len(item.read)
-                yield from score_text(
-                    number, item, session, vocabulary, room=room, check=self._check_numbers, stop=stop
-                )
+                yield from score_text(number, item, cache, vocabulary, room=room, check=self._check_numbers, stop=stop)
         except Cancelled:
             return
 
@@ -243,21 +241,21 @@ class Llama:
         begun, total = time.monotonic(), len(item.tokens)
         room = min(item.request.max_tokens or 512, 512)
         try:
-            writer.reused = self._session.rewind(item.tokens, room)
+            writer.reused = self._cache.rewind(item.tokens, room)
             yield Reading(number, writer.reused, total)
-            for done in self._session.read(item.tokens, stop):
+            for done in self._cache.read(item.tokens, stop):
                 yield Reading(number, done, total)
         except Cancelled:
             yield Done(number, "cancelled", writer.usage(time.monotonic() - begun, 0.0))
             return
         self._check_numbers()
         read_seconds, begun = time.monotonic() - begun, time.monotonic()
-        yield from writer.write(self._session, stop)
+        yield from writer.write(self._cache, stop)
         yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
 
     def _check_numbers(self) -> None:
         """Weights that were overwritten load as any others. Raises ModelError."""
-        if math.isnan(self._session.context.logits()[0]):
+        if math.isnan(self._cache.context.logits()[0]):
             what = f"{self.info.name} computes invalid numbers"
             raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
 
@@ -265,7 +263,7 @@ class Llama:
         return self.prompter.marks if isinstance(request.input, Chat) else None
 
     def close(self) -> None:
-        self._session.close()
+        self._cache.close()
         self._model.close()
 
 

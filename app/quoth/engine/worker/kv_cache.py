@@ -55,7 +55,7 @@ def slices(n_params: int, threads: int, on_gpu: bool) -> Slices:
     return Slices(least, most)
 
 
-class Session:
+class KVCache:
     """The tokens of one sequence and their KV state.
 
     Prompts are read in slices that end at fixed borders. Where a new prompt parts from the old one
