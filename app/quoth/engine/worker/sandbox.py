@@ -17,7 +17,6 @@ from typing import NamedTuple
 
 from quoth.platform.machine import LINUX
 
-
 # System calls by their numbers on x86_64 and aarch64 (asm/unistd.h), -1 where there is none.
 
 # Sockets and other programs; io_uring_setup, which can open sockets as well.

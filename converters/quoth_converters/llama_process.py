@@ -1,0 +1,107 @@
+"""llama.cpp on the files of a conversion, in a worker: given what it did not expect, it ends the process it is in."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Final, Self
+
+import numpy as np
+
+from quoth.errors import EngineError, QuothError
+from quoth.workers.calls import Calls, Hung
+from quoth.workers.messages import (
+    RECORDS,
+    SLICE,
+    Beat,
+    ComputeLogits,
+    ContinueGreedily,
+    OpenedModel,
+    OpenModels,
+    Pieces,
+    Quantize,
+    TokenizeTexts,
+    Value,
+)
+from quoth.workers.worker_exit import WorkerExit
+from quoth.workers.worker_process import WorkerProcess
+from quoth_converters.formats.tensors import Floats
+
+_TIMEOUT: Final = 1200.0  # seconds without an answer
+
+Progress = Callable[[int, int], None]  # tensors begun, and all
+QuantizedTensors = Sequence[tuple[str, str, str]]  # name, ggml type before, ggml type after
+
+
+class LlamaProcess:
+    """A worker, as a context manager. Its first request says for which files.
+
+    Every method raises QuothError with llama.cpp's reason, or with what it said last before it ended its process.
+    """
+
+    def __init__(self) -> None:
+        self._log = tempfile.NamedTemporaryFile(prefix="quoth-")  # noqa: SIM115  # closed by __exit__
+        self._file: Path | None = None
+        self._worker = WorkerProcess(self._hear, self._ended, RECORDS, log=Path(self._log.name))
+        self._calls = Calls(self._worker.send)
+
+    def __enter__(self) -> Self:
+        self._worker.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._worker.end()
+        self._log.close()
+
+    def open(self, *paths: Path, n_ctx: int, threads: int) -> tuple[OpenedModel, ...]:
+        """Load files, to compute exactly; the other methods know them by their places here."""
+        self._file = paths[0]
+        opened: tuple[OpenedModel, ...] = self._ask(OpenModels(paths, n_ctx, threads))
+        return opened
+
+    def tokenize(
+        self, texts: Sequence[str], *, bos: bool = False, special: bool = True, model: int = 0
+    ) -> list[list[int]]:
+        """The ids of each text; special-token strings are tokens unless told otherwise."""
+        return [list(ids) for ids in self._ask(TokenizeTexts(tuple(texts), bos, special, model))]
+
+    def pieces(self) -> tuple[bytes, ...]:
+        """The bytes of every token."""
+        found: tuple[bytes, ...] = self._ask(Pieces())
+        return found
+
+    def logits(self, ids: Sequence[int], start: int = 0, step: int = SLICE, model: int = 0) -> Iterator[Floats]:
+        """Logits after each token, in runs of `step`; the text begins at a position, with nothing before it."""
+        for at in range(0, len(ids), step):
+            part = tuple(ids[at : at + step])
+            rows = self._ask(ComputeLogits(part, start + at, at == 0, model))
+            yield np.frombuffer(rows, np.float32).reshape(len(part), -1)
+
+    def greedy(self, prompt: Sequence[int], steps: int, suppressed: Sequence[int]) -> list[int]:
+        """The likeliest continuation of a prompt, one token at a time."""
+        return list(self._ask(ContinueGreedily(tuple(prompt), steps, tuple(suppressed))))
+
+    def quantize(self, request: Quantize, progress: Progress = lambda done, total: None) -> QuantizedTensors:
+        self._file = request.source
+        tensors: QuantizedTensors = self._ask(request, progress)
+        return tensors
+
+    def _ask(self, request: Any, progress: Progress = lambda done, total: None) -> Any:
+        try:
+            for answer in self._calls.open(request, _TIMEOUT).wait():
+                if isinstance(answer, Value):
+                    return answer.value
+                if isinstance(answer, Beat):
+                    progress(int(answer.done), int(answer.total))
+        except Hung as hung:
+            raise EngineError("the engine hangs", str(hung)) from None
+
+    def _hear(self, call: int, answer: Any) -> None:
+        self._calls.deliver(call, answer)
+
+    def _ended(self, exit_: WorkerExit) -> None:
+        def error(call: object) -> QuothError:
+            return exit_.error(None, self._file)
+
+        self._calls.fail(error)
