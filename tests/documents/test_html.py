@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quoth.documents import Document
-from quoth.documents.draft import Draft
+from quoth.documents.builder import Draft
 from quoth.documents.formats.html import write_html
 
 Reading = Callable[..., Document]

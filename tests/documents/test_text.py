@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quoth.documents import Document, Heading, read
 from quoth.documents.formats.plain import WINDOW, markdown_headings, text_headings
-from quoth.documents.marks import STRIDE, LineCounts, Marks
+from quoth.documents.offset_map import STRIDE, LineCounts, Marks
 from quoth.text.long_text import LongText
 
 Reading = Callable[..., Document]

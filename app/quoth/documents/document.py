@@ -6,7 +6,7 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from quoth.documents.marks import Marks, Positions
+from quoth.documents.offset_map import Marks, Positions
 from quoth.text.long_text import LongText
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from quoth.documents.document import Gathered
 from quoth.documents.kinds import why_unreadable
 from quoth.errors import InputError
-from quoth.text.inputs import HEAD
+from quoth.text.decoding import HEAD
 
 _LEFT_OUT = frozenset(
     ("CVS", "node_modules", "__pycache__", "_darcs")

@@ -6,7 +6,7 @@ import re
 from pathlib import PurePath
 
 from quoth.errors import InputError
-from quoth.text.inputs import decode_input
+from quoth.text.decoding import decode_input
 
 _MARKDOWN = {".md", ".markdown", ".mdown", ".mkd"}
 _HTML = {".html", ".htm", ".xhtml", ".xht"}

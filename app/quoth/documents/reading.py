@@ -7,9 +7,9 @@ from importlib import import_module
 from typing import BinaryIO
 
 from quoth.documents.document import Document
+from quoth.documents.file_bytes import open_file, read_chunks, steady_chunks
 from quoth.documents.kinds import kind_of
-from quoth.documents.opening import open_file, read_chunks, steady_chunks
-from quoth.text.inputs import HEAD
+from quoth.text.decoding import HEAD
 
 # The module and function of each kind: (chunks, name, kind, limit) to a document.
 _READERS = {
@@ -20,7 +20,7 @@ _READERS = {
     "man": ("manual.roff", "read_man"),
     "html": ("html", "read_html"),
     "subtitles": ("subtitles", "read_subtitles"),
-    "email": ("mail", "read_mail"),
+    "email": ("email", "read_mail"),
     "pdf": ("pdf.reader", "read_pdf"),
     "zip": ("zipped", "read_zip"),
 }

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.models.choices import Choice
     from quoth.models.progress import PullProgress
-    from quoth.tasks.summaries.notes import NotesCache
+    from quoth.tasks.summaries.part_notes import NotesCache
 
 
 class Models(Protocol):

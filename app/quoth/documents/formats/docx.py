@@ -6,10 +6,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
-from quoth.documents.formats.archive import Archive
-from quoth.documents.formats.xml import Event, events
+from quoth.documents.formats.xml_events import Event, events
+from quoth.documents.formats.zip_archive import Archive
 from quoth.errors import InputError
 
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)

@@ -8,13 +8,13 @@ from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import unquote
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
-from quoth.documents.formats.archive import Archive
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.html import write_html
 from quoth.documents.formats.html_tokens import Tokens
-from quoth.documents.formats.xml import events
+from quoth.documents.formats.xml_events import events
+from quoth.documents.formats.zip_archive import Archive
 from quoth.errors import InputError
 
 _PAGES = {"application/xhtml+xml", "text/html", "application/x-dtbook+xml"}

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.html_tokens import Token, Tokens
 
 _META = re.compile(

@@ -6,9 +6,9 @@ import re
 from collections.abc import Iterator
 from itertools import pairwise
 
-from quoth.documents.decoding import decode_chunks
 from quoth.documents.document import Document, Heading
-from quoth.documents.marks import LineCounts
+from quoth.documents.encodings import decode_chunks
+from quoth.documents.offset_map import LineCounts
 from quoth.text.long_text import LongText
 
 WINDOW = 1024 * 1024  # characters looked at in one go

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
+from quoth.documents.encodings import decode_chunks
 
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quoth.documents.document import Document
-from quoth.documents.formats.archive import Archive
+from quoth.documents.formats.zip_archive import Archive
 from quoth.errors import InputError
-from quoth.text.inputs import decode_input
+from quoth.text.decoding import decode_input
 
 
 def read_zip(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:

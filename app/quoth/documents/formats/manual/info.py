@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 
-from quoth.documents.decoding import decode_chunks
 from quoth.documents.document import Document
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.plain import text_headings
-from quoth.documents.marks import LineCounts
+from quoth.documents.offset_map import LineCounts
 from quoth.text.long_text import LongText
 
 _INDIRECT = re.compile(r"^\x1f\nIndirect:\n((?:[^\n\x1f]+: \d+\n)+)", re.MULTILINE)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.manual.mdoc import INLINE, inline
 from quoth.documents.formats.manual.roff_text import arguments, plain
 

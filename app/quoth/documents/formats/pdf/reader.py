@@ -11,8 +11,8 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 from pypdf.generic import Destination
 
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
 from quoth.documents.formats.pdf.fonts import GAP, mend_spaces
 from quoth.documents.formats.pdf.lines import Line, Page, Paragraphs, without_running_lines
 from quoth.errors import InputError

@@ -9,7 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from quoth.text.inputs import HEAD, decode_input
+from quoth.text.decoding import HEAD, decode_input
 from quoth.text.long_text import LongText
 
 MARKS = (  # UTF-32 stands before UTF-16, whose little-endian mark begins it

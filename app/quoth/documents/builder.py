@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quoth.documents.document import Document, Heading
-from quoth.documents.marks import Marks
+from quoth.documents.offset_map import Marks
 from quoth.text.long_text import LongText
 
 _FLUSH = 4096  # parts; joining many small ones at once keeps appending linear

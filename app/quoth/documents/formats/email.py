@@ -6,9 +6,9 @@ import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import Draft
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.html import write_html
 from quoth.errors import InputError
 

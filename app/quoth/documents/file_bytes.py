@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 from quoth.errors import InputError
-from quoth.text.inputs import HEAD
+from quoth.text.decoding import HEAD
 
 CHUNK = 256 * 1024  # bytes; at least HEAD, so that the first chunk shows what a file is
 _GZIP = b"\x1f\x8b\x08"
