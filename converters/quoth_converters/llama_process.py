@@ -9,15 +9,13 @@ from typing import Any, Final, Self
 
 import numpy as np
 
-from quoth.errors import EngineError, QuothError
+from quoth.errors import EngineError
 from quoth.workers.calls import Calls, Hung
 from quoth.workers.messages import (
     RECORDS,
     SLICE,
     Beat,
     ComputeLogits,
-    ContinueGreedily,
-    OpenedModel,
     OpenModels,
     Pieces,
     Quantize,
@@ -43,8 +41,8 @@ class LlamaProcess:
     def __init__(self) -> None:
         self._log = tempfile.NamedTemporaryFile(prefix="quoth-")  # noqa: SIM115  # closed by __exit__
         self._file: Path | None = None
-        self._worker = WorkerProcess(self._hear, self._ended, RECORDS, log=Path(self._log.name))
-        self._calls = Calls(self._worker.send)
+        self._calls = Calls(lambda call, message: self._worker.send(call, message))
+        self._worker = WorkerProcess(self._calls.deliver, self._ended, RECORDS, log=Path(self._log.name))
 
     def __enter__(self) -> Self:
         self._worker.start()
@@ -54,11 +52,10 @@ class LlamaProcess:
         self._worker.end()
         self._log.close()
 
-    def open(self, *paths: Path, n_ctx: int, threads: int) -> tuple[OpenedModel, ...]:
-        """Load files, to compute exactly; the other methods know them by their places here."""
+    def open(self, *paths: Path, n_ctx: int, threads: int) -> list[int]:
+        """Load files to compute them exactly, in the order of `model` below. Returns the contexts of their training."""
         self._file = paths[0]
-        opened: tuple[OpenedModel, ...] = self._ask(OpenModels(paths, n_ctx, threads))
-        return opened
+        return list(self._ask(OpenModels(paths, n_ctx, threads)))
 
     def tokenize(
         self, texts: Sequence[str], *, bos: bool = False, special: bool = True, model: int = 0
@@ -68,24 +65,32 @@ class LlamaProcess:
 
     def pieces(self) -> tuple[bytes, ...]:
         """The bytes of every token."""
-        found: tuple[bytes, ...] = self._ask(Pieces())
-        return found
+        return tuple(self._ask(Pieces()))
 
     def logits(self, ids: Sequence[int], start: int = 0, step: int = SLICE, model: int = 0) -> Iterator[Floats]:
         """Logits after each token, in runs of `step`; the text begins at a position, with nothing before it."""
         for at in range(0, len(ids), step):
-            part = tuple(ids[at : at + step])
-            rows = self._ask(ComputeLogits(part, start + at, at == 0, model))
-            yield np.frombuffer(rows, np.float32).reshape(len(part), -1)
+            yield self._logits(ids[at : at + step], start + at, at == 0, model)
+
+    def _logits(self, ids: Sequence[int], position: int, begins: bool, model: int = 0) -> Floats:
+        rows = self._ask(ComputeLogits(tuple(ids), position, begins, model))
+        return np.frombuffer(rows, np.float32).reshape(len(ids), -1)
 
     def greedy(self, prompt: Sequence[int], steps: int, suppressed: Sequence[int]) -> list[int]:
         """The likeliest continuation of a prompt, one token at a time."""
-        return list(self._ask(ContinueGreedily(tuple(prompt), steps, tuple(suppressed))))
+        found: list[int] = []
+        *_, last = self.logits(prompt)
+        for position in range(len(prompt), len(prompt) + steps):
+            row = last[-1].copy()
+            row[suppressed] = -np.inf
+            found.append(int(row.argmax()))
+            if len(found) < steps:
+                last = self._logits(found[-1:], position, False)
+        return found
 
     def quantize(self, request: Quantize, progress: Progress = lambda done, total: None) -> QuantizedTensors:
         self._file = request.source
-        tensors: QuantizedTensors = self._ask(request, progress)
-        return tensors
+        return list(self._ask(request, progress))
 
     def _ask(self, request: Any, progress: Progress = lambda done, total: None) -> Any:
         try:
@@ -97,11 +102,5 @@ class LlamaProcess:
         except Hung as hung:
             raise EngineError("the engine hangs", str(hung)) from None
 
-    def _hear(self, call: int, answer: Any) -> None:
-        self._calls.deliver(call, answer)
-
     def _ended(self, exit_: WorkerExit) -> None:
-        def error(call: object) -> QuothError:
-            return exit_.error(None, self._file)
-
-        self._calls.fail(error)
+        self._calls.fail(lambda call: exit_.error(None, self._file))

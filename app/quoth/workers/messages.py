@@ -31,7 +31,7 @@ class Stop(NamedTuple):
 
 
 class OpenModels(NamedTuple):
-    """Load files to compute exactly, keys and values in F32. Value: one OpenedModel each."""
+    """Load files to compute exactly, keys and values in F32. Value: the context that each was trained with."""
 
     paths: tuple[Path, ...]
     n_ctx: int
@@ -63,14 +63,6 @@ class ComputeLogits(NamedTuple):
     model: int = 0
 
 
-class ContinueGreedily(NamedTuple):
-    """Value: the likeliest continuation of a prompt, one token at a time, without the suppressed tokens."""
-
-    prompt: tuple[int, ...]
-    steps: int
-    suppressed: tuple[int, ...] = ()
-
-
 class Quantize(NamedTuple):
     """Write a file at another quantization ("Q8_0"). Value: (tensor, ggml type before, ggml type after) for each.
 
@@ -86,14 +78,6 @@ class Quantize(NamedTuple):
 
 
 SLICE = 64  # tokens whose logits are asked for at once
-
-
-class OpenedModel(NamedTuple):
-    """A model that was opened to compute exactly; `bos` is -1 where it has none."""
-
-    n_vocab: int
-    n_ctx_train: int
-    bos: int
 
 
 # Answers

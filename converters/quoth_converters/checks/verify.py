@@ -89,12 +89,12 @@ class _Run:
 
     def _load(self, llama: LlamaProcess) -> Check:
         try:
-            (model,) = llama.open(self.path, n_ctx=self.n_ctx, threads=_threads())
+            (n_ctx,) = llama.open(self.path, n_ctx=self.n_ctx, threads=_threads())
         except QuothError as error:
             return Check("load", False, "llama.cpp cannot load it", failing=escaped(error.why or error.what))
         trained = self.described.spec.hyperparameters["context_length"]
-        if model.n_ctx_train != trained:
-            failing = f"llama.cpp reads a context of {model.n_ctx_train} where the checkpoint has {trained}"
+        if n_ctx != trained:
+            failing = f"llama.cpp reads a context of {n_ctx} where the checkpoint has {trained}"
             return Check("load", False, "loaded", failing=failing)
         return Check("load", True, f"llama.cpp loads it as {self.kind}")
 

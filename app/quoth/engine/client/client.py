@@ -32,8 +32,8 @@ from quoth.engine.messages import (
     Tokenize,
     Trying,
 )
+from quoth.engine.needs import SLOWEST_DISK
 from quoth.errors import EngineError, QuothError
-from quoth.platform.machine import SLOWEST_DISK
 from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
 from quoth.workers.messages import Beat, Quantize, Value
 from quoth.workers.worker_exit import STOPPED, WorkerExit, size_of

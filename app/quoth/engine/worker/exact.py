@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from pathlib import Path
 
-from quoth.native import Abort, Chain, Context, LlamaModel, NativeError
-from quoth.workers.messages import SLICE, OpenedModel
+from quoth.native import Abort, Context, LlamaModel, NativeError
+from quoth.workers.messages import SLICE
 
 
 class ExactModel:
     """Weights, and a context of one sequence. Every method raises NativeError with llama.cpp's reason."""
 
     def __init__(self, path: Path, n_ctx: int, threads: int) -> None:
-        self._model = LlamaModel(path)
-        self._context = Context(self._model, n_ctx=n_ctx, n_batch=SLICE, threads=threads, abort=Abort(), exact=True)
-        self._vocabulary = self._model.vocabulary
-
-    @property
-    def about(self) -> OpenedModel:
-        return OpenedModel(self._vocabulary.n_tokens, self._model.n_ctx_train, self._vocabulary.bos)
+        model = LlamaModel(path)
+        self.n_ctx_train = model.n_ctx_train
+        self._vocabulary = model.vocabulary
+        self._context = Context(model, n_ctx=n_ctx, n_batch=SLICE, threads=threads, abort=Abort(), exact=True)
 
     def tokenize(self, texts: Sequence[str], *, bos: bool, special: bool) -> list[list[int]]:
         return [self._vocabulary.tokenize(text, special=special, bos=bos) for text in texts]
@@ -33,26 +29,6 @@ class ExactModel:
         """Rows of logits after each token, float32; a text that begins is read with nothing before it."""
         if begins:
             self._context.clear()
-        self._read(ids, position, len(ids))
-        return b"".join(bytes(self._context.logits(index)) for index in range(len(ids)))
-
-    def greedy(self, prompt: Sequence[int], steps: int, suppressed: Sequence[int]) -> list[int]:
-        """The likeliest continuation of a prompt, one token at a time."""
-        chain = Chain(self._vocabulary)
-        if suppressed:
-            chain.add_logit_bias([(token, -math.inf) for token in suppressed])
-        chain.add("greedy")
-        found: list[int] = []
-        self._context.clear()
-        for start in range(0, len(prompt), SLICE):
-            self._read(prompt[start : start + SLICE], start)
-        for position in range(len(prompt), len(prompt) + steps):
-            found.append(chain.sample(self._context))
-            if len(found) < steps:
-                self._read(found[-1:], position)
-        chain.close()
-        return found
-
-    def _read(self, ids: Sequence[int], position: int, logits_of: int = 1) -> None:
-        if code := self._context.decode(ids, position, logits_of):
+        if code := self._context.decode(ids, position, len(ids)):
             raise NativeError(f"llama.cpp could not compute tokens at position {position} (code {code})")
+        return b"".join(bytes(self._context.logits(index)) for index in range(len(ids)))

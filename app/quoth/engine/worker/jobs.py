@@ -23,6 +23,7 @@ from quoth.engine.messages import (
     Tokenize,
     Trying,
 )
+from quoth.engine.needs import SLOWEST_DISK
 from quoth.engine.worker.exact import ExactModel
 from quoth.engine.worker.fingerprint import fingerprint, fingerprint_of_file, processor_features
 from quoth.engine.worker.llama_engine import LlamaEngine
@@ -30,12 +31,10 @@ from quoth.engine.worker.loading import NoRoom
 from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.engine.worker.token_writer import join_pieces
 from quoth.errors import ModelError, QuothError
-from quoth.platform import machine
+from quoth.platform import process_limits
 from quoth.workers.messages import (
     Beat,
     ComputeLogits,
-    ContinueGreedily,
-    OpenedModel,
     OpenModels,
     Pieces,
     Quantize,
@@ -106,7 +105,7 @@ class Jobs:
         if self._model is not None:
             self._model.close()
             self._model = None
-        machine.limit_files(LARGEST_FILE)
+        process_limits.limit_files(LARGEST_FILE)
         about, known, rungs = _rungs(request)
         failed, gpus = [*request.failed], tuple(rung.name for rung in rungs if rung.gpu_share)
         while (rung := choose(rungs, known, failed)) is not None:
@@ -137,7 +136,7 @@ class Jobs:
         loaded = time.monotonic() - began
         if proved:
             return LoadedModel(model.info, None)
-        allow(model.info.size / machine.SLOWEST_DISK, "kernels" if model.info.on_gpu else "proof")
+        allow(model.info.size / SLOWEST_DISK, "kernels" if model.info.on_gpu else "proof")
         return LoadedModel(model.info, model.prove(allow)._replace(load=loaded))
 
     @property
@@ -207,10 +206,10 @@ class Jobs:
 
     # Files of a conversion
 
-    def _open(self, call: int, request: OpenModels) -> list[OpenedModel]:
-        machine.limit_files(LARGEST_FILE)
+    def _open(self, call: int, request: OpenModels) -> list[int]:
+        process_limits.limit_files(LARGEST_FILE)
         self._opened = tuple(ExactModel(path, request.n_ctx, request.threads) for path in request.paths)
-        return [model.about for model in self._opened]
+        return [model.n_ctx_train for model in self._opened]
 
     def _tokenize_texts(self, call: int, request: TokenizeTexts) -> list[list[int]]:
         return self._opened[request.model].tokenize(request.texts, bos=request.bos, special=request.special)
@@ -220,9 +219,6 @@ class Jobs:
 
     def _logits(self, call: int, request: ComputeLogits) -> bytes:
         return self._opened[request.model].logits(request.ids, request.position, request.begins)
-
-    def _continue(self, call: int, request: ContinueGreedily) -> list[int]:
-        return self._opened[0].greedy(request.prompt, request.steps, request.suppressed)
 
     def _quantize(self, call: int, request: Quantize) -> list[tuple[str, str, str]]:
         try:
@@ -270,7 +266,6 @@ _JOBS: Mapping[type, Callable[[Jobs, int, Any], Any]] = {
     TokenizeTexts: Jobs._tokenize_texts,
     Pieces: Jobs._pieces,
     ComputeLogits: Jobs._logits,
-    ContinueGreedily: Jobs._continue,
     Quantize: Jobs._quantize,
     Describe: Jobs._describe,
 }

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 from quoth.engine.ladder import Unproved
 from quoth.engine.messages import RECORDS, Count, Disproved, Load, Offsets, Tokenize
 from quoth.errors import QuothError
-from quoth.platform import machine
+from quoth.platform import memory, process_limits
 from quoth.workers import wire
 from quoth.workers.messages import Failure, Log, Stop, Value
 from quoth.workers.native_errors import out_of_memory, unloadable
@@ -37,8 +37,8 @@ Request = tuple[int, Any]  # the number of a call, and what it asks for
 
 def main(parent: int) -> None:
     """Run until the parent closes the stream. The log is written once the parent has named it."""
-    machine.die_with_parent(parent)
-    machine.offer_to_oom_killer()
+    process_limits.die_with_parent(parent)
+    process_limits.offer_to_oom_killer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1)  # the parent asks where a worker hangs, before it ends it
@@ -56,7 +56,7 @@ def start_deep(target: Callable[[], None]) -> threading.Thread:
     end the process on some vocabularies. A stack takes memory only where it is used, but of a limit on the address
     space (ulimit -v) it takes all of its size: there it is small.
     """
-    limit = machine.address_space()
+    limit = memory.address_space()
     for size in STACKS:
         if limit and size * STACK_SHARE > limit:
             continue

@@ -15,8 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from quoth.platform.machine import LINUX
-
 # System calls by their numbers on x86_64 and aarch64 (asm/unistd.h), -1 where there is none.
 
 # Sockets and other programs; io_uring_setup, which can open sockets as well.
@@ -60,7 +58,7 @@ def confine(files: Landlock) -> str:
 
     Python and its libraries stay readable. Where nothing may be written, seccomp forbids that too.
     """
-    if not LINUX:
+    if sys.platform != "linux":
         return "off (this platform has neither Landlock nor seccomp)"
     ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS: both want it
     return f"{_landlock(files)}, {_seccomp(changing=not files.writes)}"

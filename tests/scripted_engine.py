@@ -1,4 +1,4 @@
-"""The port without a model: it says what it was given. For tests, pictures and whatever must not depend on weights."""
+"""The port without a model: it says what it was given. For tests and pictures that must not depend on weights."""
 
 from __future__ import annotations
 
