@@ -1,4 +1,4 @@
-"""Memory that runs out: whoever says so, it is one sentence with the exit code of the engine."""
+"""Memory that runs out: however it is said, it is one sentence with the exit code of the engine."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scoring: the model's own log-probabilities, the same bits whatever came before, at the price of what is new."""
+"""Scoring: the model's own log-probabilities, the same bits after any other, at the price of what is new."""
 
 from __future__ import annotations
 
@@ -146,7 +146,7 @@ def test_alternatives_are_the_best_tokens_of_each_place(llama: LlamaEngine, fres
     assert all(token.top == () for token in score(llama, QUESTION._replace(top=0)).logprobs)
 
 
-# The same bits, whatever came before
+# The same bits after anything else
 
 
 def test_a_text_scored_twice_has_the_same_bits(llama: LlamaEngine, fresh: Scored) -> None:
@@ -304,7 +304,7 @@ def test_a_text_behind_another_has_the_tokens_it_would_be_written_in(spm: Vocabu
     assert [*prompt, *spm.tokenize_behind(" Rome.")] == whole
 
 
-# What is no text
+# What is not text
 
 
 def test_control_tokens_in_a_text_to_score_stay_text(llama: LlamaEngine) -> None:

@@ -1,7 +1,7 @@
 """The engine port: what everything above it knows of a model.
 
 One call of `generate` runs one request or many; a chat turn is a batch of one. The rendered prompt never leaves
-the worker: only the worker knows which tokens came from the template and which from somebody's text.
+the worker: only the worker knows which tokens came from the template and which from a message.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Piece(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something the person should know: "2 control tokens in the text were broken"."""
+    """Something that the user should know: "2 control tokens in the text were broken"."""
 
     request: int
     text: str

@@ -1,6 +1,6 @@
-"""What every worker is asked and answers, whatever it is for. The engine has further messages of its own.
+"""What every worker is asked and what it answers. The engine adds messages (quoth.engine.messages).
 
-Requests name files and numbers; a worker gives up whatever its first request does not need (engine/worker/sandbox.py).
+Requests name files and numbers; a worker gives up access to what its first request does not need (engine/worker/sandbox.py).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class Pieces(NamedTuple):
 class ComputeLogits(NamedTuple):
     """Logits after each of at most SLICE tokens. Value: their rows as bytes, float32.
 
-    A text that begins is computed with nothing before it, at whatever position that is.
+    A text that begins is computed with nothing before it, also at a position other than 0.
     """
 
     ids: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""Quantizing a GGUF by llama.cpp, in a process of its own: what it would come to, what to choose, and doing it."""
+"""Quantizing a GGUF with llama.cpp: what it would come to, what to choose, and doing it."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ def quantize(
     threads: int = 0,
     progress: Progress = lambda done, total: None,
 ) -> Quantized:
-    """Write a GGUF at another quantization. Whatever goes wrong, nothing is left but what was there before."""
+    """Write a GGUF at another quantization. Where that fails, only what was there before is left."""
     name, file = _known(type), read_gguf(source)
     before = {type_name(entry.type) for entry in file.tensors.values()}
     quantized = sorted(before.difference(_WHOLE))

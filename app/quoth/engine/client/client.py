@@ -13,29 +13,14 @@ from pathlib import Path
 from typing import Any, cast
 
 from quoth.chat import Message
-from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text
+from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text, messages
 from quoth.engine.client.climb import Climb
 from quoth.engine.client.findings import Findings
 from quoth.engine.ladder import Finding, Fingerprint
-from quoth.engine.messages import (
-    RECORDS,
-    Count,
-    Describe,
-    Disproved,
-    Emitted,
-    Generate,
-    Load,
-    LoadedModel,
-    NextStep,
-    Offsets,
-    Score,
-    Tokenize,
-    Trying,
-)
 from quoth.engine.needs import SLOWEST_DISK
 from quoth.errors import EngineError, QuothError
+from quoth.workers import messages as common
 from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
-from quoth.workers.messages import Beat, Quantize, Value
 from quoth.workers.worker_exit import STOPPED, WorkerExit, size_of
 from quoth.workers.worker_process import WorkerProcess
 
@@ -109,10 +94,10 @@ class Client:
     # What the worker says, in the thread of its process
 
     def _hear(self, call: int, answer: Any) -> None:
-        if isinstance(answer, Trying):
+        if isinstance(answer, messages.Trying):
             with self._lock:
                 self._climb.tries(answer.rungs, answer.about)
-        elif isinstance(answer, Disproved) and self._worker is not None:
+        elif isinstance(answer, messages.Disproved) and self._worker is not None:
             self._worker.end(answer.why)
         else:
             self._calls.deliver(call, answer)
@@ -128,7 +113,7 @@ class Client:
                 self._deaths.append(time.monotonic())
             self._worker = self._load = self._info = None
             calls = self._calls
-        calls.fail(lambda call: exit_.error(self._log, self._path if isinstance(call.request, Load) else None))
+        calls.fail(lambda call: exit_.error(self._log, self._path if isinstance(call.request, messages.Load) else None))
 
     # Starting
 
@@ -141,7 +126,7 @@ class Client:
                 return
             self._refuse_after_deaths()
             if self._worker is None:
-                worker = WorkerProcess(self._hear, self._reap, RECORDS, log=self._log, process=process)
+                worker = WorkerProcess(self._hear, self._reap, messages.RECORDS, log=self._log, process=process)
                 self._calls = Calls(worker.send)
                 worker.start()
                 self._worker = worker
@@ -196,17 +181,17 @@ class Client:
         if load is None:
             raise EngineError("the engine died", "before it could answer", "Try again")
         for answer in self._answers(load):
-            if isinstance(answer, Value):
+            if isinstance(answer, common.Value):
                 return self._arrived(answer.value)
-            if isinstance(answer, NextStep):
+            if isinstance(answer, messages.NextStep):
                 load.timeout = self._limits.of(answer.name, size_of(self._path)) + answer.within
             if stop():
                 return None
-            if isinstance(answer, Beat):
+            if isinstance(answer, common.Beat):
                 progress(answer.done)
         return None
 
-    def _arrived(self, loaded: LoadedModel | None) -> ModelInfo:
+    def _arrived(self, loaded: messages.LoadedModel | None) -> ModelInfo:
         """The worker has loaded the model, or has no way left to try."""
         with self._lock:
             if loaded is None:
@@ -236,17 +221,17 @@ class Client:
 
     def count(self, inputs: Sequence[str | Sequence[Message]]) -> list[int]:
         plain = tuple(i if isinstance(i, str) else tuple(i) for i in inputs)
-        return list(self._value(Count(plain), self._limits.to_read(plain)))
+        return list(self._value(messages.Count(plain), self._limits.to_read(plain)))
 
     def tokenize(self, text: str) -> list[int]:
-        return list(self._value(Tokenize(text), self._limits.to_read([text])))
+        return list(self._value(messages.Tokenize(text), self._limits.to_read([text])))
 
     def offsets(self, text: str) -> Sequence[int]:
-        return cast(Sequence[int], self._value(Offsets(text), self._limits.to_read([text])))
+        return cast(Sequence[int], self._value(messages.Offsets(text), self._limits.to_read([text])))
 
     def quantize(self, source: Path, target: Path, quantization: str) -> None:
         """Write a GGUF at another quantization. Raises ModelError."""
-        self._value(Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
+        self._value(common.Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
 
     def describe(
         self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0, *, without_gpu: bool = False
@@ -255,7 +240,7 @@ class Client:
 
         `without_gpu` starts no driver, where that ends the worker.
         """
-        return cast(dict[str, Any], self._value(Describe(kind_of_file, size, without_gpu), self._limits.hung))
+        return cast(dict[str, Any], self._value(messages.Describe(kind_of_file, size, without_gpu), self._limits.hung))
 
     def _value(self, request: Any, timeout: float) -> Any:
         if self._path is not None:
@@ -263,7 +248,7 @@ class Client:
         else:
             self._start()
         for answer in self._answers(self._calls.open(request, timeout)):
-            if isinstance(answer, Value):
+            if isinstance(answer, common.Value):
                 return answer.value
         raise EngineError("the engine gave no answer", "a bug")
 
@@ -272,7 +257,7 @@ class Client:
     ) -> Generator[Event, None, None]:
         open_requests = dict.fromkeys(range(len(requests)))
         timeout = self._limits.to_read([_text_of(request.input) for request in requests])
-        with closing(self._events(Generate(tuple(requests)), timeout, stop)) as events:
+        with closing(self._events(messages.Generate(tuple(requests)), timeout, stop)) as events:
             for event in events:
                 if isinstance(event, Done):
                     open_requests.pop(event.request, None)
@@ -285,10 +270,10 @@ class Client:
         self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[ScoreEvent, None, None]:
         timeout = self._limits.to_read([part for s in scorings for part in (_text_of(s.input), s.text)])
-        yield from self._events(Score(tuple(scorings)), timeout, stop)
+        yield from self._events(messages.Score(tuple(scorings)), timeout, stop)
 
     def _events(
-        self, request: Generate | Score, timeout: float, stop: Callable[[], bool]
+        self, request: messages.Generate | messages.Score, timeout: float, stop: Callable[[], bool]
     ) -> Generator[Any, None, None]:
         """Events of a call until its end, or until it was stopped; a worker that does not stop in time is ended."""
         if self._ready(stop=stop) is None:
@@ -297,7 +282,7 @@ class Client:
         call = calls.open(request, timeout)
         try:
             for answer in self._answers(call):
-                if isinstance(answer, Emitted):
+                if isinstance(answer, messages.Emitted):
                     yield answer.event
                 if stopping == 0.0 and stop():
                     calls.stop(call)

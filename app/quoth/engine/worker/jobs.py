@@ -9,20 +9,8 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from quoth import native
+from quoth.engine import messages
 from quoth.engine.ladder import Fingerprint, Known, Rung, choose, usable
-from quoth.engine.messages import (
-    Count,
-    Describe,
-    Emitted,
-    Generate,
-    Load,
-    LoadedModel,
-    NextStep,
-    Offsets,
-    Score,
-    Tokenize,
-    Trying,
-)
 from quoth.engine.needs import SLOWEST_DISK
 from quoth.engine.worker.exact import ExactModel
 from quoth.engine.worker.fingerprint import fingerprint, fingerprint_of_file, processor_features
@@ -32,14 +20,7 @@ from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.engine.worker.token_writer import join_pieces
 from quoth.errors import ModelError, QuothError
 from quoth.platform import process_limits
-from quoth.workers.messages import (
-    Beat,
-    ComputeLogits,
-    OpenModels,
-    Pieces,
-    Quantize,
-    TokenizeTexts,
-)
+from quoth.workers import messages as common
 
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
 BEAT_SECONDS = 0.25
@@ -76,14 +57,14 @@ class Jobs:
         """
         gpu = False
         match request:
-            case Load():
+            case messages.Load():
                 _, known, rungs = _rungs(request)
                 files = Landlock(reads=tuple(parts_of(request.path)))
                 failed = request.failed
                 gpu = any(r.gpu_share for r in rungs if r.name not in failed and not known.has_failed(r.name))
-            case OpenModels():
+            case common.OpenModels():
                 files = Landlock(reads=request.paths)
-            case Quantize():
+            case common.Quantize():
                 files = Landlock(reads=tuple(parts_of(request.source)), writes=(request.target.parent,))
             case _:
                 files, gpu = Landlock(), native.is_for_gpus() and not getattr(request, "without_gpu", False)
@@ -100,7 +81,7 @@ class Jobs:
 
         template.preload()
 
-    def _load(self, call: int, request: Load) -> LoadedModel | None:
+    def _load(self, call: int, request: messages.Load) -> messages.LoadedModel | None:
         """Load on the highest rung that may work, and prove it unless it is known to."""
         if self._model is not None:
             self._model.close()
@@ -110,18 +91,18 @@ class Jobs:
         failed, gpus = [*request.failed], tuple(rung.name for rung in rungs if rung.gpu_share)
         while (rung := choose(rungs, known, failed)) is not None:
             if rung.gpu_share:
-                self._send(call, Trying(gpus, about))
-                self._send(call, NextStep("driver"))
+                self._send(call, messages.Trying(gpus, about))
+                self._send(call, messages.NextStep("driver"))
                 native.can_use_gpu()  # its driver starts, or crashes, or hangs
-            self._send(call, Trying((rung.name,), about))
-            self._send(call, NextStep("load"))
+            self._send(call, messages.Trying((rung.name,), about))
+            self._send(call, messages.NextStep("load"))
             try:
                 return self._load_on(rung, call, request, proved=rung.name in known.findings)
             except NoRoom:
                 failed.append(rung.name)
         return None
 
-    def _load_on(self, rung: Rung, call: int, request: Load, *, proved: bool) -> LoadedModel:
+    def _load_on(self, rung: Rung, call: int, request: messages.Load, *, proved: bool) -> messages.LoadedModel:
         beat = self._beats(call)
 
         def progress(done: float) -> bool:
@@ -129,15 +110,15 @@ class Jobs:
             return call not in self._stopped
 
         def allow(seconds: float, step: str = "proof") -> None:
-            self._send(call, NextStep(step, seconds))
+            self._send(call, messages.NextStep(step, seconds))
 
         began = time.monotonic()
         model = self._model = LlamaEngine(request.path, request.options, progress, rung=rung)
         loaded = time.monotonic() - began
         if proved:
-            return LoadedModel(model.info, None)
+            return messages.LoadedModel(model.info, None)
         allow(model.info.size / SLOWEST_DISK, "kernels" if model.info.on_gpu else "proof")
-        return LoadedModel(model.info, model.prove(allow)._replace(load=loaded))
+        return messages.LoadedModel(model.info, model.prove(allow)._replace(load=loaded))
 
     @property
     def _loaded(self) -> LlamaEngine:
@@ -147,15 +128,15 @@ class Jobs:
 
     # Computing, and stopping
 
-    def _generate(self, call: int, request: Generate) -> None:
+    def _generate(self, call: int, request: messages.Generate) -> None:
         with self._computing(call) as stop:
             for event in join_pieces(self._loaded.generate(request.requests, stop=stop), time.monotonic):
-                self._send(call, Emitted(event))
+                self._send(call, messages.Emitted(event))
 
-    def _score(self, call: int, request: Score) -> None:
+    def _score(self, call: int, request: messages.Score) -> None:
         with self._computing(call) as stop:
             for event in self._loaded.score(request.scorings, stop=stop):
-                self._send(call, Emitted(event))
+                self._send(call, messages.Emitted(event))
 
     @contextmanager
     def _computing(self, call: int) -> Iterator[Callable[[], bool]]:
@@ -189,38 +170,38 @@ class Jobs:
             nonlocal last
             if time.monotonic() - last >= BEAT_SECONDS:
                 last = time.monotonic()
-                self._send(call, Beat(done))
+                self._send(call, common.Beat(done))
 
         return beat
 
     # Counting
 
-    def _count(self, call: int, request: Count) -> list[int]:
+    def _count(self, call: int, request: messages.Count) -> list[int]:
         return self._loaded.count(request.inputs)
 
-    def _tokenize(self, call: int, request: Tokenize) -> list[int]:
+    def _tokenize(self, call: int, request: messages.Tokenize) -> list[int]:
         return self._loaded.tokenize(request.text)
 
-    def _offsets(self, call: int, request: Offsets) -> Any:
+    def _offsets(self, call: int, request: messages.Offsets) -> Any:
         return self._loaded.offsets(request.text)
 
     # Files of a conversion
 
-    def _open(self, call: int, request: OpenModels) -> list[int]:
+    def _open(self, call: int, request: common.OpenModels) -> list[int]:
         process_limits.limit_files(LARGEST_FILE)
         self._opened = tuple(ExactModel(path, request.n_ctx, request.threads) for path in request.paths)
         return [model.n_ctx_train for model in self._opened]
 
-    def _tokenize_texts(self, call: int, request: TokenizeTexts) -> list[list[int]]:
+    def _tokenize_texts(self, call: int, request: common.TokenizeTexts) -> list[list[int]]:
         return self._opened[request.model].tokenize(request.texts, bos=request.bos, special=request.special)
 
-    def _pieces(self, call: int, request: Pieces) -> list[bytes]:
+    def _pieces(self, call: int, request: common.Pieces) -> list[bytes]:
         return self._opened[0].pieces()
 
-    def _logits(self, call: int, request: ComputeLogits) -> bytes:
+    def _logits(self, call: int, request: common.ComputeLogits) -> bytes:
         return self._opened[request.model].logits(request.ids, request.position, request.begins)
 
-    def _quantize(self, call: int, request: Quantize) -> list[tuple[str, str, str]]:
+    def _quantize(self, call: int, request: common.Quantize) -> list[tuple[str, str, str]]:
         try:
             tensors = native.quantize(
                 request.source,
@@ -229,7 +210,7 @@ class Jobs:
                 threads=request.threads,
                 dry_run=request.dry_run,
                 overrides=request.overrides,
-                progress=lambda done, total: self._send(call, Beat(done, total)),
+                progress=lambda done, total: self._send(call, common.Beat(done, total)),
             )
         except native.NativeError as error:
             raise ModelError(f"{request.source} cannot be quantized", str(error)) from None
@@ -237,7 +218,7 @@ class Jobs:
 
     # The machine
 
-    def _describe(self, call: int, request: Describe) -> dict[str, Any]:
+    def _describe(self, call: int, request: messages.Describe) -> dict[str, Any]:
         """What doctor shows of the native side."""
         return {
             "version": native.version(),
@@ -248,7 +229,7 @@ class Jobs:
             "gpu": native.can_use_gpu(),
             "for_gpus": native.is_for_gpus(),
             "sandbox": self._sandbox,
-            "devices": [[d.name, d.description, d.kind, d.free, d.total] for d in native.devices()],
+            "devices": [tuple(device) for device in native.devices()],
             "log": [*native.log_lines],
             "about": fingerprint(*request.kind_of_file, request.size),
         }
@@ -256,22 +237,22 @@ class Jobs:
 
 _JOBS: Mapping[type, Callable[[Jobs, int, Any], Any]] = {
     Preload: Jobs._preload,
-    Load: Jobs._load,
-    Generate: Jobs._generate,
-    Score: Jobs._score,
-    Count: Jobs._count,
-    Tokenize: Jobs._tokenize,
-    Offsets: Jobs._offsets,
-    OpenModels: Jobs._open,
-    TokenizeTexts: Jobs._tokenize_texts,
-    Pieces: Jobs._pieces,
-    ComputeLogits: Jobs._logits,
-    Quantize: Jobs._quantize,
-    Describe: Jobs._describe,
+    messages.Load: Jobs._load,
+    messages.Generate: Jobs._generate,
+    messages.Score: Jobs._score,
+    messages.Count: Jobs._count,
+    messages.Tokenize: Jobs._tokenize,
+    messages.Offsets: Jobs._offsets,
+    common.OpenModels: Jobs._open,
+    common.TokenizeTexts: Jobs._tokenize_texts,
+    common.Pieces: Jobs._pieces,
+    common.ComputeLogits: Jobs._logits,
+    common.Quantize: Jobs._quantize,
+    messages.Describe: Jobs._describe,
 }
 
 
-def _rungs(request: Load) -> tuple[Fingerprint, Known, tuple[Rung, ...]]:
+def _rungs(request: messages.Load) -> tuple[Fingerprint, Known, tuple[Rung, ...]]:
     """What a model's file and this machine are, what is known of that, and the rungs that there are."""
     about = fingerprint_of_file(request.path, request.options.kind_of_file)
     known = request.known.get(about.key, Known())

@@ -16,7 +16,7 @@ BLOCK = 256  # llama.cpp rounds a context up to this many tokens
 
 
 class Cancelled(Exception):
-    """Somebody asked to stop while tokens were being computed."""
+    """A stop was asked for while tokens were being computed."""
 
 
 class Slices(NamedTuple):

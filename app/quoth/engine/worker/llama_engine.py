@@ -273,7 +273,7 @@ def _notices(number: int, broken: int) -> Iterator[Notice]:
 
 
 def _recommended(model: LlamaModel) -> tuple[tuple[str, float], ...]:
-    """Sampling values that the file asks for; what is no number is left out."""
+    """Sampling values that the file asks for; what is not a number is left out."""
     found: list[tuple[str, float]] = []
     for name, key in SAMPLING_KEYS.items():
         text = model.meta(key)

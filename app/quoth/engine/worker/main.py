@@ -151,7 +151,7 @@ class Worker:
             except Exception as error:  # the parent reports it; the log has the traceback
                 traceback.print_exc(file=sys.stderr)
                 why = f"{type(error).__name__}: {error}"
-                self._fail(call, out_of_memory(why) or QuothError(f"the engine stumbled: {why}", "a bug"))
+                self._fail(call, out_of_memory(why) or QuothError(f"the engine failed: {why}", "a bug"))
 
     def _fail(self, call: int, error: QuothError) -> None:
         self._send(call, Failure(int(error.exit_code), error.what, error.why, error.try_))

@@ -105,7 +105,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     """Add a rule; what is not there needs none.
 
     The descriptor stays open for as long as the process lives: a rule is about an inode, and some file systems (9p, on
-    which Windows lends its disks to Linux) make another one for a file that nobody has open
+    which Windows lends its disks to Linux) make another one for a file that is not open
     (https://github.com/landlock-lsm/linux/issues/45).
     """
     with suppress(OSError):

@@ -43,7 +43,7 @@ def score_text(
 ) -> Iterator[Reading | Scored]:
     """Read what was not read yet, and look up each token of the text in the logits before it. Raises Cancelled.
 
-    `check` is called after each slice and raises where the logits are no numbers; `room` is as for KVCache.rewind.
+    `check` is called after each slice and raises where the logits are not numbers; `room` is as for KVCache.rewind.
     A slice's logits exist at once, 4 bytes for each of its tokens and of the vocabulary's, and one row is looked at
     at a time.
     """

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 MOST_SOURCE = 512 * 1024  # characters; the largest template of upstream's collection has 17 thousand
 LARGEST = 1024 * 1024  # characters that a render may make beyond four times its messages
 SECONDS = 5.0  # to compile, and again to render
-UNWATCHED = 32 * 1024  # characters that compile in a fraction of a second whatever they are: looking costs more
+UNWATCHED = 32 * 1024  # characters that always compile in a fraction of a second: to look at the clock costs more
 TRY = "--template FILE gives another one, and `quoth complete` works without"
 
 Turn = Mapping[str, str]
@@ -101,7 +101,7 @@ class Template:
         try:
             return self.render(probe, think=True) != self.render(probe, think=False)
         except ModelError:
-            return False  # whoever chats with it hears why
+            return False  # a chat says why
 
     def render(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> str:
         """The prompt's text: up to where the model answers, or to the end of the last message's text.
