@@ -1,6 +1,6 @@
 """What every worker is asked and what it answers. The engine adds messages (quoth.engine.messages).
 
-Requests name files and numbers; a worker gives up access to what its first request does not need (engine/worker/sandbox.py).
+A worker gives up access to all that its first request does not need (engine/worker/sandbox.py).
 """
 
 from __future__ import annotations

@@ -8,9 +8,8 @@ import time
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from quoth.chat import Message
 from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text, messages
@@ -31,8 +30,7 @@ def _text_of(given: Chat | Text) -> str | Sequence[Message]:
     return given.messages if isinstance(given, Chat) else given.text
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(NamedTuple):
     """Timeouts, in seconds, and how often a worker may die."""
 
     hung: float = 60.0  # without an answer
@@ -67,7 +65,7 @@ class Client:
         options: LoadOptions | None = None,
         *,
         log: Path | None = None,
-        limits: Limits = Limits(),
+        limits: Limits | None = None,
         process: subprocess.Popen[bytes] | None = None,
         findings: Findings | None = None,
         tell: Callable[[str], None] = lambda sentence: None,
@@ -79,7 +77,7 @@ class Client:
         self._path = path
         self._options = options or LoadOptions()
         self._log = log
-        self._limits = limits
+        self._limits = limits or Limits()
         self._tell = tell
         self._climb = Climb(findings or Findings(None), self._options.rung)
         self._closed = False
@@ -117,13 +115,13 @@ class Client:
 
     # Starting
 
-    def _start(self, process: subprocess.Popen[bytes] | None = None) -> None:
-        """Have a worker, and have it load the model. Raises EngineError when it died too often."""
+    def _start(self, process: subprocess.Popen[bytes] | None = None) -> Call | None:
+        """Have a worker, and have it load the model. Returns that call. Raises EngineError when it died too often."""
         with self._lock:
             if self._closed:
                 raise EngineError("the engine is closed")
             if self._worker is not None and (self._load is not None or self._path is None):
-                return
+                return self._load
             self._refuse_after_deaths()
             if self._worker is None:
                 worker = WorkerProcess(self._hear, self._reap, messages.RECORDS, log=self._log, process=process)
@@ -133,6 +131,7 @@ class Client:
             if self._path is not None:
                 timeout = self._limits.of("load", size_of(self._path))
                 self._load = self._calls.open(self._climb.load(self._path, self._options), timeout)
+            return self._load
 
     def _refuse_after_deaths(self) -> None:
         while self._deaths and time.monotonic() - self._deaths[0] > self._limits.window:
@@ -162,24 +161,21 @@ class Client:
         with self._loading:
             while True:
                 failed = len(self._climb.failures)
-                self._start()
-                load = self._load
-                if self._info is not None or self._path is None:
+                load = self._start()
+                if self._info is not None or load is None:
                     return self._info
                 try:
-                    self._info = self._loaded(load, progress, stop)
+                    info = self._loaded(load, progress, stop)
                 except QuothError:
                     self._load = None  # so that the next call tries again
                     if len(self._climb.failures) <= failed:
                         raise
                 else:
-                    return self._info
+                    with self._lock:
+                        self._info = info if self._load is load else None  # the worker may have died since
+                    return info
 
-    def _loaded(
-        self, load: Call | None, progress: Callable[[float], None], stop: Callable[[], bool]
-    ) -> ModelInfo | None:
-        if load is None:
-            raise EngineError("the engine died", "before it could answer", "Try again")
+    def _loaded(self, load: Call, progress: Callable[[float], None], stop: Callable[[], bool]) -> ModelInfo | None:
         for answer in self._answers(load):
             if isinstance(answer, common.Value):
                 return self._arrived(answer.value)
@@ -243,14 +239,9 @@ class Client:
         return cast(dict[str, Any], self._value(messages.Describe(kind_of_file, size, without_gpu), self._limits.hung))
 
     def _value(self, request: Any, timeout: float) -> Any:
-        if self._path is not None:
-            self.ready()
-        else:
-            self._start()
-        for answer in self._answers(self._calls.open(request, timeout)):
-            if isinstance(answer, common.Value):
-                return answer.value
-        raise EngineError("the engine gave no answer", "a bug")
+        self._ready()
+        *_, last = self._answers(self._calls.open(request, timeout))
+        return last.value
 
     def generate(
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
