@@ -45,7 +45,6 @@ _INFO = ModelInfo(
     threads=1,
     layers=1,
     on_gpu=0,
-    thinks=True,
 )
 
 

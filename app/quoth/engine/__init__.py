@@ -30,7 +30,6 @@ class ModelInfo(NamedTuple):
     threads: int
     layers: int  # with the output layer
     on_gpu: int  # layers of them on the GPU
-    thinks: bool  # the template has a switch for thinking
     sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
     rung: str = ""  # the way of computing, by its name in ladder.py
 

@@ -55,7 +55,7 @@ class Jobs:
 
         Where no way on the GPU is left to try, no driver is started, which may be what crashes.
         """
-        gpu = False
+        files, gpu = Landlock(), False
         match request:
             case messages.Load():
                 _, known, rungs = _rungs(request)
@@ -66,8 +66,8 @@ class Jobs:
                 files = Landlock(reads=request.paths)
             case common.Quantize():
                 files = Landlock(reads=tuple(parts_of(request.source)), writes=(request.target.parent,))
-            case _:
-                files, gpu = Landlock(), native.is_for_gpus() and not getattr(request, "without_gpu", False)
+            case messages.Describe():
+                gpu = native.is_for_gpus() and not request.without_gpu
         if gpu:
             self._sandbox = "off (a GPU driver needs what it forbids)"
         else:
@@ -123,7 +123,7 @@ class Jobs:
     @property
     def _loaded(self) -> LlamaEngine:
         if self._model is None:
-            raise QuothError("no model is loaded in the engine", "a bug")
+            raise QuothError("no model is loaded", "a bug")
         return self._model
 
     # Computing, and stopping

@@ -69,11 +69,6 @@ class Prompter:
         """What stands around a thought in this model's text."""
         return self.template.marks
 
-    @cached_property
-    def thinks(self) -> bool:
-        """Whether the template has a switch for thinking."""
-        return self.template.thinks
-
     def chat(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> RenderedPrompt:
         """The prompt of a conversation; with `continue_last` it ends in the middle of the last message.
 

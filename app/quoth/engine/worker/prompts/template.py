@@ -92,17 +92,6 @@ class Template:
         """The date as the template wants it. No time of day: a prompt must not change with every call."""
         return self._today().strftime(form.replace("%-", "%#") if sys.platform == "win32" else form)
 
-    @property
-    def thinks(self) -> bool:
-        """Whether the prompt changes when thinking is asked for."""
-        if not switches(self.source, True) and not switches(self.source, False):
-            return False
-        probe = [Message("user", "x")]
-        try:
-            return self.render(probe, think=True) != self.render(probe, think=False)
-        except ModelError:
-            return False  # a chat says why
-
     def render(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> str:
         """The prompt's text: up to where the model answers, or to the end of the last message's text.
 
