@@ -349,10 +349,10 @@ def test_the_trace_function_of_a_debugger_is_put_back() -> None:
         sys.settrace(before)
 
 
-def test_jinja2_is_imported_only_when_a_template_is_made() -> None:
+def test_a_worker_that_starts_has_not_imported_jinja2_nor_numpy_nor_the_converters() -> None:
     lines = (
-        "import sys; sys.path.insert(0, 'app')",
-        "import quoth.engine.worker.prompts.prompt; assert 'jinja2' not in sys.modules",
-        "from quoth.engine.worker.prompts import template; template.preload(); assert 'jinja2' in sys.modules",
+        "import sys; sys.path[:0] = ['app', 'converters']",
+        "import quoth.engine.worker.main, quoth.engine.worker.jobs",
+        "assert not {'jinja2', 'numpy', 'gguf', 'quoth_converters'} & {*sys.modules}",
     )
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=60, cwd=ROOT)

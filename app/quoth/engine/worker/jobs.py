@@ -77,7 +77,7 @@ class Jobs:
     # Loading
 
     def _preload(self, call: int, request: Preload) -> None:
-        from quoth.engine.worker.prompts import template
+        from quoth.engine.worker.prompts import template  # 114 ms, with jinja2
 
         template.preload()
 

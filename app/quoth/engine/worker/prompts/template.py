@@ -1,7 +1,7 @@
 """A model's own chat template: messages in, the prompt's text out.
 
 Rendered as the reference implementation does it (Hugging Face's `apply_chat_template`): the same sandbox, the same
-variables, the same filters. jinja2 is imported when the first template is made; `preload` does it earlier.
+variables, the same filters. This module imports jinja2: import it lazily.
 """
 
 from __future__ import annotations
@@ -11,17 +11,15 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Template as Compiled
 
 from quoth.chat import Message
 from quoth.engine.worker.prompts.template_bounds import Bounds, Exceeded, deadline
+from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 from quoth.engine.worker.prompts.thinking import ThinkingMarks, marks, switches
 from quoth.errors import ModelError
-
-if TYPE_CHECKING:
-    from jinja2 import Template as Compiled
-
-    from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 
 MOST_SOURCE = 512 * 1024  # characters; the largest template of upstream's collection has 17 thousand
 LARGEST = 1024 * 1024  # characters that a render may make beyond four times its messages
@@ -37,9 +35,7 @@ class TemplateError(ModelError):
 
 
 def preload() -> None:
-    """Have jinja2 ready ahead of need, its lexer too, for a thread that runs while the weights load."""
-    from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
-
+    """Have jinja2's lexer ready ahead of need."""
     BoundedEnvironment().from_string("{% for m in messages %}{{ m['content'] }}{% endfor %}")
 
 
@@ -71,8 +67,6 @@ class Template:
         self._environment, self._compiled = self._compile()
 
     def _compile(self) -> tuple[BoundedEnvironment, Compiled]:
-        from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
-
         environment = BoundedEnvironment()
         environment.globals["strftime_now"] = self._strftime
         watch = deadline(self._seconds, lines=False) if len(self.source) > UNWATCHED else nullcontext()
