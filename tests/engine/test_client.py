@@ -19,7 +19,7 @@ import pytest
 
 from quoth.engine import Done, Event, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text, Thought
 from quoth.engine.client.client import Client, Limits
-from quoth.engine.worker.main import LOG_LIMIT
+from quoth.engine.worker.program import LOG_LIMIT
 from quoth.engine.worker.token_writer import join_pieces
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from tests.engine.said import GREEDY, Flag, say, say_all, text

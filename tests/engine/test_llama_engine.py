@@ -14,9 +14,9 @@ from quoth.engine import LoadOptions, Piece, Sampling, Thought
 from quoth.engine.ladder import Rung
 from quoth.engine.worker.kv_cache import KVCache
 from quoth.engine.worker.llama_engine import LlamaEngine
-from quoth.engine.worker.loading import MIB, layers_that_fit
 from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.threads import Threads
+from quoth.engine.worker.weights import MIB, layers_that_fit
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, LlamaModel
 from tests.engine.said import GREEDY, chat, say, say_all, text

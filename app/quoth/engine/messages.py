@@ -92,7 +92,7 @@ class Trying(NamedTuple):
 
 
 class NextStep(NamedTuple):
-    """A step of loading begins that may take so many seconds beyond its usual limit."""
+    """A step of loading begins; it may take `within` seconds beyond its usual limit."""
 
     name: str
     within: float = 0.0

@@ -15,9 +15,9 @@ from quoth.engine.needs import SLOWEST_DISK
 from quoth.engine.worker.exact import ExactModel
 from quoth.engine.worker.fingerprint import fingerprint, fingerprint_of_file, processor_features
 from quoth.engine.worker.llama_engine import LlamaEngine
-from quoth.engine.worker.loading import NoRoom
 from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.engine.worker.token_writer import join_pieces
+from quoth.engine.worker.weights import NoRoom
 from quoth.errors import ModelError, QuothError
 from quoth.platform import process_limits
 from quoth.workers import messages as common
@@ -51,9 +51,9 @@ class Jobs:
             raise ModelError("llama.cpp refuses the model", str(error)) from None
 
     def confine_for(self, request: Any) -> None:
-        """Give up what the worker's jobs do not need: it serves the models of its first request.
+        """Give up access to all but the files of the first request: a worker serves no others.
 
-        Where no way on the GPU is left to try, no driver is started, which may be what crashes.
+        Where no way on the GPU is left to try, no driver is started: that may be what crashes.
         """
         files, gpu = Landlock(), False
         match request:
@@ -82,7 +82,7 @@ class Jobs:
         template.preload()
 
     def _load(self, call: int, request: messages.Load) -> messages.LoadedModel | None:
-        """Load on the highest rung that may work, and prove it unless it is known to."""
+        """Load on the highest rung that may work, and prove it unless it is known to work."""
         if self._model is not None:
             self._model.close()
             self._model = None
@@ -140,7 +140,7 @@ class Jobs:
 
     @contextmanager
     def _computing(self, call: int) -> Iterator[Callable[[], bool]]:
-        """Gives whether the call was stopped; the parent hears now and then that this is asked."""
+        """Yields the function that says whether the call was stopped; while it is asked, the parent gets beats."""
         beat = self._beats(call)
 
         def stop() -> bool:
@@ -253,7 +253,7 @@ _JOBS: Mapping[type, Callable[[Jobs, int, Any], Any]] = {
 
 
 def _rungs(request: messages.Load) -> tuple[Fingerprint, Known, tuple[Rung, ...]]:
-    """What a model's file and this machine are, what is known of that, and the rungs that there are."""
+    """The fingerprint of a model here, what is known for it, and the rungs to choose from."""
     about = fingerprint_of_file(request.path, request.options.kind_of_file)
     known = request.known.get(about.key, Known())
     rungs = usable(native.is_for_gpus() and request.options.gpu_layers != 0, request.only)

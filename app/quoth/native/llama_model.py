@@ -61,7 +61,7 @@ class LlamaModel:
         """Load a file; `progress` gets 0.0 to 1.0 and loading goes on while it returns true. Raises NativeError.
 
         Without GPU layers no GPU is touched at all: by default llama.cpp has one compute large batches all the same.
-        `extra_buffers`: weights may be laid out anew for this processor (ggml's extra buffer types: repacking, AMX).
+        `extra_buffers`: weights may be laid out again for this processor (ggml's extra buffer types: repacking, AMX).
         """
         start_backends()
         params = L.llama_model_default_params()
@@ -220,9 +220,9 @@ class Context:
         return bool(written and L.llama_state_seq_set_data(other.pointer, buffer, written, 0))
 
     def logits(self, index: int = -1) -> Any:
-        """Logits of the last token, or of another that the last decode was asked for them: a ctypes array of floats.
+        """Logits of the last token, or of another for which the last decode was asked: a ctypes array of floats.
 
-        A copy of the caller's own, one float a token of the vocabulary; llama.cpp writes over its own.
+        A copy, one float a token of the vocabulary; llama.cpp overwrites its own.
         """
         pointer = L.llama_get_logits_ith(self.pointer, index)
         if not pointer:

@@ -16,7 +16,7 @@ COPIES = 128 * MIB  # beside the weights, where they are copied into another lay
 
 
 def check_memory(name: str, need: int, free: int) -> None:
-    """Refuse to load what cannot fit. Bytes; 0 free: not known. Both numbers are in the sentence."""
+    """Raise EngineError with both numbers where a model does not fit. Bytes; 0 free: not known."""
     if free and need > free:
         raise EngineError(
             f"{name} does not fit into memory",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quoth.engine.worker.main import start_deep
+from quoth.engine.worker.program import start_deep
 from quoth.native import LlamaModel
 from tests.upstream import vocabulary_file
 
