@@ -4,7 +4,7 @@ A leaf: the only package that imports llama_cpp. Every function of the C library
 and tests/test_native.py holds each of them against the pinned version.
 """
 
-from quoth.native.build import compiler, library_files, library_folder, package_version
+from quoth.native.build import compiler, library_files, package_version
 from quoth.native.devices import Device, devices, hide_gpus, is_for_gpus
 from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
 from quoth.native.llama_model import Abort, Context, LlamaModel
@@ -29,7 +29,6 @@ __all__ = [
     "hide_gpus",
     "is_for_gpus",
     "library_files",
-    "library_folder",
     "log_lines",
     "package_version",
     "quantize",

@@ -32,9 +32,6 @@ class Abort:
     def clear(self) -> None:
         self._buffer[0] = b"\x00"
 
-    def is_set(self) -> bool:
-        return self._buffer[0] != b"\x00"
-
 
 class _Number:
     """A number of a model, by the C function that gives it."""
@@ -167,7 +164,6 @@ class Context:
         self._abort = abort  # llama.cpp holds its buffer
         self._n_vocab = model.vocabulary.n_tokens
         self.n_ctx: int = L.llama_n_ctx(pointer)
-        self.n_batch = n_batch
 
     def _free(self, pointer: int) -> None:
         L.llama_batch_free(self._batch)
