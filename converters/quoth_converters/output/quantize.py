@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import gguf
 
@@ -21,28 +21,12 @@ from quoth_converters.output.writer import refuse, replacing
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
 TYPES: Final = (
-    "F16",
-    "BF16",
-    "Q8_0",
-    "Q6_K",
-    "Q5_K_M",
-    "Q5_K_S",
-    "Q5_1",
-    "Q5_0",
-    "Q4_K_M",
-    "Q4_K_S",
-    "Q4_1",
-    "Q4_0",
-    "IQ4_NL",
-    "IQ4_XS",
-    "IQ3_M",
-    "IQ3_S",
-    "Q3_K_L",
-    "Q3_K_M",
-    "Q3_K_S",
-    "Q2_K",
+    *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0"),
+    *("IQ4_NL", "IQ4_XS", "IQ3_M", "IQ3_S", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K"),
 )
 PLANNED: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0", "Q3_K_M")
+_FILE_TYPES: Final = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
+_TENSOR_TYPES: Final = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
 _WHOLE: Final = ("F32", "F16", "BF16")
 _ALIGNMENT: Final = 32  # of each tensor's bytes
 _TINY: Final = 8 << 20  # bytes at F16: there is nothing to win
@@ -123,7 +107,8 @@ def quantize(
             refuse(target, force, _planned(llama, file, request).size)
             tensors = _quantized(llama, request, progress)
         record.fill(part, record.NOTHING)  # what was measured was measured of the source
-        _sync(part)
+        with part.open("r+b") as written:
+            os.fsync(written.fileno())
         _check(part, file, tensors)
     return Quantized(target, described(target), bool(quantized))
 
@@ -132,8 +117,7 @@ def described(path: Path) -> Plan:
     """What an existing file comes to; its type is what its key says."""
     file = read_gguf(path)
     number = file.keys.get("general.file_type")
-    known = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
-    type = known.get(number, "unknown") if isinstance(number, int) else "unknown"
+    type = _FILE_TYPES.get(number, "unknown") if isinstance(number, int) else "unknown"
     kinds = {name: type_name(entry.type) for name, entry in file.tensors.items()}
     return _counted(file, type, kinds, file.size)
 
@@ -183,20 +167,10 @@ def _quantized(
 
 def _bytes(kind: str, shape: tuple[int, ...]) -> int:
     """Bytes of a tensor of a ggml type."""
-    block, size = gguf.GGML_QUANT_SIZES[_type(kind)]
-    return math.prod(shape) // block * size
-
-
-def _type(kind: str) -> Any:
-    named = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
-    if kind.upper() not in named:
+    if kind.upper() not in _TENSOR_TYPES:
         raise ModelError(f"there is no tensor type {escaped(kind)}")
-    return named[kind.upper()]
-
-
-def _sync(part: Path) -> None:
-    with part.open("r+b") as file:
-        os.fsync(file.fileno())
+    block, size = gguf.GGML_QUANT_SIZES[_TENSOR_TYPES[kind.upper()]]
+    return math.prod(shape) // block * size
 
 
 def _check(part: Path, before: GGUFFile, tensors: Sequence[tuple[str, str, str]]) -> None:
