@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Literal
 from quoth.text.units import format_duration
 
 if TYPE_CHECKING:
-    from quoth.tasks.ask import Answered
     from quoth.tasks.collection import Collection, Span
+    from quoth.tasks.question_answering import Answered
 
 Look = Literal["question", "said", "quote", "notice"]
 NOT_FOUND = "not in the documents"
