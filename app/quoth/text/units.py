@@ -13,6 +13,11 @@ def format_size(size: int) -> str:
     return f"{size / 1e9:.1f} GB" if size >= 950_000_000 else f"{size / 1e6:.0f} MB"
 
 
+def format_megabytes(size: int) -> str:
+    """Bytes in one unit, for sizes that are compared: "98 MB", "2,497 MB"."""
+    return f"{size / 1e6:,.0f} MB"
+
+
 def format_duration(seconds: float) -> str:
     """Seconds: "8 s", "3 min", "1.5 h"."""
     if seconds < 100:

@@ -6,7 +6,7 @@ from quoth.cli.environment import Environment
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
 from quoth.models.pull_progress import PullProgress
-from quoth.text.units import format_size
+from quoth.text.units import format_megabytes, format_size
 
 MEGABYTE = 1_000_000
 WORTH_SAYING = 45.0  # seconds that a download still takes
@@ -16,7 +16,7 @@ def pull_named(environment: Environment, spec: str) -> ModelFile:
     """Fetch a model with progress on standard error."""
     model = fetch(environment, spec, Reporter(environment))
     environment.streams.progress.clear()
-    environment.streams.say(f"installed {model.name}: {format_size(model.size)}, {model.quantization}")
+    environment.streams.say(f"installed {model.name}: {format_megabytes(model.size)}, {model.quantization}")
     return model
 
 
