@@ -13,7 +13,7 @@ import pytest
 
 from quoth.errors import StorageError
 from quoth.history import History, queries
-from tests.history.places import filled, is_sound
+from tests.history.history_files import filled, is_sound
 
 
 def texts(history: History, conversation: int = 1) -> list[str]:
@@ -92,7 +92,7 @@ def test_a_page_that_cannot_be_read_costs_what_is_above_it_only(path: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_full_disk_is_a_sentence_and_loses_nothing(path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "tests.history.places", str(path), "200000"],
+        [sys.executable, "-m", "tests.history.history_files", str(path), "200000"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

@@ -78,7 +78,7 @@ def offline(what: str) -> NetworkError:
     return NetworkError(
         f"cannot pull {what}",
         "offline was asked for",
-        "Leave out --offline and HF_HUB_OFFLINE, or add a file with `quoth models add FILE`",
+        "Leave out --offline and unset HF_HUB_OFFLINE, or add a file with `quoth models add FILE`",
     )
 
 
@@ -97,7 +97,7 @@ def unreached(error: BaseException, url: str) -> NetworkError:
         return RetryableError(f"{host} was not found", "its name has no address here", try_)
     if "ProxyError" in names:
         return RetryableError(f"the proxy does not connect to {host}", str(error), "Check HTTPS_PROXY and NO_PROXY")
-    again = "Run the same command again: a pull goes on from there"
+    again = "Run the same command again: a pull continues where it stopped"
     if any("Timeout" in name for name in names):
         return RetryableError(f"{host} did not answer in time", "", again)
     return RetryableError(f"the connection to {host} failed", str(error) or type(error).__name__, again)
@@ -137,7 +137,7 @@ def web_page(url: str) -> NetworkError:
     """The sentence for an HTML page where data was expected."""
     return NetworkError(
         f"{host_of(url)} answered with a web page instead of the file",
-        "a log-in page of the network, or a proxy",
+        "the log-in page of a network, or a proxy",
         "Open a browser, log in to the network, and run the same command again",
     )
 

@@ -31,7 +31,7 @@ class Origin:
     """Where the bytes of a part came from.
 
     `etag` is a strong validator of RFC 9110, or empty; an `encoded` body was unpacked on the way, so that its length
-    does not say where to go on.
+    does not say where to continue.
     """
 
     url: str
@@ -134,6 +134,6 @@ def writing(path: Path) -> Iterator[None]:
         why = error.strerror or str(error)
         if error.errno in _FULL:
             what = f"the disk is full: {path.name} is not complete"
-            try_ = "Free some space and run the same command again: a pull goes on from there"
+            try_ = "Free some space and run the same command again: a pull continues where it stopped"
             raise StorageError(what, why, try_) from error
         raise StorageError(f"cannot write {path}", why, "Check its permissions") from error
