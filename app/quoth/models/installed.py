@@ -152,11 +152,11 @@ class InstalledModels:
         with safe_files.attempt(f"read {model.path}"):
             digest = safe_files.digest(model.path, progress)
         if model.sha256 not in (None, digest):
-            raise ModelError(
+            what, why = (
                 f"the file of the model {model.name} has changed",
                 f"its SHA-256 is {digest}, not {model.sha256}",
-                f"Remove it with `quoth models rm {model.name}` and fetch it again",
             )
+            raise ModelError(what, why, f"Remove it with `quoth models rm {model.name}` and fetch it again")
         return digest
 
     def set_default(self, name: str) -> None:

@@ -46,33 +46,22 @@ def choose(repository: str, paths: Sequence[str], wanted: str = "") -> str:
     if not files:
         raise _no_gguf(repository, paths)
     safe = [path for path in files if is_safe(path)]
+    pull = f"quoth pull hf:{repository}"
     if not safe:
-        raise ModelError(
-            f"{repository} has no file that is safe to fetch",
-            f"{_listed(files)} as a file name",
-            "Pull another repository",
-        )
+        why = f"{_listed(files)} as a file name"
+        raise ModelError(f"{repository} has no file that is safe to fetch", why, "Pull another repository")
     whole = [path for path in safe if not _SPLIT.search(path)]
     matching = [path for path in safe if _is(path, wanted)] if wanted else _best(whole or safe)
     if not matching:
-        raise ModelError(
-            f"{repository} has no {wanted}",
-            f"it has {_offer(safe)}",
-            f"Try `quoth pull hf:{repository}:{_first(safe)}`",
-        )
+        raise ModelError(f"{repository} has no {wanted}", f"it has {_offer(safe)}", f"Try `{pull}:{_first(safe)}`")
     complete = [path for path in matching if path in whole]
     if not complete:
-        raise ModelError(
-            f"{quantization_of(matching[0]) or matching[0]} of {repository} is split into several files",
-            "only single files can be pulled",
-            f"Try `quoth pull hf:{repository}:{_first(whole)}`" if whole else "Pull another repository of this model",
-        )
+        what = f"{quantization_of(matching[0]) or matching[0]} of {repository} is split into several files"
+        try_ = f"Try `{pull}:{_first(whole)}`" if whole else "Pull another repository of this model"
+        raise ModelError(what, "only single files can be pulled", try_)
     if len(complete) > 1:
-        raise UsageError(
-            f"{repository} has {len(complete)} files that match",
-            _listed(complete),
-            f"Name one: `quoth pull hf:{repository}:{PurePosixPath(complete[0]).name}`",
-        )
+        try_ = f"Name one: `{pull}:{PurePosixPath(complete[0]).name}`"
+        raise UsageError(f"{repository} has {len(complete)} files that match", _listed(complete), try_)
     return complete[0]
 
 
@@ -108,10 +97,6 @@ def _listed(paths: Sequence[str]) -> str:
 
 def _no_gguf(repository: str, paths: Sequence[str]) -> ModelError:
     weights = [path for path in paths if path.endswith((".safetensors", ".bin", ".pt", ".pth"))]
-    there = _listed(weights or sorted(paths)) or "it is empty"
+    why = f"it has {_listed(weights or sorted(paths))}" if paths else "it is empty"
     owner, _, name = repository.partition("/")
-    return ModelError(
-        f"{repository} has no GGUF model",
-        f"it has {there}" if paths else there,
-        f"Look for a {name}-GGUF of {owner} or others",
-    )
+    return ModelError(f"{repository} has no GGUF model", why, f"Look for a {name}-GGUF of {owner} or others")

