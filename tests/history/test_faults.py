@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import StorageError
-from quoth.history import History, queries
+from quoth.history import History
+from quoth.history.sql_tables import DAMAGED
 from tests.history.history_files import filled, is_sound
 
 
@@ -64,7 +65,7 @@ def test_a_flipped_bit_is_told_and_the_rest_is_readable(path: Path) -> None:
     path.write_bytes(data[:at] + bytes([data[at] ^ 0x80]) + data[at + 1 :])
     history = History(path)
     turns = history.path(1)
-    assert [turn.notice for turn in turns] == ["", "", "", queries.DAMAGED, ""]
+    assert [turn.notice for turn in turns] == ["", "", "", DAMAGED, ""]
     assert turns[4].text.startswith("turn 3 of 0")
     assert history.writable
     history.close()
