@@ -61,7 +61,9 @@ class _Pull:
     def count(self, stage: Stage) -> Count:
         """Reports the bytes of a stage, and the time that is left."""
         left = _TimeLeft()
-        return lambda done, total: self.progress(PullProgress(stage, done, total, left=left.seconds(done, total)))
+        return lambda done, total: self.progress(
+            PullProgress(stage, done, total, "", left.seconds(done, total))
+        )
 
     def say(self, stage: Stage, detail: str = "") -> None:
         self.progress(PullProgress(stage, detail=detail))

@@ -16,4 +16,4 @@ class PullProgress:
     done: int = 0
     total: int | None = None
     detail: str = ""
-    left: float | None = None  # seconds, once the rate is known
+    seconds_left: float | None = None  # once the rate is known

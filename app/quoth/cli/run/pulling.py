@@ -34,9 +34,14 @@ class Reporter:
         self._said_time = False
 
     def __call__(self, progress: PullProgress) -> None:
-        if progress.left is not None and progress.left >= WORTH_SAYING and progress.total and not self._said_time:
+        if (
+            progress.seconds_left is not None
+            and progress.seconds_left >= WORTH_SAYING
+            and progress.total
+            and not self._said_time
+        ):
             self._said_time = True
-            size, minutes = format_size(progress.total), max(1, round(progress.left / 60))
+            size, minutes = format_size(progress.total), max(1, round(progress.seconds_left / 60))
             self._streams.say(f"{progress.stage}: {size}, some {minutes} min to go")
         if progress.total:
             done, total = progress.done // MEGABYTE, max(1, progress.total // MEGABYTE)
