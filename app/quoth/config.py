@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from quoth.errors import UsageError
@@ -48,7 +48,7 @@ class Setting(NamedTuple):
     @property
     def default(self) -> Value | None:
         """None: decided elsewhere, by the catalogue, the model's file or the machine."""
-        value: Value | None = getattr(Settings, self.name)
+        value: Value | None = Settings._field_defaults[self.name]
         return value
 
     @property
@@ -100,8 +100,7 @@ BY_NAME = {setting.name: setting for setting in SETTINGS}
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 
 
-@dataclass(frozen=True)
-class Settings:
+class Settings(NamedTuple):
     """The values in force, and where they were set. A field for each row of SETTINGS; None: decided elsewhere."""
 
     model: str | None = None
@@ -124,7 +123,7 @@ class Settings:
     private: bool = False
     offline: bool = False
     quiet: bool = False
-    origins: Mapping[str, str] = field(default_factory=dict)  # of those that are set: a path, "QUOTH_SEED", "--seed"
+    origins: Mapping[str, str] = MappingProxyType({})  # of those that are set: a path, "QUOTH_SEED", "--seed"
 
     def origin(self, name: str) -> str:
         """Where a value comes from; "default" if it was not set."""
@@ -140,7 +139,7 @@ class Settings:
         if unknown := given.keys() - BY_NAME.keys():
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         origins = {name: origin or _longest_flag(name) for name in given}
-        return replace(self, **given, origins={**self.origins, **origins})
+        return self._replace(**given, origins={**self.origins, **origins})
 
     @property
     def sampling(self) -> dict[str, tuple[float | None, str]]:
