@@ -109,7 +109,7 @@ class StoredNotes:
         connection = sqlite3.connect(self.path or ":memory:", timeout=2, isolation_level=None, check_same_thread=False)
         try:
             connection.executescript(_SCHEMA)
-            self._size = _stored(connection)
+            _, self._size = _counted(connection)
         except BaseException:
             connection.close()
             raise
@@ -117,7 +117,7 @@ class StoredNotes:
 
     def _shrink(self, connection: Connection) -> None:
         """Down to three quarters, the least recently used first."""
-        size = _stored(connection)
+        _, size = _counted(connection)
         for key, text in connection.execute("SELECT key, text FROM note ORDER BY used").fetchall():
             if size <= self._most * 3 // 4:
                 break
@@ -131,9 +131,7 @@ def _weight(key: str, text: str) -> int:
 
 
 def _counted(connection: Connection) -> tuple[int, int]:
-    return int(connection.execute("SELECT count(*) FROM note").fetchone()[0]), _stored(connection)
-
-
-def _stored(connection: Connection) -> int:
-    query = "SELECT coalesce(sum(length(key) + length(CAST(text AS BLOB))), 0) FROM note"
-    return int(connection.execute(query).fetchone()[0])
+    """The number of notes and their bytes."""
+    query = "SELECT count(*), coalesce(sum(length(key) + length(CAST(text AS BLOB))), 0) FROM note"
+    count, size = connection.execute(query).fetchone()
+    return int(count), int(size)
