@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
 from quoth.documents import Document, Place
-from quoth.passages import Passage, split
+from quoth.passages import Ends, Passage, split
+from quoth.text.sentences import sentences
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +58,7 @@ class Parts(Sequence[Part]):
 class Collection:
     """Documents and their parts. `ends` is Engine.offsets; `size` and `overlap` are in tokens."""
 
-    def __init__(
-        self,
-        documents: Sequence[Document],
-        ends: Callable[[str], Sequence[int]],
-        size: int,
-        overlap: int = 0,
-    ) -> None:
+    def __init__(self, documents: Sequence[Document], ends: Ends, size: int, overlap: int = 0) -> None:
         self.documents = tuple(documents)
         self.parts = Parts()
         for number, document in enumerate(self.documents):
@@ -95,6 +90,16 @@ class Collection:
         part = self.parts[number]
         return Span(part.document, part.passage.start, part.passage.end)
 
+    def within(self, number: int, start: int, end: int) -> Span:
+        """text(number)[start:end] as a stretch of its document."""
+        span = self.span(number)
+        return Span(span.document, span.start + start, span.start + end)
+
+    def sentences(self, number: int) -> list[tuple[Span, str]]:
+        """The sentences of a part, each with where it stands."""
+        text = self.text(number)
+        return [(self.within(number, start, end), text[start:end]) for start, end in sentences(text)]
+
     def place(self, span: Span) -> Place:
         return self.documents[span.document].place(span.start, span.end)
 
@@ -105,9 +110,8 @@ class Collection:
     def title(self, number: int) -> str:
         """What a part is called in a prompt: its document, and the headings it stands under."""
         span = self.span(number)
-        headings = self.place(span).headings
-        name = self.documents[span.document].name
-        return " > ".join((name.rpartition("/")[2], *headings))
+        name = self.documents[span.document].name.rpartition("/")[2]
+        return " > ".join((name, *self.place(span).headings))
 
     def headings(self, number: int) -> frozenset[int]:
         """Where headings begin in a part's text."""

@@ -62,7 +62,7 @@ def invented(name: str, source: SourceText) -> bool:
     return low not in source.words and not source.terms.issuperset(content_terms(low))
 
 
-def best(sentence: str, sources: Iterable[tuple[int, SourceText]], most: int = 3) -> list[int]:
+def supporting_sources(sentence: str, sources: Iterable[tuple[int, SourceText]], most: int = 3) -> list[int]:
     """The numbers of the sources that a sentence rests on, the strongest first: each adds words of it."""
     terms = frozenset(content_terms(sentence))
     left = set(terms)

@@ -9,47 +9,10 @@ _AROUND = {
     "Bq": ("[", "]"), "Bo": ("[", ""), "Bc": ("]", ""), "Aq": ("<", ">"), "Brq": ("{", "}"), "Bro": ("{", ""),
     "Brc": ("}", ""), "In": ("<", ">"),
 }  # fmt: skip
-_PLAIN = frozenset(
-    (
-        "Ar",
-        "Cm",
-        "Ic",
-        "Pa",
-        "Em",
-        "Sy",
-        "Li",
-        "Va",
-        "Vt",
-        "Fa",
-        "Fn",
-        "Ft",
-        "Ev",
-        "Er",
-        "Dv",
-        "An",
-        "Tn",
-        "Lk",
-        "Mt",
-        "Ad",
-        "Cd",
-        "Fd",
-        "Ms",
-        "Nd",
-        "St",
-        "Sx",
-        "Xo",
-        "Xc",
-        "No",
-        "Rv",
-        "Ex",
-        "Cq",
-        "Bx",
-        "Fx",
-        "Nx",
-        "Ox",
-        "Ux",
-    )
-)
+_PLAIN = frozenset({
+    "Ar", "Cm", "Ic", "Pa", "Em", "Sy", "Li", "Va", "Vt", "Fa", "Fn", "Ft", "Ev", "Er", "Dv", "An", "Tn", "Lk", "Mt",
+    "Ad", "Cd", "Fd", "Ms", "Nd", "St", "Sx", "Xo", "Xc", "No", "Rv", "Ex", "Cq", "Bx", "Fx", "Nx", "Ox", "Ux",
+})  # fmt: skip
 _NAMES = {"Bx": "BSD", "Fx": "FreeBSD", "Nx": "NetBSD", "Ox": "OpenBSD", "Ux": "UNIX"}
 INLINE = frozenset((*_AROUND, *_PLAIN, "Fl", "Nm", "Xr", "Ns", "Ap", "Pf"))
 _CLOSING = frozenset((".", ",", ";", ":", ")", "]", "?", "!"))
