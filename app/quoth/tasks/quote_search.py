@@ -8,7 +8,7 @@ SHORTEST = 2  # words, or characters of a script without spaces, of a quote that
 _EQUAL = {"'": "['’‘`]", "’": "['’‘`]", "‘": "['’‘`]", '"': '["“”„]', "“": '["“”„]', "”": '["“”„]', "-": "[-‐‑–—]"}
 
 
-def find(quote: str, text: str) -> tuple[int, int] | None:
+def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     """Where a quote stands in a text: (start, end) in characters, or None.
 
     White space is folded, and quotation marks and hyphens count as those that people type for them. Marks that a
