@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import nsmallest
-from types import TracebackType
 
 from quoth.errors import StorageError
 from quoth.text.words import is_single, is_stopword, terms, weak_terms
@@ -34,11 +34,9 @@ class Ranking:
     """BM25 over passages, in an index that is gone when it is closed: a temporary file, or in memory if `private`."""
 
     def __init__(self, *, private: bool = False) -> None:
-        import sqlite3
-
         self._count = 0
         self._connection = sqlite3.connect(":memory:" if private else "", isolation_level=None)
-        with _sentences():
+        with _as_storage_error():
             for statement in (
                 f"PRAGMA temp_store = {'MEMORY' if private else 'FILE'}",
                 f"PRAGMA cache_size = -{_CACHE}",
@@ -53,7 +51,7 @@ class Ranking:
     def __enter__(self) -> Ranking:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -68,7 +66,7 @@ class Ranking:
 
         Headings that a passage stands under count when they are put in front of it. Raises StorageError.
         """
-        with _sentences():
+        with _as_storage_error():
             self._connection.execute("BEGIN")
             self._connection.executemany("INSERT INTO passages(rowid, terms) VALUES (?, ?)", self._rows(texts))
             self._connection.execute("COMMIT")
@@ -80,7 +78,7 @@ class Ranking:
 
     def weight(self, term: str) -> float:
         """The inverse document frequency of a term of `quoth.text.words.terms`; 0 for one that is in no passage."""
-        with _sentences():
+        with _as_storage_error():
             row = self._connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (term,)).fetchone()
         return self._weight(row[0]) if row else 0.0
 
@@ -93,10 +91,13 @@ class Ranking:
             for number, score in self._scores(term):
                 scores[number] += weight * score
                 masks[number] |= 1 << bit
-        found = nsmallest(limit, ((-_with_neighbours(scores, n), n) for n in range(1, self._count + 1) if masks[n]))
-        names = list(weighted)
+
+        def score_of(number: int) -> float:
+            return scores[number] + NEIGHBOURS * (scores[number - 1] + scores[number + 1]) / 2
+
+        found = nsmallest(limit, ((-score_of(n), n) for n in range(1, self._count + 1) if masks[n]))
         return [
-            Ranked(n - 1, -score, frozenset(name for bit, name in enumerate(names) if masks[n] >> bit & 1))
+            Ranked(n - 1, -score, frozenset(term for bit, term in enumerate(weighted) if masks[n] >> bit & 1))
             for score, n in found
         ]
 
@@ -113,10 +114,10 @@ class Ranking:
         return {term: weighted[term] for term in rarest[:MOST_TERMS]}
 
     def _scores(self, term: str) -> list[tuple[int, float]]:
-        """The passages that a term is in, counted from 1, with its part of their score."""
+        """The passages that a term is in, counted from 1, with its share of their score."""
         # A single character of an unspaced script was indexed in pairs: it begins one.
         query = f'"{term}"' + (" *" if is_single(term) else "")
-        with _sentences():
+        with _as_storage_error():
             search = "SELECT rowid, -bm25(passages) FROM passages WHERE passages MATCH ?"
             rows = self._connection.execute(search, (query,)).fetchall()
         # FTS5's own weight is next to nothing for what more than half of the passages have: of few, that is most terms.
@@ -129,15 +130,9 @@ class Ranking:
         return math.log(1 + (self._count - count + 0.5) / (count + 0.5))
 
 
-def _with_neighbours(scores: Sequence[float], number: int) -> float:
-    return scores[number] + NEIGHBOURS * (scores[number - 1] + scores[number + 1]) / 2
-
-
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """SQLite's errors as one of ours."""
-    import sqlite3
-
+def _as_storage_error() -> Iterator[None]:
+    """Raise SQLite's errors as StorageError."""
     try:
         yield
     except sqlite3.Error as error:

@@ -15,9 +15,8 @@ UNSPACED = (
     "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _PAIRED = UNSPACED + "\uac00-\ud7a3"  # Korean has spaces, but its particles are written onto the words
-_MARKS = (
-    "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"  # vowels and points that are parts of words
-)
+# Vowels and points that are parts of words.
+_MARKS = "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 _FUNCTION_WORDS = """
@@ -55,12 +54,9 @@ _PARTICLES = frozenset("的了吗嗎呢么麼吧啊着著与與和在是有也�
 _WEAK = frozenset(_WEAK_WORDS.split())
 # British spellings; what the rules change elsewhere they change in the text and in the question alike.
 _SPELLINGS = {
-    "licence": "license",
-    "defence": "defense",
-    "offence": "offense",
-    "centre": "center",
-    "metre": "meter",
-} | {"catalogue": "catalog", "dialogue": "dialog", "programme": "program", "grey": "gray", "cheque": "check"}
+    "licence": "license", "defence": "defense", "offence": "offense", "centre": "center", "metre": "meter",
+    "catalogue": "catalog", "dialogue": "dialog", "programme": "program", "grey": "gray", "cheque": "check",
+}  # fmt: skip
 _SPELLED = re.compile(
     r"(?<=...)(?:(is|ys)(?=(?:e[drs]?|ing|ations?|ers?)$)|our(?=(?:s|ed|ing|able|ite|ites|al|less)?$))"
 )
