@@ -36,7 +36,6 @@ class DecodedText:
     """A text with newlines as its only line ends, and what was done to get it."""
 
     text: LongText
-    encoding: str
     notices: tuple[str, ...]
 
 
@@ -66,7 +65,7 @@ def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Deco
         text.append(part)
     were = "1 NUL was" if nuls == 1 else f"{nuls:,} NULs were"
     notices = (encoding_notice(encoding, replaced), f"{were} replaced" if nuls else "")
-    return DecodedText(text, encoding, tuple(filter(None, notices)))
+    return DecodedText(text, tuple(filter(None, notices)))
 
 
 def first_bytes(chunks: list[bytes]) -> bytes:

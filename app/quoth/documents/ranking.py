@@ -5,17 +5,16 @@ from __future__ import annotations
 import math
 import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from heapq import nsmallest
 
 from quoth.errors import StorageError
-from quoth.text.words import is_single, is_stopword, terms, weak_terms
+from quoth.text.words import content_terms, is_single, terms, weak_terms
 
 # Chosen by the places that answers to paraphrased questions over a manual of 480 KB got.
 WEAK = 0.25  # weight of words that questions are made with
-ALSO = 0.5  # weight of widening terms
 NEIGHBOURS = 0.15  # how much of the mean score of the passages before and behind is added
 MOST_TERMS = 60  # of one question, the rarest
 _CACHE = 16 * 1024  # KB of pages in memory, and of the index before it goes to the disk
@@ -23,11 +22,10 @@ _CACHE = 16 * 1024  # KB of pages in memory, and of the index before it goes to 
 
 @dataclass(frozen=True, slots=True)
 class Ranked:
-    """A passage, by its number; a higher score is better; the terms it was asked for that are in it."""
+    """A passage, by its number; a higher score is better."""
 
     number: int
     score: float
-    terms: frozenset[str]
 
 
 class Ranking:
@@ -82,32 +80,23 @@ class Ranking:
             row = self._connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (term,)).fetchone()
         return self._weight(row[0]) if row else 0.0
 
-    def rank(self, question: str, limit: int, *, also: Sequence[str] = ()) -> list[Ranked]:
-        """The passages that share terms with a question, best first; `also` are further words, of less weight."""
-        weighted = self._weighted(question, also)
+    def rank(self, question: str, limit: int) -> list[Ranked]:
+        """The passages that share terms with a question, the best first."""
         scores = array("d", bytes(8 * (self._count + 2)))
-        masks = array("Q", bytes(8 * (self._count + 2)))
-        for bit, (term, weight) in enumerate(weighted.items()):
+        for term, weight in self._weighted(question).items():
             for number, score in self._scores(term):
                 scores[number] += weight * score
-                masks[number] |= 1 << bit
 
         def score_of(number: int) -> float:
             return scores[number] + NEIGHBOURS * (scores[number - 1] + scores[number + 1]) / 2
 
-        found = nsmallest(limit, ((-score_of(n), n) for n in range(1, self._count + 1) if masks[n]))
-        return [
-            Ranked(n - 1, -score, frozenset(term for bit, term in enumerate(weighted) if masks[n] >> bit & 1))
-            for score, n in found
-        ]
+        found = nsmallest(limit, ((-score_of(n), n) for n in range(1, self._count + 1) if scores[n]))
+        return [Ranked(number - 1, -score) for score, number in found]
 
-    def _weighted(self, question: str, also: Sequence[str]) -> dict[str, float]:
+    def _weighted(self, question: str) -> dict[str, float]:
         """The terms to look for, with their weights."""
-        asked = terms(question)
-        wider = [term for words in also for term in terms(words) if not is_stopword(term)]
-        weighted = dict.fromkeys(wider, ALSO)
-        for term in [term for term in asked if not is_stopword(term)] or asked:
-            weighted[term] = WEAK if term in weak_terms() else 1.0
+        asked = content_terms(question) or terms(question)
+        weighted = {term: WEAK if term in weak_terms() else 1.0 for term in asked}
         if len(weighted) <= MOST_TERMS:
             return weighted
         rarest = sorted(weighted, key=lambda term: -weighted[term] * self.weight(term))

@@ -63,18 +63,17 @@ _SPELLED = re.compile(
 _PUNCTUATION = tuple(zip("‘’“”–—…•‐‑\u00a0", "''  --  -- ", strict=True))
 
 
-def terms(text: str, *, stem: bool = True) -> list[str]:
+def terms(text: str) -> list[str]:
     """The words of a text, in order: case folded, without accents, English ones stemmed; unspaced runs in pairs."""
-    stemmed = _stem if stem else str
     for typographic, plain in _PUNCTUATION:
         text = text.replace(typographic, plain)
     if text.isascii():
-        return [stemmed(word) for word in _ascii_word().findall(text.lower().replace("'", ""))]
+        return [_stem(word) for word in _ascii_word().findall(text.lower().replace("'", ""))]
     found: list[str] = []
     for match in _word().finditer(folded(text)):
         run = match[1]
         if run is None:
-            found.append(stemmed(match[0]))
+            found.append(_stem(match[0]))
         elif len(run) == 1:
             found.append(run)
         else:
