@@ -113,7 +113,7 @@ def test_a_pdf_of_images_is_refused_with_the_way_out(refusal: Callable[..., str]
 def test_an_encrypted_pdf_is_refused_and_one_with_an_empty_password_is_read(
     reading: Reading, refusal: Callable[..., str]
 ) -> None:
-    assert "is encrypted (it wants a password)" in refusal("a.pdf", encrypted(pdf(PAGES), user="secret"))
+    assert "is encrypted (it needs a password)" in refusal("a.pdf", encrypted(pdf(PAGES), user="secret"))
     assert "A last page." in str(reading("b.pdf", encrypted(pdf(PAGES), user="")).text)
 
 

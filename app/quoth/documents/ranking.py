@@ -14,7 +14,7 @@ from quoth.errors import StorageError
 from quoth.text.words import content_terms, is_single, terms, weak_terms
 
 # Chosen by the places that answers to paraphrased questions over a manual of 480 KB got.
-WEAK = 0.25  # weight of words that questions are made with
+WEAK = 0.25  # weight of words that most questions have
 NEIGHBOURS = 0.15  # how much of the mean score of the passages before and behind is added
 MOST_TERMS = 60  # of one question, the rarest
 _CACHE = 16 * 1024  # KB of pages in memory, and of the index before it goes to the disk
@@ -29,7 +29,7 @@ class Ranked:
 
 
 class Ranking:
-    """BM25 over passages, in an index that is gone when it is closed: a temporary file, or in memory if `private`."""
+    """BM25 over passages. The index is a temporary file, or in memory if `private`; closing removes it."""
 
     def __init__(self, *, private: bool = False) -> None:
         self._count = 0
@@ -53,7 +53,7 @@ class Ranking:
         self.close()
 
     def close(self) -> None:
-        """The index is gone."""
+        """Remove the index."""
         self._connection.close()
 
     def __len__(self) -> int:

@@ -79,7 +79,7 @@ def _open(path: str) -> BinaryIO:
 
 
 def steady_chunks(stream: BinaryIO, name: str, limit: int) -> list[bytes]:
-    """A file's bytes as one moment saw them: read again once when it changes. Raises InputError if it goes on."""
+    """A file's bytes as one moment saw them: read again once if it changes. Raises InputError if it keeps changing."""
     for _ in range(2):
         before = _state(stream)
         chunks = read_chunks(stream, name, limit)

@@ -105,7 +105,7 @@ class QuestionAnswering:
         cancelled: Callable[[], bool] = lambda: False,
         class_: ModelClass | None = None,
     ) -> None:
-        """`everything`: the question goes to every part, whatever its rank. `class_`: in place of that of its size."""
+        """`everything`: read every part, whatever its rank. `class_`: instead of the class of the model's size."""
         self.collection = collection
         self._engine = engine
         self._ranking = ranking

@@ -11,8 +11,8 @@ _EQUAL = {"'": "['’‘`]", "’": "['’‘`]", "‘": "['’‘`]", '"': '["�
 def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     """Where a quote stands in a text: (start, end) in characters, or None.
 
-    White space is folded, and quotation marks and hyphens count as those that people type for them. Marks that a
-    writer puts around a quote are no part of it.
+    White space is folded, and typographic quotation marks and hyphens equal the plain ones. Marks that a
+    writer puts around a quote do not count.
     """
     said = quote.strip().strip("\"'“”‘’«»「」").strip()
     words = said.removesuffix("...").removesuffix("…").split()

@@ -1,4 +1,4 @@
-"""The words of a text as ranking sees them: folded, stemmed; scripts without spaces in pairs of characters. Pure."""
+"""The words of a text, as people count them and as ranking sees them: folded, stemmed, or in pairs. Pure."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _QUESTION_WORDS = """
 describe explain find get give given happen happens know mean means need needed needs say says show tell thing things
 want
 """
-# Words that questions are made with and that say little of what is asked.
+# Words that most questions have and that say little of what is asked.
 _WEAK_WORDS = """
 able allow allowed allows become come correct difference different go goes going keep let long look looks made
 make makes new okay possible put puts right run set short still suppose supposed take takes try use used uses
@@ -99,7 +99,7 @@ def is_stopword(term: str) -> bool:
 
 
 def is_single(term: str) -> bool:
-    """Whether a term is one character of a script that is taken in pairs."""
+    """Whether a term is a single character of a script whose characters are indexed in pairs."""
     return len(term) == 1 and not term.isascii() and (match := _word().match(term)) is not None and bool(match[1])
 
 

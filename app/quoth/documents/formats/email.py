@@ -73,7 +73,7 @@ def _write_body(builder: DocumentBuilder, body: MIMEPart, source: list[bytes]) -
 def _found(wanted: bytes, source: list[bytes], start: int) -> int:
     """The line, from one on and near it, that begins what is wanted; else that one."""
     for number in range(start, min(len(source), start + _NEAR) + 1):
-        there = source[number - 1].strip().rstrip(b"=")  # quoted-printable ends a line that goes on with it
+        there = source[number - 1].strip().rstrip(b"=")  # quoted-printable ends a line that continues with it
         if there and wanted.startswith(there):
             return number
     return start

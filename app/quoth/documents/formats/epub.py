@@ -129,7 +129,7 @@ def _ncx_entries(archive: ZipArchive, path: str) -> Iterator[_Entry]:
 def _write_page(
     builder: DocumentBuilder, archive: ZipArchive, page: str, entries: list[_Entry], has_contents: bool
 ) -> None:
-    """One page of the spine. Without an entry of its own it goes on with the chapter before it."""
+    """One page of the spine. Without an entry it belongs to the chapter before it."""
     builder.block()
     start, headings, before = builder.next_start, len(builder.headings), builder.length
     anchors = write_html(builder, archive.text(page, page), xml=True, lines=False)

@@ -17,7 +17,7 @@ _META = re.compile(
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
 )
-# What is no text of the document. The head goes by its parts: a missing end of it would take the page along.
+# What is not text of the document. The head is left out by its parts: if its end is missing, the page must stay.
 _NOISE = frozenset({
     "nav", "template", "svg", "audio", "video", "canvas", "object", "select", "button", "datalist", "dialog",
     "noscript", "map",
@@ -31,7 +31,7 @@ _LINES = frozenset(("br", "dt", "dd", "li", "tr", "option", "thead", "tbody", "t
 _LISTS = frozenset(("ul", "ol", "menu", "dir"))
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DEEPEST_INDENT = 8  # levels of lists
-_ROOMY_CELL = 400  # characters; a cell with more is no cell of a table of values, but a part of the page
+_ROOMY_CELL = 400  # characters; a longer cell is a part of the page, not of a table of values
 
 
 def read_html(raw: RawDocument) -> Document:
@@ -60,7 +60,7 @@ class _HtmlPage:
         self._xml = xml
         self._lines = lines
         self._anchors = anchors
-        self._noise = True  # leave out what is no text
+        self._noise = True  # leave out what is not text
         self._line = 1
         self._counted = 0  # offset up to which lines are counted
         self._skipping = ""  # the element that is left out
@@ -115,7 +115,7 @@ class _HtmlPage:
 
     def _left_out(self, token: Token) -> bool:
         if token.value in RAW:
-            return True  # the tokens hold their ends
+            return True  # Tokens finds their ends
         if not self._noise or token.value in _VOID:
             return False
         if token.value in _NOISE:
@@ -202,16 +202,13 @@ class _HtmlPage:
             if self._heading:
                 self._heading[1].append(f"{text} ")
             elif self._pre:
-                self._preformatted(text, line + number, first=number == 0)
+                if number and self._builder.length > self._pre_start:
+                    self._builder.end_line()
+                self._builder.write(text, line + number if self._lines else 0)
             else:
                 if number:
                     self._builder.space()
                 self._builder.fold(text, line + number if self._lines else 0)
-
-    def _preformatted(self, text: str, line: int, *, first: bool) -> None:
-        if not first and self._builder.length > self._pre_start:
-            self._builder.end_line()
-        self._builder.write(text, line if self._lines else 0)
 
     def _close_heading(self) -> None:
         if self._heading:

@@ -14,7 +14,7 @@ from typing import Literal
 _MARKUP = re.compile(r"<(?:(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)|(?P<other>!--|!\[CDATA\[|[!?]))")
 _TAG_STOP = re.compile(r""">|=\s*["']""")
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-# Elements whose content is no markup, and is no text of the document either.
+# Elements whose content is neither markup nor text of the document.
 RAW = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"})
 _LONGEST_TAG = 64 * 1024  # characters of attributes that are looked into
 
@@ -109,7 +109,7 @@ class Tokens:
         return match.start() if match else -1
 
     def _find(self, sign: str, at: int) -> int:
-        """Where a sign comes next; once it does not, no second look is taken."""
+        """Where a sign comes next, or -1; one that does not come is not searched for again."""
         if sign in self._missing:
             return -1
         found = self._source.find(sign, at)

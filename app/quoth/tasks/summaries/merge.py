@@ -91,7 +91,7 @@ def _merged(group: Sequence[Note], text: str, share: float, support: float) -> l
     if not any(numbers for numbers, _ in rests):
         step = len(group) / most
         return [group[int(n * step)] for n in range(most)]
-    rests.sort(key=lambda rest: min(rest[0], default=0))  # models do not keep the order they are told to keep
+    rests.sort(key=lambda rest: min(rest[0], default=0))  # models do not keep the order, although told to
     return [Note(line, tuple(dict.fromkeys(s for n in numbers for s in group[n].spans))) for numbers, line in rests]
 
 

@@ -1,4 +1,4 @@
-"""Which sentences of a text are prose that can be shown alone, by what they look like. Pure."""
+"""Which sentences of a text are prose that can stand alone, by their looks. Pure."""
 
 from __future__ import annotations
 
@@ -75,7 +75,7 @@ def prose_sentences(text: str, headings: frozenset[int] = frozenset()) -> Iterat
 
 
 def list_items(text: str, headings: frozenset[int] = frozenset()) -> Iterator[ProseSentence]:
-    """Items of lists and lines that are no sentences, without their marks: for a text that has little else."""
+    """List items and lines that are not sentences, without their marks: for a text that has little else."""
     for start, end in sentences(text):
         mark = _MARK.match(text, start, end)
         start = mark.end() if mark else start

@@ -145,7 +145,7 @@ class _SupportedSentences:
         return support(said, self._whole) >= self._threshold
 
     def _before(self, gap: str, marked: bool) -> str:
-        """What stands before a sentence, by the style that was asked for, whatever the model wrote."""
+        """What stands before a sentence: by the style that was asked for, not by what the model wrote."""
         if self._options.style == "prose":
             lines = min(2, gap.count("\n"))
             return "" if self._first else "\n\n" if lines == 2 and not marked else " "
