@@ -146,7 +146,7 @@ def map_step(report: Report, rounds: int) -> list[Figure]:
     document = documents.read(str(corpus.path("debian-faq.txt")), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.part)
     asked = [part_notes.about_part(collection.text(n), "text", "", class_.note) for n in range(2, 2 + MAPPED)]
-    tokens = sum(collection.parts[n].passage.tokens for n in range(2, 2 + MAPPED))
+    tokens = sum(collection.sizes[2 : 2 + MAPPED])
     written: dict[int, Usage] = {}
 
     def ours() -> float:

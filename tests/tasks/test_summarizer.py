@@ -137,7 +137,7 @@ def test_reading_costs_hardly_more_than_the_text() -> None:
     parts = collection(harbours(200), size=700)
     engine = Scripted(truthful, info=engine_info(n_ctx=1500))
     last = end(list(Summarizer(engine, parts, SummaryOptions()).events()))
-    text = sum(part.passage.tokens for part in parts.parts)
+    text = sum(parts.sizes)
     prompts = [
         engine.count([list(r.input.messages)])[0] for r in engine.requests if is_note(r) and isinstance(r.input, Chat)
     ]

@@ -196,7 +196,7 @@ class QuestionAnswering:
 
     def _cost(self, number: int) -> int:
         """Tokens of a part in a prompt, with its name and its fence."""
-        return self.collection.parts[number].passage.tokens + 40
+        return self.collection.sizes[number] + 40
 
     def _request(self, question: str, parts: Sequence[int]) -> Request:
         documents = [

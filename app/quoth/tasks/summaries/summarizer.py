@@ -93,7 +93,7 @@ class Summarizer:
                 documents = [Attachment("notes on the text", "\n".join(f"- {note.text}" for note in found))]
                 reason = yield from self._write(documents, found, words)
         total, tokens = len(self._collection), self._collection.tokens
-        read = sum(self._collection.parts[number].passage.tokens for number in self._read)
+        read = sum(self._collection.sizes[number] for number in self._read)
         yield Summarized(total, len(self._read), tokens, read, self._unsupported, reason, self._usage, self._known)
 
     def _fits(self, words: int) -> bool:
@@ -127,7 +127,7 @@ class Summarizer:
         focus, max_tokens = self._options.focus, self._class.note
         requests = [about_part(collection.text(n), headings[n], focus, max_tokens) for n in range(total)]
         found: dict[int, list[Note]] = {}
-        estimate = TimeEstimate([part.passage.tokens for part in collection.parts], self._cache, self._model)
+        estimate = TimeEstimate(collection.sizes, self._cache, self._model)
         planned = False
         for event in self._taker.write(requests):
             match event:
