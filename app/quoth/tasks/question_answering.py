@@ -12,6 +12,7 @@ import json
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass
 from functools import reduce
+from itertools import accumulate
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.documents.ranking import Ranking
@@ -148,8 +149,7 @@ class QuestionAnswering:
         answers: list[Answered] = []
         requests = [self._request(question, group) for group in groups]
         texts = dict.fromkeys(range(len(groups)), "")
-        passages = sum(map(len, groups))
-        before = [sum(map(len, groups[:number])) for number in range(len(groups))]
+        *before, passages = accumulate(map(len, groups), initial=0)
         for event in self._engine.generate(requests, stop=self._cancelled):
             match event:
                 case Reading(number, done, total):
@@ -217,10 +217,10 @@ class QuestionAnswering:
         for said in value.get("quotes", ()):
             if count_words(said["quote"]) < SHORTEST:
                 continue
-            named = said["passage"] - 1
-            order = [parts[named], *parts] if 0 <= named < len(parts) else [*parts]
-            found = next((c for part in order if (c := self._citation(said["quote"], part)) is not None), None)
-            if found is not None and found not in citations:
+            named = said["passage"]
+            order = [*parts[named - 1 : named], *parts] if named > 0 else parts
+            found = next(filter(None, (self._citation(said["quote"], part) for part in order)), None)
+            if found and found not in citations:
                 citations.append(found)
         answer = " ".join(value.get("answer", "").split())
         if answer and citations:

@@ -18,16 +18,12 @@ def find_quote(quote: str, text: str) -> tuple[int, int] | None:
     words = said.removesuffix("...").removesuffix("…").split()
     if not words:
         return None
-    found = re.search(r"\s+".join(map(_pattern, words)), text) or _without_case(words, text)
+    pattern = r"\s+".join(map(_pattern, words))
+    found = re.search(pattern, text)
+    if found is None and (len(words) >= SHORTEST or len(words[0]) >= 2 * SHORTEST):
+        found = re.search(pattern, text, re.IGNORECASE)  # it may begin with a capital that its source does not have
     return found.span() if found else None
 
 
 def _pattern(word: str) -> str:
     return "".join(_EQUAL.get(character) or re.escape(character) for character in word)
-
-
-def _without_case(words: list[str], text: str) -> re.Match[str] | None:
-    """A quote of some length may begin with a capital that its source does not have."""
-    if len(words) < SHORTEST and len(words[0]) < 2 * SHORTEST:
-        return None
-    return re.search(r"\s+".join(map(_pattern, words)), text, re.IGNORECASE)

@@ -100,6 +100,9 @@ def validated_json(events: Generator[Event, None, None], schema: str) -> Generat
 
 
 def _validate(text: str, schema: str, done: Done) -> None:
+    import jsonschema
+    from referencing import Registry
+
     try:
         value = json.loads(text)
     except ValueError:
@@ -108,23 +111,15 @@ def _validate(text: str, schema: str, done: Done) -> None:
             f"it ended by {done.reason} after {done.usage.generated:,} tokens",
             "Raise --max-tokens, or bound the schema's strings and arrays (maxLength, maxItems)",
         ) from None
-    error = jsonschema_error(value, json.loads(schema))
+    loaded = json.loads(schema)
+    validator = jsonschema.validators.validator_for(loaded)(loaded, registry=Registry())  # no reference is ever fetched
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
     if error is not None:
         raise InputError(
             "the value does not fit its schema",
-            error,
+            f"{error.json_path}: {error.message}",
             "Try another --seed, or say in the prompt what the schema asks for",
         )
-
-
-def jsonschema_error(value: Any, schema: Any) -> str | None:
-    """Where and why a value does not fit a JSON schema, or None. No reference is ever fetched."""
-    import jsonschema
-    from referencing import Registry
-
-    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def sampling_of(values: Mapping[str, Any], **more: Any) -> Sampling:

@@ -29,7 +29,8 @@ class SourceText:
     @classmethod
     def of(cls, *texts: str) -> SourceText:
         text = "\n".join(texts)
-        return cls(frozenset(content_terms(text)), frozenset(numbers(text)), frozenset(_lower_words(text)))
+        words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text.translate(_FOLDED).lower())
+        return cls(frozenset(content_terms(text)), frozenset(numbers(text)), frozenset(words))
 
 
 def numbers(text: str) -> list[str]:
@@ -40,10 +41,6 @@ def numbers(text: str) -> list[str]:
 def names(text: str) -> list[str]:
     """Capitalised words inside sentences."""
     return [match[0].translate(_FOLDED) for match in _NAME.finditer(text)]
-
-
-def _lower_words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text.translate(_FOLDED).lower())
 
 
 def support(sentence: str, source: SourceText) -> float:

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import nlargest
+from itertools import accumulate, groupby
 
 from quoth.engine import Usage
 from quoth.errors import InputError
@@ -132,8 +133,7 @@ def _sentences_of(collection: Collection) -> Sentences:
 def _both(text: str, headings: frozenset[int]) -> Iterator[ProseSentence]:
     found = [*prose_sentences(text, headings)]
     ends = {one.end for one in found}
-    yield from found
-    yield from (one for one in list_items(text, headings) if one.end not in ends)
+    yield from (*found, *(one for one in list_items(text, headings) if one.end not in ends))
 
 
 def _title(collection: Collection, number: int) -> str:
@@ -146,19 +146,12 @@ def _title(collection: Collection, number: int) -> str:
 
 def _stretches(collection: Collection, count: int) -> list[range]:
     """The parts in up to `count` runs of about the same length."""
-    spans = [collection.span(number) for number in range(len(collection))]
-    total, before = sum(span.end - span.start for span in spans), 0
-    runs: list[range] = []
-    last = -1
-    for number, span in enumerate(spans):
-        middle = before + (span.end - span.start) // 2
-        before += span.end - span.start
-        if middle * count // total == last:
-            runs[-1] = range(runs[-1].start, number + 1)
-        else:
-            runs.append(range(number, number + 1))
-            last = middle * count // total
-    return runs
+    spans = map(collection.span, range(len(collection)))
+    lengths = [span.end - span.start for span in spans]
+    *starts, total = accumulate(lengths, initial=0)
+    stretch = [(start + length // 2) * count // total for start, length in zip(starts, lengths, strict=True)]
+    runs = ([*run] for _, run in groupby(range(len(stretch)), key=stretch.__getitem__))
+    return [range(run[0], run[-1] + 1) for run in runs]
 
 
 def _of_stretch(
