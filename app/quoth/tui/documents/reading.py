@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from textual.message import Message as TextualMessage
 
 from quoth.engine import Engine, Notice
-from quoth.tasks.status_text import LONG, covered, minutes, planned, too_small
+from quoth.tasks.status_text import LONG, covered, planned, too_small
 from quoth.text import clean
+from quoth.text.units import format_duration
 from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
 from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.work import TurnEnded, Work, finished
@@ -181,7 +182,7 @@ class Reader:
         elif not answered.found and unread:
             job.end = f"{len(read):,} passages that rank best were read, {unread:,} were not"
         else:
-            job.end = f"read {len(read):,} of {len(collection):,} passages in {minutes(self._clock() - began)}"
+            job.end = f"read {len(read):,} of {len(collection):,} passages in {format_duration(self._clock() - began)}"
         return answered.reason
 
     # A summary
@@ -196,13 +197,13 @@ class Reader:
         wish = task.SummaryOptions(focus=job.text)
         if model_class(engine.info.n_params).extracts:
             self._notice(job, too_small(engine.info.name))
-            events = _until(job.stop.is_set, task.by_extract(collection, wish))
+            events = _until(job.stop.is_set, task.summarize_by_extract(collection, wish))
         else:
             events = task.Summarizer(
                 engine,
                 collection,
                 wish,
-                kept=job.notes,
+                cache=job.notes,
                 model=job.model_key(),
                 keep=not job.private,
                 cancelled=job.stop.is_set,
