@@ -184,13 +184,13 @@ class Model:
         from quoth.tasks.summaries import summarizer
 
         if extract:
-            return takewhile(lambda event: not cancelled(), summarizer.by_extract(collection, wish))
+            return takewhile(lambda event: not cancelled(), summarizer.summarize_by_extract(collection, wish))
         private = self._workspace.settings.private
         return summarizer.Summarizer(
             self.engine,
             collection,
             wish,
-            kept=self._workspace.notes,
+            cache=self._workspace.notes,
             model=self.file.key,
             keep=not private,
             cancelled=cancelled,

@@ -13,7 +13,7 @@ from textual.message import Message as TextualMessage
 from quoth.chat import Message
 from quoth.engine import Done, Engine, Notice, Piece, Reading, Sampling, Thought
 from quoth.history import Turn, messages_of
-from quoth.tasks.reply import left_out, reply, with_system
+from quoth.tasks.reply import messages_to_drop, reply, with_system
 from quoth.text import Cleaner
 from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.work import Work, finished
@@ -156,7 +156,7 @@ class Answering:
 def fitting(engine: Engine, messages: list[Message], reserve: int, at_least: int = 0) -> tuple[list[Message], int]:
     """A conversation without its oldest messages, where not all leave `reserve` tokens; and how many are left out."""
     first = 1 if messages and messages[0].role == "system" else 0
-    border = 0 if len(messages) - first < 2 else left_out(engine, messages, reserve, at_least)
+    border = 0 if len(messages) - first < 2 else messages_to_drop(engine, messages, reserve, at_least)
     return [*messages[:first], *messages[first + border :]], border
 
 

@@ -148,7 +148,7 @@ class SummaryCommand:
         self._say_coverage(result)
 
     def _events(self, collection: Collection) -> Iterator[task.Event]:
-        task.room_for(collection, self._wish)  # before anything is said
+        task.target_words(collection, self._wish)  # before anything is said
         if self._by_itself:
             self._by_itself = False
             self._streams.say(f"{too_small(self._model.name)} (--write has it write)")

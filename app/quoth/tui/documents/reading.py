@@ -197,13 +197,13 @@ class Reader:
         wish = task.SummaryOptions(focus=job.text)
         if model_class(engine.info.n_params).extracts:
             self._notice(job, too_small(engine.info.name))
-            events = _until(job.stop.is_set, task.by_extract(collection, wish))
+            events = _until(job.stop.is_set, task.summarize_by_extract(collection, wish))
         else:
             events = task.Summarizer(
                 engine,
                 collection,
                 wish,
-                kept=job.notes,
+                cache=job.notes,
                 model=job.model_key(),
                 keep=not job.private,
                 cancelled=job.stop.is_set,
