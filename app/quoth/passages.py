@@ -10,9 +10,9 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from quoth.text.fenced_blocks import CodeBlocks
 from quoth.text.graphemes import is_inside_character
@@ -38,8 +38,7 @@ _ROW = re.compile(r"[ \t]*(?:\||[^\s][^\n\t]*+\t)")
 _TITLE = re.compile(r"[^\n]*+(?:\n[ \t]*([=\-~^\"'`*+#_:.])\1{2,}[ \t]*(?=\n|\Z))?\s*+")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """text[start:end] of a document, of which text[body:end] belongs to no passage before it. Characters.
 
     `tokens` are those of text[start:end], measured within a longer stretch: alone it may have a few more or less.
