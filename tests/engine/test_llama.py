@@ -293,7 +293,7 @@ def test_a_model_may_open_its_thought_itself(tiny_path: Path) -> None:
 
 
 def test_a_model_without_enough_memory_is_refused_with_both_numbers(model_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"does not fit into memory \(it needs 138 MiB and 100 MiB are free\)"):
+    with pytest.raises(EngineError, match=r"does not fit into memory \(it needs 145 MB and 105 MB are free\)"):
         Llama(model_path, free_memory=lambda: 100 * MIB)
 
 

@@ -9,6 +9,7 @@ from quoth.errors import StorageError
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
 from quoth.models.resolve import best, default_model, resolve
+from quoth.text.units import format_size
 
 if TYPE_CHECKING:
     from quoth.models.offered_models import Choice
@@ -60,7 +61,7 @@ def all_choices(workspace: Workspace) -> list[Choice]:
     from quoth.models.sources import hub
 
     installed = workspace.store.list().models
-    here = [Choice(f"{m.name}: {m.size / 1e9:.1f} GB, {m.quantization}, installed", model=m) for m in installed]
+    here = [Choice(f"{m.name}: {format_size(m.size)}, {m.quantization}, installed", model=m) for m in installed]
     names = {model.name for model in installed} | {model.origin for model in installed}
     others = [model for model in found_here(workspace) if model.origin not in names]
     reachable = not workspace.offline and hub.reachable(hub.endpoint())
@@ -74,7 +75,6 @@ def fit_sentence(workspace: Workspace, choice: Choice) -> str:
     """Whether a choice fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
     from quoth.gguf import read_header
     from quoth.models.memory_fit import fit
-    from quoth.text.units import format_size
 
     if choice.model is None:
         return "" if choice.row is None else f"{choice.row.name} is fetched first: {format_size(choice.row.size)}"

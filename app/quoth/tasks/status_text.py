@@ -4,17 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from quoth.text.units import format_duration
+
 if TYPE_CHECKING:
     from quoth.tasks.summaries.summary import Planned, Summarized
 
 LONG = 60  # seconds of work that are announced before
-
-
-def minutes(seconds: float) -> str:
-    """Seconds as people say them."""
-    if seconds < 100:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.1f} h"
 
 
 def too_small(model: str) -> str:
@@ -28,7 +23,7 @@ def too_small(model: str) -> str:
 def planned(plan: Planned, model: str) -> str:
     """What is about to be read, and how long it takes."""
     known = f", {plan.known} of them known from before" if plan.known else ""
-    return f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {minutes(plan.seconds)} with {model}"
+    return f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {format_duration(plan.seconds)} with {model}"
 
 
 def covered(end: Summarized, seconds: float) -> str:
@@ -38,5 +33,5 @@ def covered(end: Summarized, seconds: float) -> str:
     left = f"; {end.unsupported} unsupported sentence{'s' if end.unsupported > 1 else ''} left out"
     return (
         f"read {end.parts_read:,} of {end.parts:,} parts{known}, {end.tokens_read:,} of {end.tokens:,} tokens, "
-        f"{end.dropped:,} dropped, in {minutes(seconds)}{rate}{left if end.unsupported else ''}"
+        f"{end.dropped:,} dropped, in {format_duration(seconds)}{rate}{left if end.unsupported else ''}"
     )

@@ -12,6 +12,7 @@ from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import ModelError, QuothError
 from quoth.text import sane
+from quoth.text.units import format_megabytes
 
 if TYPE_CHECKING:
     from quoth.models import ModelFile
@@ -130,7 +131,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     fits = {True: "yes", False: "no", None: "?"}[row["fits"]]
     name = sane(row["name"]) + (" (default)" if row["default"] else "")
     context = f"{row['context']:,}" if row["context"] else "?"
-    return name, sane(row["origin"]), f"{row['size'] / 1e6:,.0f} MB", sane(row["quantization"]), context, fits
+    return name, sane(row["origin"]), format_megabytes(row["size"]), sane(row["quantization"]), context, fits
 
 
 @command.command(context_settings=HELP_NAMES)

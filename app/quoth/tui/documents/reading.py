@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 from textual.message import Message as TextualMessage
 
 from quoth.engine import Engine, Notice
-from quoth.tasks.status_text import LONG, covered, minutes, planned, too_small
+from quoth.tasks.status_text import LONG, covered, planned, too_small
 from quoth.text import clean
+from quoth.text.units import format_duration
 from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
 from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.work import TurnEnded, Work, finished
@@ -181,7 +182,7 @@ class Reader:
         elif not answered.found and unread:
             job.end = f"{len(read):,} passages that rank best were read, {unread:,} were not"
         else:
-            job.end = f"read {len(read):,} of {len(collection):,} passages in {minutes(self._clock() - began)}"
+            job.end = f"read {len(read):,} of {len(collection):,} passages in {format_duration(self._clock() - began)}"
         return answered.reason
 
     # A summary

@@ -8,11 +8,11 @@ from textual import on
 from textual.widgets import Static
 
 from quoth.errors import QuothError
+from quoth.text.units import format_duration
 from quoth.tui import answering
 from quoth.tui.history_writer import PendingId, stored
 from quoth.tui.screens.conversations import WithConversations
 from quoth.tui.terminal import gc_pauses
-from quoth.tui.widgets.status import duration
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.work import TurnEnded
 
@@ -34,7 +34,7 @@ class WithAnswers(WithConversations):
     def _reading(self, event: answering.ReadingProgress) -> None:
         if event.job is not self.job:
             return
-        left = "" if event.seconds_left is None else f", {duration(event.seconds_left)} left"
+        left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
         done = event.done >= event.total
         self.status.doing = "thinking" if done else f"reading {event.done:,} of {event.total:,} tokens{left}"
         self.status.used = event.total

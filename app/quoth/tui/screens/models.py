@@ -170,7 +170,7 @@ class WithModels(Shell):
                 raise QuothError("stopped", "the part stays, so that it can go on", "Choose the model again")
             done, total = at.done / 1e6, at.total / 1e6 if at.total else None
             amount = f": {done:,.0f} of {total:,.0f} MB" if total else (f": {at.detail}" if at.detail else "")
-            amount += f", {at.left / 60:.0f} min left" if at.left and at.left > 60 else ""
+            amount += f", {at.seconds_left / 60:.0f} min left" if at.seconds_left and at.seconds_left > 60 else ""
             self.post_message(LoadProgressed(f"{spec}, {at.stage}{amount}", done, total))
 
         try:

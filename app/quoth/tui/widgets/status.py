@@ -44,10 +44,3 @@ def context_bar(used: int, room: int) -> str:
     filled = min(BAR, round(BAR * used / room)) if room else 0
     filled = max(1, filled) if used else 0
     return f"{'▰' * filled}{'▱' * (BAR - filled)} {used:,} of {room:,}"
-
-
-def duration(seconds: float) -> str:
-    """A time left, short: "8 s", "3 min", "2 h"."""
-    if seconds < 90:
-        return f"{seconds:.0f} s"
-    return f"{seconds / 60:.0f} min" if seconds < 5400 else f"{seconds / 3600:.0f} h"

@@ -1,4 +1,4 @@
-"""Write turns without an end and log what was acknowledged: `python -m tests.history.writing FILE LOG`."""
+"""Write turns without an end and log what was acknowledged: `python -m tests.history.endless_writer FILE LOG`."""
 
 from __future__ import annotations
 

@@ -13,7 +13,7 @@ import pytest
 from quoth.config import NOWHERE
 from quoth.errors import StorageError
 from quoth.history import History, schema
-from tests.history.places import filled
+from tests.history.history_files import filled
 
 posix = pytest.mark.skipif(sys.platform == "win32", reason="modes, links and pipes of POSIX")
 

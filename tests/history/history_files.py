@@ -1,4 +1,4 @@
-"""Makes bad files, and fills a history until the disk is full: `python -m tests.history.places FILE BYTES`."""
+"""Makes bad files, and fills a history until the disk is full: `python -m tests.history.history_files FILE BYTES`."""
 
 from __future__ import annotations
 
