@@ -87,7 +87,7 @@ class NoteTaker:
         keep: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._cache = cache
         self._model = model
         self._keep = keep
@@ -106,7 +106,7 @@ class NoteTaker:
         if not missing:
             return
         texts = dict.fromkeys(missing, BEGUN)
-        for event in self._engine.generate([self._prompt(requests[n]) for n in missing], stop=self.cancelled):
+        for event in self.engine.generate([self._prompt(requests[n]) for n in missing], stop=self.cancelled):
             number = missing[event.request]
             match event:
                 case Reading():
