@@ -50,7 +50,7 @@ def try_model(workspace: Workspace, path: Path) -> None:
     """
     from quoth.engine import LoadOptions, Request, Sampling, Text
     from quoth.engine.client.client import Client
-    from quoth.engine.client.proving import prove_rungs
+    from quoth.engine.client.rung_comparison import prove_rungs
     from quoth.engine.ladder import BY_NAME, Known
 
     options = LoadOptions(name=path.stem, n_ctx=256)

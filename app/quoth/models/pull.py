@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
 
-from quoth.errors import ModelError, NetworkError, UsageError
-from quoth.gguf import check, read_header, shown
+from quoth.errors import ModelError, NetworkError, UsageError, escaped
+from quoth.gguf import check, read_header
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels, name_from
@@ -128,7 +128,7 @@ def _row(spec: str, rows: Sequence[CatalogueRow]) -> CatalogueRow | None:
         names = [row.name for row in rows]
         near = get_close_matches(named, names, n=2, cutoff=0.5)
         hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}, and hf:OWNER/REPO"
-        raise ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
+        raise ModelError(f"no model called {escaped(spec)!r} can be pulled", "", hint)
     if row is None:
         hub.parse(spec)
     return row

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from quoth.errors import ModelError
-from quoth.gguf import read_header, shown
+from quoth.errors import ModelError, escaped
+from quoth.gguf import read_header
 from quoth.models import ModelFile, catalogue, describe, other_tools
 from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels
@@ -30,9 +30,9 @@ def from_name(name: str, store: InstalledModels, environment: Mapping[str, str],
         return from_path(Path(name))
     here = (model.name for model in (*store.list().models, *listing.models))
     known = {each.casefold(): each for each in (*(row.name for row in catalogue.ROWS), *here)}
-    near = [shown(known[each]) for each in get_close_matches(name.casefold(), known, n=3, cutoff=0.5)]
+    near = [escaped(known[each]) for each in get_close_matches(name.casefold(), known, n=3, cutoff=0.5)]
     hint = f"Did you mean {' or '.join(near)}? " if near else ""
-    raise ModelError(f"no model is called {shown(name)!r}", try_=f"{hint}`quoth models` lists what there is")
+    raise ModelError(f"no model is called {escaped(name)!r}", try_=f"{hint}`quoth models` lists what there is")
 
 
 def from_path(path: Path) -> ModelFile:

@@ -88,7 +88,7 @@ def _describe(environment: Environment, model: ModelFile | None) -> dict[str, An
 
 def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -> Known:
     """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
-    from quoth.engine.client.proving import prove_rungs
+    from quoth.engine.client.rung_comparison import prove_rungs
 
     rungs = usable(native["gpu"])
     environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")

@@ -7,17 +7,17 @@ from pathlib import Path
 
 from quoth.engine import LoadOptions
 from quoth.engine.ladder import Rung
-from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError
 from quoth.native import LlamaModel, NativeError, can_use_gpu, devices
 from quoth.text.units import format_megabytes
+from quoth.workers.native_errors import out_of_memory
 
 MIB = 1024 * 1024
 COPIES = 128 * MIB  # beside the weights, where they are copied into another layout and cannot be given back
 
 
 def check_memory(name: str, need: int, free: int) -> None:
-    """Refuse to load what cannot fit. Bytes; 0 free: not known. Both numbers are in the sentence."""
+    """Raise EngineError with both numbers where a model does not fit. Bytes; 0 free: not known."""
     if free and need > free:
         raise EngineError(
             f"{name} does not fit into memory",
@@ -57,7 +57,7 @@ def load(
             if layers == 0 and rung.gpu_share:
                 raise NoRoom from None
             if layers == 0:
-                raise shortage(str(error)) or ModelError(
+                raise out_of_memory(str(error)) or ModelError(
                     f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"
                 ) from None
             layers = layers * 3 // 4

@@ -1,10 +1,10 @@
 """From messages to token ids, so that text of a message can never become a control token.
 
-The rendered prompt is tokenised once, as the reference does it. Its control tokens are compared with those of a
+The rendered prompt is tokenized once, as the reference does it. Its control tokens are compared with those of a
 render whose messages are harmless. Equal, nearly always: it is the reference's own prompt and is used as it is. Not
 equal: the special-token strings inside the messages are broken with an invisible character, and it is checked again.
 
-The prompt is tokenised in one call whatever its length: llama.cpp itself cuts at special tokens before it does
+The prompt is tokenized in one call, however long it is: llama.cpp itself cuts at special tokens before it does
 anything slow, so cutting there gains nothing, and any other cut can change the ids.
 """
 
@@ -26,7 +26,7 @@ _STRANGE = "\U000e0fff \u0378 \U0010fffd"  # characters that no vocabulary has a
 
 
 class PromptVocabulary(Protocol):
-    """What is asked of a vocabulary; quoth.native.Vocabulary is one."""
+    """What prompts need of a vocabulary; quoth.native.Vocabulary has it."""
 
     add_bos: bool  # the model wants a BOS token in front
 
@@ -46,7 +46,7 @@ class PromptVocabulary(Protocol):
 
 
 class RenderedPrompt(NamedTuple):
-    """Token ids to read, and what is to be known about them."""
+    """Token ids to read, and what happened to the text."""
 
     tokens: list[int]
     broken: int = 0  # special-token strings that were broken inside messages
@@ -69,13 +69,8 @@ class Prompter:
         """What stands around a thought in this model's text."""
         return self.template.marks
 
-    @cached_property
-    def thinks(self) -> bool:
-        """Whether the template has a switch for thinking."""
-        return self.template.thinks
-
     def chat(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> RenderedPrompt:
-        """The prompt of a conversation; with `continue_last` it ends in the middle of the last message.
+        """The prompt of a conversation; with `continue_last` it ends inside the last message.
 
         Raises ModelError from the template, InputError if a text cannot be kept apart from control tokens.
         """
@@ -149,7 +144,7 @@ class Prompter:
 
     @cached_property
     def _control(self) -> frozenset[int]:
-        """Control and end-of-generation tokens; not those that plain text becomes by itself, as unknown characters."""
+        """Control and end-of-generation tokens; not those that plain text becomes, as unknown characters do."""
         vocabulary = self._vocabulary
         ending = {token for s, ids in self._ids.items() if s.strip() for token in ids & vocabulary.eog}
         natural = vocabulary.tokenize(_STRANGE, special=False, bos=False)

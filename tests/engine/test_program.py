@@ -1,10 +1,10 @@
-"""The worker: threads deep enough for llama.cpp's tokeniser."""
+"""The worker: threads deep enough for llama.cpp's tokenizer."""
 
 from __future__ import annotations
 
 import pytest
 
-from quoth.engine.worker.main import start_deep
+from quoth.engine.worker.program import start_deep
 from quoth.native import LlamaModel
 from tests.upstream import vocabulary_file
 

@@ -32,8 +32,15 @@ class Abort:
     def clear(self) -> None:
         self._buffer[0] = b"\x00"
 
-    def is_set(self) -> bool:
-        return self._buffer[0] != b"\x00"
+
+class _Number:
+    """A number of a model, by the C function that gives it."""
+
+    def __init__(self, function: Callable[[int], int]) -> None:
+        self._function = function
+
+    def __get__(self, model: LlamaModel, owner: type[LlamaModel]) -> int:
+        return int(self._function(model.pointer))
 
 
 class LlamaModel:
@@ -48,10 +55,10 @@ class LlamaModel:
         vocab_only: bool = False,
         progress: Callable[[float], bool] | None = None,
     ) -> None:
-        """Load a file; `progress` gets 0.0 to 1.0 and goes on while it returns true. Raises NativeError.
+        """Load a file; `progress` gets 0.0 to 1.0 and loading goes on while it returns true. Raises NativeError.
 
-        Without GPU layers no GPU is touched at all: by itself llama.cpp has one compute large batches all the same.
-        `extra_buffers`: weights may be laid out anew for this processor (ggml's extra buffer types: repacking, AMX).
+        Without GPU layers no GPU is touched at all: by default llama.cpp has one compute large batches all the same.
+        `extra_buffers`: weights may be laid out again for this processor (ggml's extra buffer types: repacking, AMX).
         """
         start_backends()
         params = L.llama_model_default_params()
@@ -80,16 +87,13 @@ class LlamaModel:
         return self.handle.pointer
 
     def meta(self, key: str) -> str | None:
-        """A scalar of the file's metadata, as text."""
-        size = 256
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            n = L.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
-            if n < 0:
-                return None
-            if n < size:
-                return buffer.raw[:n].decode("utf-8", "replace")
-            size = n + 1
+        """A scalar of the file's metadata, as text; None where it has none."""
+        length = L.llama_model_meta_val_str(self.pointer, key.encode(), None, 0)
+        if length < 0:
+            return None
+        buffer = ctypes.create_string_buffer(length + 1)
+        L.llama_model_meta_val_str(self.pointer, key.encode(), buffer, length + 1)
+        return buffer.raw[:length].decode("utf-8", "replace")
 
     def chat_template(self) -> str | None:
         """The default chat template of the file."""
@@ -97,54 +101,18 @@ class LlamaModel:
         return raw.decode("utf-8", "replace") if raw else None
 
     @property
-    def description(self) -> str:
-        """Architecture, size and quantization as llama.cpp puts them: "llama 134.52M Q8_0"."""
-        buffer = ctypes.create_string_buffer(256)
-        n = L.llama_model_desc(self.pointer, buffer, 256)
-        return buffer.raw[: max(0, min(n, 255))].decode("utf-8", "replace")
-
-    @property
     def quantization(self) -> str:
         raw = L.llama_ftype_name(L.llama_model_ftype(self.pointer))
         return raw.decode("utf-8", "replace") if raw else "unknown"
 
-    @property
-    def n_ctx_train(self) -> int:
-        return int(L.llama_model_n_ctx_train(self.pointer))
-
-    @property
-    def n_params(self) -> int:
-        return int(L.llama_model_n_params(self.pointer))
-
-    @property
-    def n_layer(self) -> int:
-        return int(L.llama_model_n_layer(self.pointer))
-
-    @property
-    def n_embd(self) -> int:
-        return int(L.llama_model_n_embd(self.pointer))
-
-    @property
-    def n_head(self) -> int:
-        return int(L.llama_model_n_head(self.pointer))
-
-    @property
-    def n_head_kv(self) -> int:
-        return int(L.llama_model_n_head_kv(self.pointer))
-
-    @property
-    def size(self) -> int:
-        """Bytes of all tensors."""
-        return int(L.llama_model_size(self.pointer))
-
-    @property
-    def is_recurrent(self) -> bool:
-        """The state cannot be cut back to an earlier position."""
-        return bool(L.llama_model_is_recurrent(self.pointer) or L.llama_model_is_hybrid(self.pointer))
-
-    @property
-    def has_encoder(self) -> bool:
-        return bool(L.llama_model_has_encoder(self.pointer))
+    n_ctx_train = _Number(L.llama_model_n_ctx_train)
+    n_params = _Number(L.llama_model_n_params)
+    n_layer = _Number(L.llama_model_n_layer)
+    n_embd = _Number(L.llama_model_n_embd)
+    n_head = _Number(L.llama_model_n_head)
+    n_head_kv = _Number(L.llama_model_n_head_kv)
+    size = _Number(L.llama_model_size)  # bytes of all tensors
+    has_encoder = _Number(L.llama_model_has_encoder)
 
     def close(self) -> None:
         """Free the weights, and before them every context and sampler chain that was made of them."""
@@ -196,7 +164,6 @@ class Context:
         self._abort = abort  # llama.cpp holds its buffer
         self._n_vocab = model.vocabulary.n_tokens
         self.n_ctx: int = L.llama_n_ctx(pointer)
-        self.n_batch = n_batch
 
     def _free(self, pointer: int) -> None:
         L.llama_batch_free(self._batch)
@@ -249,9 +216,9 @@ class Context:
         return bool(written and L.llama_state_seq_set_data(other.pointer, buffer, written, 0))
 
     def logits(self, index: int = -1) -> Any:
-        """Logits of the last token, or of another that the last decode was asked for them: a ctypes array of floats.
+        """Logits of the last token, or of another for which the last decode was asked: a ctypes array of floats.
 
-        A copy of the caller's own, one float a token of the vocabulary; llama.cpp writes over its own.
+        A copy, one float a token of the vocabulary; llama.cpp overwrites its own.
         """
         pointer = L.llama_get_logits_ith(self.pointer, index)
         if not pointer:

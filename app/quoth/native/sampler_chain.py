@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from quoth.native.library import Handle, L, NativeError, last_reason, log_lines
-from quoth.native.model import Context
+from quoth.native.llama_model import Context
 from quoth.native.vocabulary import Vocabulary
 
 
@@ -17,7 +17,7 @@ class Chain:
     """A sampler chain: what turns logits into the next token."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        """For one vocabulary, with whose model it is closed: a grammar reads it."""
+        """For one vocabulary, which grammars read: it is closed with that model."""
         pointer = L.llama_sampler_chain_init(L.llama_sampler_chain_default_params())
         self._handle = Handle("sampler chain", pointer, L.llama_sampler_free, vocabulary.handle)
         self._vocabulary = vocabulary
@@ -41,7 +41,7 @@ class Chain:
         self.add("grammar", self._vocabulary.handle.pointer, grammar.encode(), b"root")
 
     def accept(self, tokens: Sequence[int]) -> None:
-        """Tell the samplers so far of tokens that they did not choose."""
+        """Have the samplers so far count tokens that they did not choose."""
         for token in tokens:
             L.llama_sampler_accept(self._handle.pointer, token)
 
@@ -53,7 +53,7 @@ class Chain:
         self._handle.close()
 
 
-# RFC 8259, section 7; the converter's own rule lets control characters through, which are no JSON.
+# RFC 8259, section 7; the converter's own rule lets control characters through, which are not JSON.
 JSON_CHARACTER = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
 
 
@@ -66,9 +66,9 @@ LEAST = 20_000
 def repetition(
     item: str, least: int, most: int | None, separator_rule: str | None = None, item_rule_is_literal: bool = False
 ) -> str:
-    """GBNF for an item so many times; llama_cpp's converter writes a nested option for each, which no parser takes.
+    """GBNF for a repeated item; llama_cpp's converter nests an option for each repetition, which no parser accepts.
 
-    `most` None: without end. The converter calls the last two by these names; what the last is for is not needed here.
+    `most` None: without end. The last two have the converter's names, and the last is not needed here.
     """
     if most == 0:
         return ""

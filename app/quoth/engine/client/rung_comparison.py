@@ -1,4 +1,4 @@
-"""Proving several ways of computing with one model, to compare them: each in workers of its own."""
+"""Proving several ways of computing with one model, to compare them, each in a new worker."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def prove_rungs(
 ) -> tuple[Fingerprint | None, dict[str, Finding]]:
     """What is found of each rung, the best speeds of several rounds, and what that holds for.
 
-    A rung that says nothing of itself, for want of memory, is left out; raises what was said where all do.
+    A rung without a result, for want of memory, is left out. Raises the error where that holds for all.
     """
     about: Fingerprint | None = None
     found = dict[str, Finding]()

@@ -19,11 +19,11 @@ _TENSOR = re.compile(
     re.DOTALL,
 )
 _BEGUN = re.compile(r"\[ *(\d+)/ *(\d+)\] +\S+ +- \[")
-_BUFFER = 256 << 20  # bytes of rows held at a time; by itself 8 GiB
+_BUFFER = 256 << 20  # bytes of rows held at a time; by default 8 GiB
 
 
 class QuantizedTensor(NamedTuple):
-    """A tensor and the ggml types it has and gets ("f16", "q4_K")."""
+    """A tensor, and its ggml types before and after ("f16", "q4_K")."""
 
     name: str
     before: str

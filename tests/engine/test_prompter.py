@@ -10,7 +10,7 @@ from functools import cache
 import pytest
 
 from quoth.chat import Message, Role
-from quoth.engine.worker.prompts.prompt import Prompter
+from quoth.engine.worker.prompts.prompter import Prompter
 from quoth.engine.worker.prompts.special_tokens import Specials
 from quoth.errors import InputError, UsageError
 from quoth.native import L, LlamaModel
