@@ -9,7 +9,7 @@ import pytest
 
 from quoth.errors import EngineError, ModelError
 from quoth.workers.calls import Call, Calls, Hung
-from quoth.workers.messages import Beat, Failure, Pieces, Stop, Value
+from quoth.workers.protocol import Beat, Failure, Pieces, Stop, Value
 
 
 class Sent:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.tasks.collection import Collection, Span
 from quoth.text.sentences import sentences
@@ -51,8 +51,7 @@ _BEGINS = re.compile(
 _ENDS = re.compile(r"(?:\s*\[\d{1,3}\]|\s+([-=~^*+#_])\1{2,}|\s+[\[(\"“|*>#-])+$")
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedQuote:
+class ExtractedQuote(NamedTuple):
     """A stretch of whole sentences, what of the question it has (0 to 1 by weight), and how well it fits."""
 
     part: int
@@ -138,8 +137,7 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return inner if inner[0] < inner[1] else (start, end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """Neighbouring sentences under one heading, and the terms of both."""
 
     start: int
