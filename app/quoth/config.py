@@ -160,7 +160,7 @@ def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
             try:
                 settings = settings.over({setting.name: setting.parse(text)}, variable)
             except ValueError as error:
-                raise UsageError(f"{variable}={text!r} {error}", "", "Unset it or correct it") from None
+                raise UsageError(f"{variable} {error}", f"it is {text!r}", "Correct it or unset it") from None
     return settings
 
 
@@ -168,8 +168,8 @@ def keys(folders: Folders) -> dict[str, str]:
     """Key bindings of the chat app, by the binding's id: the table [keys] of the file. Raises UsageError."""
     table = _table(folders.config_file).get(KEYS, {})
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        what = f"{folders.config_file}: [{KEYS}] must be a table of texts"
-        raise UsageError(what, "", 'An example: "prompt.newline" = "ctrl+n"')
+        what = f"{folders.config_file}: [{KEYS}] must map names to texts"
+        raise UsageError(what, "", 'For example: "prompt.newline" = "ctrl+n"')
     return table
 
 
@@ -180,7 +180,7 @@ def _table(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise UsageError(f"{path} cannot be read", error.strerror or str(error), "Correct it or remove it") from None
-    import tomllib  # 4 ms, and most users have no such file
+    import tomllib  # 4 ms; most users have no file
 
     try:
         return tomllib.loads(data.decode("utf-8"))
