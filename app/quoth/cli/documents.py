@@ -8,7 +8,7 @@ from typing import Any
 
 from quoth.cli.environment import Environment
 from quoth.documents import Document, Place, read_stream
-from quoth.library.documents import OpenDocuments, document_limit, read_named, require_text
+from quoth.library.opened_documents import OpenDocuments, document_limit, read_named, require_text
 from quoth.tasks.collection import Collection, Span
 
 

@@ -11,8 +11,8 @@ from quoth.cli.options import HELP_NAMES, setting_options
 from quoth.errors import EngineError, Exit, InputError, UsageError
 
 if TYPE_CHECKING:
-    from quoth.library.documents import OpenDocuments
     from quoth.library.model import Model
+    from quoth.library.opened_documents import OpenDocuments
     from quoth.tasks.ask import Answered
 
 HELP = """Answer QUESTION from documents, and cite the lines that say so.
@@ -77,7 +77,9 @@ class _Questions:
         self._model = model
         self._as_json = as_json
         model.ready()
-        self._asking = model.asking(documents, everything=everything)
+        from quoth.library.document_answers import asking
+
+        self._asking = asking(model, documents, everything=everything)
         self._collection = self._asking.collection
 
     def answer(self, question: str) -> int:
@@ -138,7 +140,7 @@ class _Questions:
 
     def _fields(self, question: str, answered: Answered) -> dict[str, Any]:
         from quoth.cli.documents import span_fields
-        from quoth.library.fields import usage_fields
+        from quoth.library.answer_fields import usage_fields
         from quoth.version import __version__
 
         read = len(set(answered.read))

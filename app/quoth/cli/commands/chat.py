@@ -101,7 +101,7 @@ def _read_file(environment: Environment, name: str) -> tuple[str, str]:
 
 
 def _document_limit(environment: Environment) -> int:
-    from quoth.library.documents import document_limit
+    from quoth.library.opened_documents import document_limit
 
     return document_limit(environment)
 

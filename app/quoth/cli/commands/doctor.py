@@ -77,22 +77,25 @@ def command(environment: Environment, /, as_json: bool, prove: bool, **flags: An
 
 def _describe(environment: Environment, model: ModelFile | None) -> dict[str, Any]:
     """What a worker says of the native side; where a GPU's driver ends it, one that starts none."""
+    from quoth.library.engines import bare_engine
+
     kind = ((model.architecture, model.quantization), model.size) if model else (("", ""), 0)
     try:
-        with environment.bare_engine() as engine:
+        with bare_engine(environment) as engine:
             return {**engine.describe(*kind), "driver": ""}
     except EngineError as error:
-        with environment.bare_engine() as engine:
+        with bare_engine(environment) as engine:
             return {**engine.describe(*kind, without_gpu=True), "driver": error.why}
 
 
 def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -> Known:
     """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
     from quoth.engine.client.proving import prove_rungs
+    from quoth.library.engines import load_options
 
     rungs = usable(native["gpu"])
     environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")
-    options = environment.load_options(model)
+    options = load_options(environment, model)
     _, found = prove_rungs(model.path, options, rungs, rounds=PROVING_ROUNDS, log=environment.log)
     known = Known({**environment.findings.of(native["about"].key).findings, **found}, compared=True)
     if any(not finding.failed for finding in found.values()):

@@ -41,6 +41,7 @@ def command(context: click.Context, /, as_json: bool, **flags: Any) -> int:
 
 
 def _list(environment: Environment, as_json: bool) -> None:
+    from quoth.library.model_offers import free_memory
     from quoth.models import other_tools
 
     streams = environment.streams
@@ -49,7 +50,7 @@ def _list(environment: Environment, as_json: bool) -> None:
     broken = [*here.broken, *elsewhere.broken]
     models = [*here.models, *(m for m in elsewhere.models if m.path not in {i.path for i in here.models})]
     default = _default_name(environment)
-    free = environment.free_memory()
+    free = free_memory(environment)
     rows = [_row(model, free, model.installed and model.name == default) for model in models]
     if as_json:
         import json
@@ -162,6 +163,7 @@ def show(environment: Environment, name: str) -> None:
 
 
 def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
+    from quoth.library.model_offers import free_memory
     from quoth.models import catalogue
     from quoth.models.fit import estimate, judge
 
@@ -178,7 +180,7 @@ def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[
     yield "licence", sane(licence) or "not stated"
     if model.sha256:
         yield "sha256", model.sha256
-    free = environment.free_memory()
+    free = free_memory(environment)
     need = estimate(header, min(USUAL_CONTEXT, header.n_ctx_train or USUAL_CONTEXT))
     yield "fits", judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).sentence
 

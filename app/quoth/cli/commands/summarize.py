@@ -68,8 +68,8 @@ def command(
 ) -> int:
     from quoth.cli.run.choosing import choose_model
     from quoth.cli.run.summarizing import Output, Shape, SummaryCommand
-    from quoth.library.documents import require_text
     from quoth.library.model import Model
+    from quoth.library.opened_documents import require_text
 
     environment.use(flags)
     environment.streams.require_stdout()

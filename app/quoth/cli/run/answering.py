@@ -11,7 +11,7 @@ from quoth.cli.environment import Environment
 from quoth.cli.output import AnswerWriter, Format
 from quoth.engine import Event, Sampling
 from quoth.errors import Ended, QuothError, UsageError
-from quoth.library.fields import sampling_fields
+from quoth.library.answer_fields import sampling_fields
 from quoth.library.model import Model
 from quoth.version import __version__
 

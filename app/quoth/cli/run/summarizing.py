@@ -15,9 +15,10 @@ from quoth.cli.streams import Streams
 from quoth.documents import Document
 from quoth.engine import Notice
 from quoth.errors import Ended, InputError, QuothError, StorageError
-from quoth.library.documents import OpenDocuments
-from quoth.library.fields import usage_fields
+from quoth.library.answer_fields import usage_fields
+from quoth.library.document_answers import quotes_only, summarizing
 from quoth.library.model import Model
+from quoth.library.opened_documents import OpenDocuments
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarize as task
 from quoth.tasks.wording import LONG, covered, planned, too_small
@@ -105,7 +106,7 @@ class SummaryCommand:
         self._wish = wish
         self._output = output
         model.ready()
-        self._by_itself = model.quotes_only and shape.extracts is None
+        self._by_itself = quotes_only(model) and shape.extracts is None
         self._extracts = self._by_itself or bool(shape.extracts)
         self._cites = self._extracts if shape.cite is None else shape.cite
         self._as_json = shape.json
@@ -152,7 +153,7 @@ class SummaryCommand:
         if self._by_itself:
             self._by_itself = False
             self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
-        return self._model.summarizing(collection, self._wish, extract=self._extracts)
+        return summarizing(self._model, collection, self._wish, extract=self._extracts)
 
     def _run(self, collection: Collection, began: float) -> _Result:
         text = ""
