@@ -12,6 +12,7 @@ import click
 
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
+from quoth.cli.printing import escaped_template
 from quoth.text import sane
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _checkpoint(environment: Environment, order: Order, tensors: bool, as_json: 
     if as_json:
         print_json(environment, description(described))
     else:
-        lines = [*about(described), *sizes(described), *_template(spec.vocabulary.chat_template)]
+        lines = [*about(described), *sizes(described), *escaped_template(spec.vocabulary.chat_template)]
         if tensors:
             lines += [
                 f"{name}  {tensor.dtype}  {_shape(tensor.shape)}" for name, tensor in described.source.tensors.items()
@@ -113,7 +114,7 @@ def _gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> 
         width = max(len(key) for key, _ in rows)
         lines = [f"{key:<{width}}  {sane(value, 4000)}" for key, value in rows]
         lines += [*table(plans, best)] if plans else []
-        lines += _template(header.chat_template)
+        lines += escaped_template(header.chat_template)
         lines += [f"{t.name}  {_type(t.type)}  {_shape(t.shape[::-1])}" for t in header.tensors] if tensors else []
         environment.streams.answer("".join(f"{line}\n" for line in lines))
     environment.streams.finish()
@@ -196,15 +197,6 @@ def _fields(header: Header, plans: list[Plan], best: Plan | None) -> dict[str, A
         "sizes": {plan.type: plan.size for plan in plans},
         "recommended": best.type if best else None,
     }
-
-
-def _template(template: str) -> list[str]:
-    """The template with every control code visible."""
-    if not template:
-        return ["chat template: none; this is a base model"]
-    from quoth.cli.commands.models import escaped_template
-
-    return escaped_template(template).rstrip("\n").split("\n")
 
 
 def _type(number: int) -> str:

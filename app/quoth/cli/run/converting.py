@@ -192,7 +192,7 @@ def check_file(environment: Environment, order: Order, file: Path, as_json: bool
 @contextmanager
 def fetched(environment: Environment, spec: str, order: Order, *, keep: bool) -> Iterator[Order]:
     """The order with the files of a repository of the hub on the disk; they go once they are converted, unless kept."""
-    from quoth.cli.run.pulling import Reporter
+    from quoth.cli.run.model_download import Reporter
     from quoth.models.sources import hub, network
     from quoth.models.sources.originals import fetch_original, forget
 
