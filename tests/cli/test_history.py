@@ -306,7 +306,7 @@ def test_an_export_is_imported_again(environ: dict[str, str], tmp_path: Path) ->
 @pytest.mark.parametrize(
     ("data", "sentence"),
     [
-        (b"", "standard input is no JSON"),
+        (b"", "standard input is not JSON"),
         (b"\xff\xfe", "standard input is not UTF-8 (at byte 0)"),
         (b'{"format": "quoth-history", "version": 1, "conversations": [{"turns": 3}]}', "conversations[0].turns is 3"),
     ],

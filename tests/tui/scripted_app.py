@@ -18,8 +18,8 @@ from quoth.engine.scripted import Script, Scripted, ScriptedAnswer, Timing
 from quoth.errors import ModelError
 from quoth.history import History
 from quoth.models import ModelFile
-from quoth.models.choices import Choice
-from quoth.models.progress import PullProgress
+from quoth.models.offered_models import Choice
+from quoth.models.pull_progress import PullProgress
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
 

@@ -18,7 +18,7 @@ from quoth.engine.scripted import ScriptedAnswer
 from quoth.errors import EngineError, ModelError
 from quoth.history import History
 from quoth.models import ModelFile
-from quoth.models.choices import Choice
+from quoth.models.offered_models import Choice
 from quoth.tui.app import QuothApp
 from quoth.tui.history_writer import HistoryWriter, PendingId
 from quoth.tui.screens.dialogs import ChooseModel

@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING
 from quoth.errors import ModelError, NetworkError, UsageError
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.catalogue import CatalogueRow
-from quoth.models.fit import estimate, judge
 from quoth.models.installed import InstalledModels, name_from
-from quoth.models.progress import PullProgress, Stage
+from quoth.models.memory_fit import estimate, judge
+from quoth.models.pull_progress import PullProgress, Stage
 from quoth.models.sources import hub, network, package_index
 from quoth.models.sources.download import download, hash_file
+from quoth.models.sources.http_transfer import RetryPolicy
 from quoth.models.sources.hub_variants import quantization_of
 from quoth.models.sources.partial_download import format_size, require_space
-from quoth.models.sources.transfer import RetryPolicy
 from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
-from quoth.platform.locks import held
+from quoth.platform.file_locks import held
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
@@ -216,7 +216,7 @@ def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job:
 def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
     from quoth.models import conversion
-    from quoth.models.sources.originals import fetch_original, forget
+    from quoth.models.sources.original_checkpoint import fetch_original, forget
 
     with _alone(row.name, row.size, job):
         if (model := _installed(row.name, row.origins, None, job)) is not None:

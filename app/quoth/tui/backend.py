@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from quoth.engine import Engine, ModelInfo, Sampling
     from quoth.history import History
     from quoth.models import ModelFile
-    from quoth.models.choices import Choice
-    from quoth.models.progress import PullProgress
+    from quoth.models.offered_models import Choice
+    from quoth.models.pull_progress import PullProgress
     from quoth.tasks.summaries.notes import NotesCache
 
 

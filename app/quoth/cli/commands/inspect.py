@@ -102,7 +102,7 @@ def _gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> 
     from quoth.cli.commands.quantize import table
     from quoth.cli.run.converting import print_json
     from quoth.gguf import check, read_header
-    from quoth.models.names import resolve
+    from quoth.models.resolve import resolve
 
     header = read_header(resolve(file, store=environment.store, environment=environment.environ).path)
     check(header)

@@ -75,7 +75,7 @@ def command(
 def _source(environment: Environment, file: str) -> Path:
     """The file itself, or that of a model; a quick look says whether it is a model at all."""
     from quoth.gguf import check, read_header
-    from quoth.models.names import resolve
+    from quoth.models.resolve import resolve
 
     path = resolve(file, store=environment.store, environment=environment.environ).path
     check(read_header(path))

@@ -10,10 +10,10 @@ from quoth.library import model_choice
 from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.choices import Choice
+from quoth.models.offered_models import Choice
 
 if TYPE_CHECKING:
-    from quoth.models.progress import PullProgress
+    from quoth.models.pull_progress import PullProgress
 
 
 class AppModels:

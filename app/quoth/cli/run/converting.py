@@ -194,7 +194,7 @@ def fetched(environment: Environment, spec: str, order: Order, *, keep: bool) ->
     """The order with the files of a repository of the hub on the disk; they go once they are converted, unless kept."""
     from quoth.cli.run.model_download import Reporter
     from quoth.models.sources import hub, network
-    from quoth.models.sources.originals import fetch_original, forget
+    from quoth.models.sources.original_checkpoint import fetch_original, forget
 
     repository, wanted = hub.parse(spec)
     if wanted:

@@ -13,7 +13,7 @@ from quoth.cli.environment import Environment
 from quoth.cli.inputs import bytes_of
 from quoth.cli.printing import columns, json_text, print_lines
 from quoth.errors import InputError, StorageError, UsageError
-from quoth.history import Conversation, History, archive, export
+from quoth.history import Conversation, History, export, json_archive
 from quoth.platform import safe_files
 from quoth.text import sane, well_formed
 
@@ -67,7 +67,7 @@ def age(moment: float) -> str:
 
 
 def _print_json(environment: Environment, **fields: Any) -> None:
-    environment.streams.answer(archive.printable(json_text(fields)))
+    environment.streams.answer(json_archive.printable(json_text(fields)))
     environment.streams.finish()
 
 
@@ -76,7 +76,7 @@ def show_conversation(environment: Environment, name: str, as_json: bool) -> Non
         conversation = _named(history, name)
         turns = history.path(conversation.id)
     if as_json:
-        fields = {**asdict(conversation), "turns": [archive.turn_fields(turn) for turn in turns]}
+        fields = {**asdict(conversation), "turns": [json_archive.turn_fields(turn) for turn in turns]}
         _print_json(environment, conversation=fields)
         return
     environment.streams.answer(export.markdown([(conversation, turns)]))
@@ -110,7 +110,7 @@ def import_conversations(environment: Environment, file: str) -> None:
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8", f"at byte {error.start:,}", "Pass a JSON export") from None
     with _history(environment) as history:
-        ids = history.import_(text, name)
+        ids = json_archive.import_into(history, text, name)
     environment.streams.say(f"imported {_counted(len(ids))}")
 
 

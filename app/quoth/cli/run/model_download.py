@@ -9,7 +9,7 @@ from quoth.cli.printing import print_lines
 from quoth.errors import UsageError
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
-from quoth.models.progress import PullProgress
+from quoth.models.pull_progress import PullProgress
 from quoth.models.sources.partial_download import format_size
 
 MEGABYTE = 1_000_000

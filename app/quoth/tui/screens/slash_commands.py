@@ -17,7 +17,7 @@ from quoth.tui.screens.reading import WithReading
 from quoth.tui.widgets.prompt import path_of
 
 if TYPE_CHECKING:
-    from quoth.models.choices import Choice
+    from quoth.models.offered_models import Choice
 
 
 class WithCommands(WithReading):
