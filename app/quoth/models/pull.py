@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from quoth.errors import ModelError, NetworkError, UsageError
+from quoth.errors import ModelError, NetworkError, UsageError, escaped
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels, name_from
@@ -131,12 +131,10 @@ def pull(
 def _unknown(spec: str, rows: Sequence[CatalogueRow]) -> ModelError:
     from difflib import get_close_matches
 
-    from quoth.gguf import shown
-
     names = [row.name for row in rows]
     near = get_close_matches(spec.lower(), names, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}, and hf:OWNER/REPO"
-    return ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
+    return ModelError(f"no model called {escaped(spec)!r} can be pulled", "", hint)
 
 
 def _pull_from_hub(source: str, row: CatalogueRow | None, job: _Pull) -> ModelFile:

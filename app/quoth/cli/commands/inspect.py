@@ -125,13 +125,11 @@ def _plans(header: Header) -> tuple[list[Plan], Plan | None]:
     """What it would come to at each quantization; nothing for a file that is quantized already."""
     if header.quantization not in _WHOLE or len(header.parts) > 1:
         return [], None
-    from quoth.models.conversion import parameters, sentences
+    from quoth.models.conversion import parameters
+    from quoth_converters.output.quantize import plan, recommended
 
-    with sentences():
-        from quoth_converters.output.quantize import plan, recommended
-
-        plans = plan(header.path)
-        return plans, recommended(plans, parameters(header))
+    plans = plan(header.path)
+    return plans, recommended(plans, parameters(header))
 
 
 def _rows(header: Header) -> Iterator[Row]:
