@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import os
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,11 @@ from quoth.cli.environment import Environment
 from quoth.errors import InputError, UsageError
 from quoth.platform.safe_files import read_text
 from quoth.text import decode_input
+
+
+def path_of(text: str) -> Path:
+    """A path that was typed; "~" is the home folder."""
+    return Path(os.path.expanduser(text))
 
 
 def read_piped(environment: Environment, *, typed: bool = False) -> str | None:
@@ -54,8 +61,6 @@ def _decoded(environment: Environment, data: bytes, name: str) -> str:
 
 def read_constraints(grammar: str | None, schema: str | None, think: bool) -> dict[str, Any]:
     """Grammar or schema as Sampling takes them. Raises UsageError for files that are neither."""
-    import json
-
     if grammar and schema:
         raise UsageError("--grammar and --schema exclude each other", "", "Pass one of them")
     if (grammar or schema) and think:

@@ -27,6 +27,7 @@ from quoth.platform.file_locks import held
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
+    from quoth.models.conversion import ConversionProgress
 
 _TELLING_SECONDS, _TELLING_BYTES = 2.0, 8_000_000  # from which a download's pace can be told
 _USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
@@ -71,14 +72,15 @@ class _Pull:
         pace = _Pace()
         return lambda done, total: self.progress(PullProgress(stage, done, total, left=pace.left(done, total)))
 
-    def converting(self, what: str, done: int, total: int) -> None:
+    def converting(self, progress: ConversionProgress) -> None:
         """The steps of a conversion; only the writing of the file is counted in bytes."""
-        if what == "converting":
-            self.progress(PullProgress("converting", done, total))
-        elif what.startswith("quantizing "):
-            self.say("quantizing", what.removeprefix("quantizing "))
-        else:
-            self.say("verifying", "against the original")
+        match progress.step:
+            case "converting":
+                self.progress(PullProgress("converting", progress.done, progress.total))
+            case "quantizing":
+                self.say("quantizing", f"to {progress.type}")
+            case "checking":
+                self.say("verifying", "against the original")
 
     def say(self, stage: Stage, detail: str = "") -> None:
         self.progress(PullProgress(stage, detail=detail))
@@ -214,15 +216,16 @@ def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job:
 def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
     from quoth.models import conversion
+    from quoth.models.scratch_folder import scratch_folder
     from quoth.models.sources.original_checkpoint import fetch_original, forget
 
     with _alone(row.name, row.size, job):
         if (model := _installed(row.name, row.origins, None, job)) is not None:
             return model
         folder = fetch_original(row.repository, job.store.parts, progress=job.progress, patience=job.patience)
-        order = conversion.Order(folder, row.name, types=(conversion.RECOMMENDED,))
-        with conversion.workplace(job.store.parts / row.name) as place:
-            made = conversion.make(conversion.look(order), order, place, job.converting)
+        request = conversion.ConversionRequest(folder, row.name, types=(conversion.RECOMMENDED,))
+        with scratch_folder(job.store.parts / row.name) as scratch:
+            made = conversion.convert(conversion.inspect(request), request, scratch, job.converting)
             for line in made.report.lines() if made.report else ():
                 job.say("verifying", line)
             job.say("installing")
