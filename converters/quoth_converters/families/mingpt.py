@@ -1,4 +1,4 @@
-"""minGPT's model.pt: a state_dict with an untied head; its work_dir's config.json counts the heads (mingpt/utils.py)."""
+"""minGPT's model.pt: a state_dict with an untied head; the config.json of its work_dir counts its heads (utils.py)."""
 
 from __future__ import annotations
 

@@ -176,7 +176,7 @@ def _try(environment: Environment, made: Made) -> None:
 
 
 def _report(made: Made, placed: list[tuple[str, Path, str]]) -> Iterator[str]:
-    from quoth.models.sources.partial_download import format_size
+    from quoth.text.units import format_size
 
     yield from made.report.lines() if made.report else ("nothing was checked: --verify none",)
     for kind, path, name in placed:

@@ -134,16 +134,17 @@ def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
 
 
 def _machine(native: dict[str, Any]) -> Iterator[Row]:
-    from quoth.platform import machine
+    from quoth.platform.memory import free_memory
+    from quoth.platform.processors import physical_cores
 
     for name, description, kind, free, total in native["devices"]:
         memory = f", {free / GIB:.1f} of {total / GIB:.1f} GiB free" if kind in ("gpu", "igpu") else ""
         yield f"device {name}", f"{description.strip()} ({kind}{memory})"
     yield "processor features used", " ".join(ways.features_of(native["system"]))
     yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
-    yield "threads", f"{machine.physical_cores()} (physical cores; {os.cpu_count()} logical)"
+    yield "threads", f"{physical_cores()} (physical cores; {os.cpu_count()} logical)"
     yield "threads by", ways.threaded_by(native)
-    yield "free memory", f"{machine.free_memory() / GIB:.1f} GiB"
+    yield "free memory", f"{free_memory() / GIB:.1f} GiB"
     yield "engine sandbox", native["sandbox"]
 
 

@@ -15,7 +15,7 @@ from quoth.text import sane
 
 if TYPE_CHECKING:
     from quoth.models import ModelFile
-    from quoth.models.pull import Free
+    from quoth.models.memory_fit import FreeMemory
 
 HELP = """List the models on this machine: installed ones, and those that other tools left here.
 
@@ -79,7 +79,7 @@ def _default_name(environment: Environment) -> str | None:
     return model.name if model else None
 
 
-def _row(model: ModelFile, free: Free, is_default: bool) -> dict[str, Any]:
+def _row(model: ModelFile, free: FreeMemory, is_default: bool) -> dict[str, Any]:
     return {
         "name": model.name,
         "origin": model.origin,
@@ -92,17 +92,15 @@ def _row(model: ModelFile, free: Free, is_default: bool) -> dict[str, Any]:
     }
 
 
-def _fits(model: ModelFile, free: Free) -> bool | None:
+def _fits(model: ModelFile, free: FreeMemory) -> bool | None:
     """Whether the model fits with a usual context; None if its file cannot be read."""
     from quoth.gguf import read_header
-    from quoth.models.memory_fit import estimate, judge
+    from quoth.models.memory_fit import fit
 
     try:
-        header = read_header(model.path)
+        return fit(read_header(model.path), free).ok
     except ModelError:
         return None
-    need = estimate(header, min(USUAL_CONTEXT, header.n_ctx_train or USUAL_CONTEXT))
-    return judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).ok
 
 
 HEADINGS = ("NAME", "ORIGIN", "SIZE", "QUANT", "CONTEXT", "FITS")
@@ -163,7 +161,7 @@ def show(environment: Environment, name: str) -> None:
 
 def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:
     from quoth.models import catalogue
-    from quoth.models.memory_fit import estimate, judge
+    from quoth.models.memory_fit import fit
 
     yield "name", sane(model.name)
     yield "file", sane(str(model.path), 4000)
@@ -178,9 +176,7 @@ def _facts(environment: Environment, model: ModelFile, header: Any) -> Iterator[
     yield "licence", sane(licence) or "not stated"
     if model.sha256:
         yield "sha256", model.sha256
-    free = environment.free_memory()
-    need = estimate(header, min(USUAL_CONTEXT, header.n_ctx_train or USUAL_CONTEXT))
-    yield "fits", judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers).sentence
+    yield "fits", fit(header, environment.free_memory()).sentence
 
 
 def _sampling(environment: Environment, model: ModelFile, header: Any) -> Iterator[tuple[str, str]]:

@@ -116,7 +116,7 @@ def _show_plans(environment: Environment, source: Path, types: Sequence[str], as
 
 def table(plans: Sequence[Plan], best: Plan | None) -> Iterator[str]:
     """A line for each type: size, bits per weight and the types its tensors really get."""
-    from quoth.models.sources.partial_download import format_size
+    from quoth.text.units import format_size
 
     yield f"{'TYPE':<8} {'SIZE':>12} {'BITS':>6}  TENSORS"
     for plan in plans:
@@ -150,7 +150,7 @@ def _write(
     as_json: bool,
 ) -> int:
     from quoth.cli.run.converting import Counting, print_json
-    from quoth.models.sources.partial_download import format_size
+    from quoth.text.units import format_size
     from quoth_converters.output.quantize import quantize
 
     streams, counting, files = environment.streams, Counting(environment), []

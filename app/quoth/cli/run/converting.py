@@ -160,7 +160,7 @@ def sizes_of(described: Described) -> dict[str, int]:
 
 def sizes(described: Described) -> Iterator[str]:
     """What the weights come to, a line each type."""
-    from quoth.models.sources.partial_download import format_size
+    from quoth.text.units import format_size
 
     for kind, size in sizes_of(described).items():
         yield f"{kind:<6} {format_size(size):>8}"
