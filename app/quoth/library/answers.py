@@ -11,8 +11,8 @@ from quoth.tasks.summaries.summary import Event as SummaryEvent
 from quoth.tasks.summaries.summary import Sentence, Summarized
 
 if TYPE_CHECKING:
-    from quoth.tasks.ask import Event as AskEvent
     from quoth.tasks.collection import Collection, Span
+    from quoth.tasks.question_answering import Event as AskEvent
 
 Cancelled = Callable[[], bool]
 T = TypeVar("T")
@@ -151,7 +151,7 @@ class DocumentAnswer:
 
 def document_answer(collection: Collection, events: Iterable[AskEvent]) -> DocumentAnswer:
     """The end of a question."""
-    from quoth.tasks.ask import Answered
+    from quoth.tasks.question_answering import Answered
 
     notices: list[str] = []
     for event in events:

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from quoth.library.answers import Answer, DocumentAnswer, Summary
     from quoth.library.documents import OpenDocuments
     from quoth.models import ModelFile
-    from quoth.tasks.ask import QuestionAnswering
     from quoth.tasks.collection import Collection
+    from quoth.tasks.question_answering import QuestionAnswering
     from quoth.tasks.summaries.summary import Event as SummaryEvent
     from quoth.tasks.summaries.summary import Style, SummaryOptions
 
@@ -181,12 +181,12 @@ class Model:
         cancelled: Callable[[], bool] = lambda: False,
     ) -> Iterator[SummaryEvent]:
         """A summary of documents that were cut into parts; `extract`: of their own sentences."""
-        from quoth.tasks.summaries import summarize
+        from quoth.tasks.summaries import summarizer
 
         if extract:
-            return takewhile(lambda event: not cancelled(), summarize.by_extract(collection, wish))
+            return takewhile(lambda event: not cancelled(), summarizer.by_extract(collection, wish))
         private = self._workspace.settings.private
-        return summarize.Summarizer(
+        return summarizer.Summarizer(
             self.engine,
             collection,
             wish,
@@ -200,7 +200,7 @@ class Model:
         self, documents: OpenDocuments, *, everything: bool = False, cancelled: Callable[[], bool] = lambda: False
     ) -> QuestionAnswering:
         """Questions about documents; `everything`: every passage is read for each of them."""
-        from quoth.tasks.ask import QuestionAnswering
+        from quoth.tasks.question_answering import QuestionAnswering
 
         private = self._workspace.settings.private
         collection, ranking = documents.passages(self.engine, private=private)

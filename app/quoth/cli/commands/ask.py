@@ -13,7 +13,7 @@ from quoth.errors import EngineError, Exit, InputError, UsageError
 if TYPE_CHECKING:
     from quoth.library.documents import OpenDocuments
     from quoth.library.model import Model
-    from quoth.tasks.ask import Answered
+    from quoth.tasks.question_answering import Answered
 
 HELP = """Answer QUESTION from documents, and cite the lines that say so.
 
@@ -83,7 +83,7 @@ class _Questions:
     def answer(self, question: str) -> int:
         """Answer one question; returns the exit code."""
         from quoth.engine import Notice
-        from quoth.tasks.ask import Answered, PassagesRead
+        from quoth.tasks.question_answering import Answered, PassagesRead
 
         for event in self._asking.events(question):
             match event:

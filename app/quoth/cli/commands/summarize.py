@@ -13,7 +13,7 @@ from quoth.errors import InputError, UsageError
 
 if TYPE_CHECKING:
     from quoth.documents import Document
-    from quoth.tasks.summaries.summarize import SummaryOptions
+    from quoth.tasks.summaries.summarizer import SummaryOptions
     from quoth.tasks.summaries.summary import Style
 
 HELP = """Summarize FILEs, folders, or standard input. All of it is read, and the end says so.
@@ -88,7 +88,7 @@ def command(
 
 
 def _wish(length: str, style: Style, focus: str, language: str) -> SummaryOptions:
-    from quoth.tasks.summaries.summarize import LENGTHS, SummaryOptions
+    from quoth.tasks.summaries.summarizer import LENGTHS, SummaryOptions
 
     words = LENGTHS.get(length) or (int(length) if length.isdecimal() else 0)
     if not 1 <= words <= 10_000:

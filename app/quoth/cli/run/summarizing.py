@@ -19,8 +19,8 @@ from quoth.library.documents import OpenDocuments
 from quoth.library.fields import usage_fields
 from quoth.library.model import Model
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarize as task
-from quoth.tasks.wording import LONG, covered, planned, too_small
+from quoth.tasks.status_text import LONG, covered, planned, too_small
+from quoth.tasks.summaries import summarizer as task
 from quoth.version import __version__
 
 

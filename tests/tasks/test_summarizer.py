@@ -11,10 +11,10 @@ from quoth.engine import Chat, Done, ModelInfo, Request
 from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarize as task
-from quoth.tasks.summaries.notes import NoCache
-from quoth.tasks.summaries.summarize import Noted, Planned, Sentence, Step, Summarized, Summarizer, SummaryOptions
-from quoth.tasks.words import count_words
+from quoth.tasks.summaries import summarizer as task
+from quoth.tasks.summaries.part_notes import NoCache
+from quoth.tasks.summaries.summarizer import Noted, Planned, Sentence, Step, Summarized, Summarizer, SummaryOptions
+from quoth.text.words import count_words
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 
 Script = Callable[[Request], "ScriptedAnswer | str"]

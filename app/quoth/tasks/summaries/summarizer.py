@@ -15,10 +15,9 @@ from quoth.engine import Engine, Notice, Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import ModelClass, model_class
-from quoth.tasks.summaries import merging, notes
-from quoth.tasks.summaries.extract import Extracted, extracting
-from quoth.tasks.summaries.notes import NoCache, Note, NotesCache
-from quoth.tasks.summaries.pace import Pace
+from quoth.tasks.summaries import merge, part_notes
+from quoth.tasks.summaries.extractive_summary import Extracted, extracting
+from quoth.tasks.summaries.part_notes import NoCache, Note, NotesCache
 from quoth.tasks.summaries.summary import (
     LENGTHS,
     Event,
@@ -31,9 +30,10 @@ from quoth.tasks.summaries.summary import (
     SummaryOptions,
 )
 from quoth.tasks.summaries.summary_writer import Writing, tokens_of
+from quoth.tasks.summaries.time_estimate import Pace
 from quoth.tasks.support import SourceText, best
-from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
+from quoth.text.words import count_words
 
 __all__ = [
     "LENGTHS", "Event", "Noted", "Planned", "Sentence", "Step", "Style", "Summarized", "Summarizer",
@@ -174,23 +174,23 @@ class Summarizer:
             )
         where = [self._where(number) for number in range(total)]
         asked = [
-            notes.about_part(self._collection.text(number), where[number], self._wish.focus, self._class.note)
+            part_notes.about_part(self._collection.text(number), where[number], self._wish.focus, self._class.note)
             for number in range(total)
         ]
         found: dict[int, list[Note]] = {}
         tokens = [part.passage.tokens for part in self._collection.parts]
         pace = Pace(tokens, self._kept, self._model)
         told = False
-        for event in notes.write(
+        for event in part_notes.write(
             self._engine, asked, kept=self._kept, model=self._model, keep=self._keep, cancelled=self._cancelled
         ):
             match event:
-                case notes.NoteProgress(number, _, _):
+                case part_notes.NoteProgress(number, _, _):
                     if not told and pace.is_known:
                         told = True
                         yield Planned(total, self._collection.tokens, self._known, pace.seconds)
                     yield Step("reading", len(found), total, what=where[number])
-                case notes.Written(number, text, usage):
+                case part_notes.Written(number, text, usage):
                     found[number] = self._notes(number, text)
                     self._read = frozenset(found)
                     self._count(pace, number, usage)
@@ -213,7 +213,7 @@ class Summarizer:
 
     def _notes(self, part: int, text: str) -> list[Note]:
         """What is supported of the notes on a part; if nothing is, its most telling sentence stands for it."""
-        lines = notes.supported(notes.lines_of(text), SourceText.of(self._collection.text(part)), self._class.support)
+        lines = part_notes.supported_lines(text, SourceText.of(self._collection.text(part)), self._class.support)
         pieces = self._sentences(part)
         if not lines:
             span, said = max(
@@ -230,7 +230,7 @@ class Summarizer:
 
     def _merge(self, found: list[Note], words: int) -> Generator[Event, None, list[Note]]:
         room = self._engine.info.n_ctx - min(tokens_of(words), self._engine.info.n_ctx // 2) - 4 * ROOM
-        merged = merging.merge(
+        merged = merge.merge(
             self._engine,
             found,
             max(ROOM, min(self._class.merge, room)),

@@ -1,4 +1,4 @@
-"""Bytes in chunks to one long text: the encoding found, line ends folded, what was replaced counted."""
+"""The text of bytes in any encoding: by its marks, as declared, or detected; line ends folded, losses counted."""
 
 from __future__ import annotations
 
@@ -9,16 +9,9 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from quoth.text.inputs import HEAD, decode_input
+from quoth.text.decoding import BYTE_ORDER_MARKS, HEAD, decode_input, encoding_notice
 from quoth.text.long_text import LongText
 
-MARKS = (  # UTF-32 stands before UTF-16, whose little-endian mark begins it
-    (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32-le"),
-    (codecs.BOM_UTF32_BE, "utf-32-be"),
-    (codecs.BOM_UTF16_LE, "utf-16-le"),
-    (codecs.BOM_UTF16_BE, "utf-16-be"),
-)
 # Which bytes of each four are zero in text of the first 256 characters, by encoding.
 _ZEROS = (("utf-32-le", (1, 2, 3)), ("utf-32-be", (0, 1, 2)), ("utf-16-le", (1, 3)), ("utf-16-be", (0, 2)))
 
@@ -39,7 +32,7 @@ _SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿�
 
 
 @dataclass(frozen=True, slots=True)
-class DecodedChunks:
+class DecodedText:
     """A text with newlines as its only line ends, and what was done to get it."""
 
     text: LongText
@@ -47,26 +40,35 @@ class DecodedChunks:
     notices: tuple[str, ...]
 
 
-def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> DecodedChunks:
+def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> DecodedText:
     """The text of a file's chunks, which are emptied on the way: no second copy of it is held.
 
     By byte order mark, zeros of UTF-16 and UTF-32, strict UTF-8, the `declared` encoding, else detected.
     Raises InputError for binary data: a NUL in the first 8 KB, or a known format that is not text.
     """
-    mark, encoding = _marked(_head(chunks))
+    head = first_bytes(chunks)
+    mark, encoding = _marked(head)
     replaced = 0
     if not encoding:
-        decode_input(_head(chunks), name)  # for its refusal of binary data
+        decode_input(head, name)  # for its refusal of binary data
         encoding, replaced = _judged(chunks, _known(declared))
     elif encoding == "utf-8":
         _, replaced = _measured(chunks)
-    written = _Writing()
+    text, nuls = LongText(), 0
     for part in _parts(_drained(chunks, len(mark)), encoding):
-        written.add(part, count=encoding != "utf-8")
-    return DecodedChunks(written.text, encoding, tuple(_notices(encoding, replaced or written.replaced, written.nuls)))
+        if encoding != "utf-8" and not part.isascii():
+            replaced += part.count("\ufffd")
+        if "\0" in part:
+            nuls += part.count("\0")
+            part = part.replace("\0", "\ufffd")
+        text.append(part)
+    were = "1 NUL was" if nuls == 1 else f"{nuls:,} NULs were"
+    notices = (encoding_notice(encoding, replaced), f"{were} replaced" if nuls else "")
+    return DecodedText(text, encoding, tuple(filter(None, notices)))
 
 
-def _head(chunks: list[bytes]) -> bytes:
+def first_bytes(chunks: list[bytes]) -> bytes:
+    """The first HEAD bytes of chunks."""
     head = b""
     for chunk in chunks:
         head += chunk[: HEAD - len(head)]
@@ -77,7 +79,7 @@ def _head(chunks: list[bytes]) -> bytes:
 
 def _marked(head: bytes) -> tuple[bytes, str]:
     """The byte order mark and its encoding; UTF-16 and UTF-32 without a mark by their zeros; else nothing."""
-    for mark, encoding in MARKS:
+    for mark, encoding in BYTE_ORDER_MARKS:
         if head.startswith(mark):
             return mark, encoding
     for encoding, zeros in _ZEROS:
@@ -106,23 +108,6 @@ def _parts(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
     for chunk in chunks:
         yield decoder.decode(chunk)
     yield decoder.decode(b"", final=True)
-
-
-class _Writing:
-    """A text as it grows, NULs replaced and counted."""
-
-    def __init__(self) -> None:
-        self.text = LongText()
-        self.replaced = 0
-        self.nuls = 0
-
-    def add(self, part: str, *, count: bool) -> None:
-        if count and not part.isascii():
-            self.replaced += part.count("\ufffd")
-        if "\0" in part:
-            self.nuls += part.count("\0")
-            part = part.replace("\0", "\ufffd")
-        self.text.append(part)
 
 
 def _judged(chunks: list[bytes], declared: str) -> tuple[str, int]:
@@ -190,10 +175,8 @@ def _plausible(sample: bytes, encoding: str) -> bool:
         foreign = [character for character in sample.decode(encoding) if character > "\x7f"]
     except UnicodeDecodeError:
         return False
-    wrong = sum(
-        1 for character in foreign if character not in _SIGNS and unicodedata.category(character)[0] not in "LM"
-    )
-    return wrong <= len(foreign) // 20
+    wrong = [c for c in foreign if c not in _SIGNS and unicodedata.category(c)[0] not in "LM"]
+    return len(wrong) <= len(foreign) // 20
 
 
 def _holds(chunks: list[bytes], encoding: str) -> bool:
@@ -205,14 +188,3 @@ def _holds(chunks: list[bytes], encoding: str) -> bool:
     except (UnicodeDecodeError, LookupError):
         return False
     return True
-
-
-def _notices(encoding: str, replaced: int, nuls: int) -> Iterator[str]:
-    name = encoding.upper().replace("_", "-")
-    if replaced:
-        what = "1 byte that is" if replaced == 1 else f"{replaced:,} bytes that are"
-        yield f"{what} not {name} {'was' if replaced == 1 else 'were'} replaced"
-    elif encoding != "utf-8":
-        yield f"read as {name}"
-    if nuls:
-        yield "1 NUL was replaced" if nuls == 1 else f"{nuls:,} NULs were replaced"

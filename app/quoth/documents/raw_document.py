@@ -1,4 +1,4 @@
-"""The bytes of a file or a pipe, whole and in pieces, within a limit."""
+"""The bytes of a file or a pipe: read within a limit, gzip unpacked, handed to one reader."""
 
 from __future__ import annotations
 
@@ -6,17 +6,65 @@ import os
 import stat
 import zlib
 from collections.abc import Iterator
-from typing import BinaryIO
+from functools import cached_property
+from itertools import chain
+from typing import TYPE_CHECKING, BinaryIO
 
+from quoth.documents.encodings import DecodedText, decode_chunks, first_bytes
 from quoth.errors import InputError
-from quoth.text.inputs import HEAD
+from quoth.text.decoding import HEAD
+
+if TYPE_CHECKING:
+    from quoth.documents.formats.zip_archive import ZipArchive
 
 CHUNK = 256 * 1024  # bytes; at least HEAD, so that the first chunk shows what a file is
 _GZIP = b"\x1f\x8b\x08"
 
 
-def open_file(path: str) -> BinaryIO:
-    """A file for reading. Raises InputError for what is none, with its reason."""
+class RawDocument:
+    """A document as bytes, which `data` and `text` hand over once. `limit` is the most bytes that it may unpack to."""
+
+    def __init__(self, name: str, chunks: list[bytes], limit: int) -> None:
+        self.name = name  # as shown: the path as given, or "stdin"
+        self.limit = limit
+        self._chunks = chunks
+
+    @classmethod
+    def of_file(cls, path: str, limit: int) -> RawDocument:
+        """Raises InputError for what cannot be read, and above the limit."""
+        with _open(path) as stream:
+            return cls(path, steady_chunks(stream, path, limit), limit)
+
+    @classmethod
+    def of_stream(cls, stream: BinaryIO, name: str, limit: int) -> RawDocument:
+        """A stream to its end. Raises InputError as `of_file` does."""
+        return cls(name, read_chunks(stream, name, limit), limit)
+
+    @cached_property
+    def head(self) -> bytes:
+        """Its first HEAD bytes."""
+        return first_bytes(self._chunks)
+
+    @cached_property
+    def archive(self) -> ZipArchive:
+        """Its members, if it is a zip file. Raises InputError for a damaged one."""
+        from quoth.documents.formats.zip_archive import ZipArchive
+
+        return ZipArchive(self.data(), self.name, self.limit)
+
+    def data(self) -> bytes:
+        """All of it."""
+        data = b"".join(self._chunks)
+        self._chunks.clear()
+        return data
+
+    def text(self, declared: str = "") -> DecodedText:
+        """It as text, in the `declared` encoding if it is in no other. Raises InputError for binary data."""
+        return decode_chunks(self._chunks, self.name, declared=declared)
+
+
+def _open(path: str) -> BinaryIO:
+    """A file for reading. Raises InputError."""
     if not path or "\0" in path:
         raise InputError(f"{path!r} names no file")
     try:
@@ -50,10 +98,10 @@ def read_chunks(stream: BinaryIO, name: str, limit: int) -> list[bytes]:
     """All bytes to the end of a stream, gzip unpacked. Raises InputError above the limit and for a broken gzip."""
     raw = _raw(stream, name)
     first = next(raw, b"")
-    source = _unpacked(first, raw, name) if first.startswith(_GZIP) else _chained(first, raw)
+    packed = first.startswith(_GZIP)
     chunks: list[bytes] = []
     size = 0
-    for chunk in source:
+    for chunk in _unpacked(chain((first,), raw), name) if packed else filter(None, chain((first,), raw)):
         size += len(chunk)
         if size > limit:
             raise InputError(f"{name} is too long", f"more than {_size(limit)}")
@@ -83,26 +131,20 @@ def _raw(stream: BinaryIO, name: str) -> Iterator[bytes]:
         yield b"".join(parts)
 
 
-def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
-    if first:
-        yield first
-    yield from rest
-
-
-def _unpacked(first: bytes, rest: Iterator[bytes], name: str) -> Iterator[bytes]:
+def _unpacked(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
     """What gzip data unpacks to, several members too (RFC 1952); never more than one chunk at a time."""
     member = zlib.decompressobj(wbits=31)
     try:
-        for packed in _chained(first, rest):
+        for packed in chunks:
             while packed:
                 yield member.decompress(packed, CHUNK)
                 packed = member.unconsumed_tail
                 if member.eof:
                     packed = member.unused_data
-                    if not packed.startswith(_GZIP[:2]):  # zeros that pad a tape, or rubbish
-                        packed = b""
-                    else:
+                    if packed.startswith(_GZIP[:2]):
                         member = zlib.decompressobj(wbits=31)
+                    else:  # zeros that pad a tape, or garbage
+                        packed = b""
     except zlib.error:
         raise InputError(f"{name} cannot be unpacked", "its gzip data is damaged", "Fetch it again") from None
     if not member.eof:

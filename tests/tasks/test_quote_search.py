@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quoth.tasks.quotes import find
+from quoth.tasks.quote_search import find
 
 TEXT = "The keeper’s lamp — “bright as\n  day” — burns until 6:30.  Ships see it\nfrom afar."
 

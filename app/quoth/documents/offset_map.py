@@ -21,7 +21,7 @@ class Positions(Protocol):
         ...
 
 
-class Marks(Generic[Value]):
+class OffsetMap(Generic[Value]):
     """Values by offset: each holds from its mark to the next one; the first also before its mark."""
 
     __slots__ = ("_starts", "_values")
@@ -48,7 +48,7 @@ class Marks(Generic[Value]):
         return bool(self._values)
 
 
-class LineCounts:
+class LineMap:
     """Line numbers of a text that is its file: newlines counted once every STRIDE characters."""
 
     __slots__ = ("_counts", "_text")

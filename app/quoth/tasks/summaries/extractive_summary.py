@@ -15,9 +15,8 @@ from heapq import nlargest
 from typing import cast
 
 from quoth.tasks.collection import Collection, Span
-from quoth.tasks.summaries.prose import Prose, items, prose
-from quoth.tasks.words import content_terms, count_words
-from quoth.text.words import weak_terms
+from quoth.tasks.summaries.prose_sentences import Prose, items, prose
+from quoth.text.words import content_terms, count_words, weak_terms
 
 SENTENCE = 20  # words of one; a summary has a stretch of the text for each
 OF_STRETCH = 12  # candidates that are kept of a stretch

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quoth.engine import Usage
-from quoth.tasks.summaries.notes import NotesCache
+from quoth.tasks.summaries.part_notes import NotesCache
 
 
 class Pace:

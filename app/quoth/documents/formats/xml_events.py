@@ -1,4 +1,4 @@
-"""XML as a row of events, its names without their namespaces. Entities may not be declared: nothing can multiply."""
+"""XML as events, its names without their namespaces. Entities may not be declared: nothing can multiply."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quoth.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
-class Event:
+class XmlEvent:
     """An element begins or ends, or a text."""
 
     kind: Literal["start", "end", "text"]
@@ -19,9 +19,9 @@ class Event:
     attributes: dict[str, str] = field(default_factory=dict)
 
 
-def events(pieces: Iterable[bytes], name: str) -> Iterator[Event]:
-    """The events of a document given in pieces. Raises InputError for what is no XML or declares entities."""
-    ready: list[Event] = []
+def xml_events(pieces: Iterable[bytes], name: str) -> Iterator[XmlEvent]:
+    """The events of a document given in pieces. Raises InputError for damaged XML, and where it declares entities."""
+    ready: list[XmlEvent] = []
     parser = expat.ParserCreate(namespace_separator=" ")
     parser.buffer_text = True
 
@@ -30,10 +30,10 @@ def events(pieces: Iterable[bytes], name: str) -> Iterator[Event]:
 
     parser.EntityDeclHandler = refuse
     parser.StartElementHandler = lambda tag, attributes: ready.append(
-        Event("start", _local(tag), {_local(key): value for key, value in attributes.items()})
+        XmlEvent("start", _local(tag), {_local(key): value for key, value in attributes.items()})
     )
-    parser.EndElementHandler = lambda tag: ready.append(Event("end", _local(tag)))
-    parser.CharacterDataHandler = lambda text: ready.append(Event("text", text))
+    parser.EndElementHandler = lambda tag: ready.append(XmlEvent("end", _local(tag)))
+    parser.CharacterDataHandler = lambda text: ready.append(XmlEvent("text", text))
     try:
         for piece in pieces:
             parser.Parse(piece, False)

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from quoth.documents import Document, gather, read, read_stream
-from quoth.documents.opening import steady_chunks
+from quoth.documents.raw_document import steady_chunks
 from quoth.errors import InputError
 from tests.documents.files import docx, paragraph, pdf
 

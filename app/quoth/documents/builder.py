@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from quoth.documents.document import Document, Heading
-from quoth.documents.marks import Marks
+from quoth.documents.offset_map import OffsetMap
 from quoth.text.long_text import LongText
 
 _FLUSH = 4096  # parts; joining many small ones at once keeps appending linear
 
 
-class Draft:
+class DocumentBuilder:
     """Text grows at the end; offsets are characters in what is written so far."""
 
-    def __init__(self) -> None:
+    def __init__(self, notices: Iterable[str] = ()) -> None:
         self.headings: list[Heading] = []
-        self.notices: list[str] = []
-        self.lines: Marks[int] = Marks()
-        self.pages: Marks[int] = Marks()
-        self.chapters: Marks[str] = Marks()
+        self.notices = list(notices)
+        self.lines: OffsetMap[int] = OffsetMap()
+        self.pages: OffsetMap[int] = OffsetMap()
+        self.chapters: OffsetMap[str] = OffsetMap()
         self.length = 0  # characters written
         self._text = LongText()
         self._parts: list[str] = []

@@ -149,6 +149,6 @@ def lines_of(text: str) -> list[str]:
     return [*dict.fromkeys(line for line in lines if line)]
 
 
-def supported(lines: Sequence[str], source: SourceText, threshold: float) -> list[str]:
-    """The lines that a source supports."""
-    return [line for line in lines if support(line, source) >= threshold]
+def supported_lines(text: str, source: SourceText, threshold: float) -> list[str]:
+    """The items of a list that a source supports."""
+    return [line for line in lines_of(text) if support(line, source) >= threshold]

@@ -6,9 +6,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
-from quoth.text.words import UNSPACED
+from quoth.text.words import UNSPACED, count_words
 
 SHORTEST, LONGEST = 7, 45  # words
 UNSPACED_SHORTEST, UNSPACED_LONGEST = 12, 110  # characters of a script without spaces

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from quoth import documents
 from quoth.engine.scripted import Scripted
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarize as task
-from quoth.tasks.summaries.extract import Extracted, extract
-from quoth.tasks.summaries.prose import prose
-from quoth.tasks.summaries.summarize import Sentence, SummaryOptions
-from quoth.tasks.words import count_words
+from quoth.tasks.summaries import summarizer as task
+from quoth.tasks.summaries.extractive_summary import Extracted, extract
+from quoth.tasks.summaries.prose_sentences import prose
+from quoth.tasks.summaries.summarizer import Sentence, SummaryOptions
+from quoth.text.words import count_words
 from tests.tasks.texts import collection, document, harbours
 
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")

@@ -1,4 +1,4 @@
-"""A ZIP archive that is read within bounds."""
+"""Zip archives, read in memory and within bounds; nothing is ever extracted."""
 
 from __future__ import annotations
 
@@ -7,31 +7,24 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 
+from quoth.documents.encodings import decode_chunks
+from quoth.documents.formats.xml_events import XmlEvent, xml_events
 from quoth.errors import InputError
 
 _MOST_MEMBERS = 10_000
-_HIGHEST_RATIO = (
-    250  # of unpacked to packed bytes; prose packs 3 to 5 times, the worst tables of real documents 60 times
-)
+_HIGHEST_RATIO = 250  # of unpacked to packed bytes; prose packs 3 to 5 times, the worst tables of documents 60 times
 _RATIO_FROM = 2 * 1024 * 1024  # bytes unpacked from which the ratio is looked at
 _PIECE = 64 * 1024
 _DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    EOFError,
-    OSError,
-    ValueError,
-    NotImplementedError,
-    RuntimeError,
-    LookupError,
-)
+    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, LookupError,
+)  # fmt: skip
 
 
-class Archive:
+class ZipArchive:
     """A zip file's members by name. `limit` is the most bytes that all of them together may unpack to."""
 
     def __init__(self, data: bytes, name: str, limit: int) -> None:
-        self._name = name
+        self.name = name
         self._left = limit
         try:
             self._zip = zipfile.ZipFile(io.BytesIO(data))
@@ -48,10 +41,10 @@ class Archive:
     def pieces(self, member: str) -> Iterator[bytes]:
         """A member's bytes in pieces. Raises InputError above the bounds, and for a damaged or encrypted one."""
         if member not in self._members:
-            raise InputError(f"{self._name} is incomplete", f"it has no {member}")
+            raise InputError(f"{self.name} is incomplete", f"it has no {member}")
         info = self._members[member]
         if info.flag_bits & 1:
-            raise InputError(f"{self._name} is encrypted", "it wants a password")
+            raise InputError(f"{self.name} is encrypted", "it wants a password")
         unpacked = 0
         try:
             with self._zip.open(info) as stream:
@@ -59,7 +52,7 @@ class Archive:
                     unpacked += len(piece)
                     self._left -= len(piece)
                     if unpacked > max(_RATIO_FROM, info.compress_size * _HIGHEST_RATIO) or self._left < 0:
-                        raise InputError(f"{self._name} is refused", f"its {member} unpacks without end: a zip bomb")
+                        raise InputError(f"{self.name} is refused", f"its {member} unpacks without end: a zip bomb")
                     yield piece
         except _DAMAGE as error:
             raise self._damaged(error) from None
@@ -68,6 +61,14 @@ class Archive:
         """A member's bytes. Raises InputError as `pieces` does."""
         return b"".join(self.pieces(member))
 
+    def text(self, member: str, name: str) -> str:
+        """A member's text, in any encoding; errors call it `name`."""
+        return str(decode_chunks([self.read(member)], name).text)
+
+    def xml(self, member: str) -> Iterator[XmlEvent]:
+        """A member's events. Raises InputError as `pieces` does, and for damaged XML."""
+        return xml_events(self.pieces(member), self.name)
+
     def _damaged(self, error: BaseException) -> InputError:
         reason = "the end of the archive is missing" if "not a zip file" in str(error) else str(error)
-        return InputError(f"{self._name} is damaged", reason or type(error).__name__, "Fetch it again")
+        return InputError(f"{self.name} is damaged", reason or type(error).__name__, "Fetch it again")

@@ -10,7 +10,7 @@ HEAD = 8192
 """Bytes looked at for a NUL."""
 
 # UTF-32 stands before UTF-16, whose little-endian mark begins it.
-_MARKS = (
+BYTE_ORDER_MARKS = (
     (b"\xef\xbb\xbf", "utf-8"),
     (b"\xff\xfe\x00\x00", "utf-32-le"),
     (b"\x00\x00\xfe\xff", "utf-32-be"),
@@ -43,12 +43,17 @@ class Decoded(NamedTuple):
 
     @property
     def notice(self) -> str:
-        """What the person should know of it, or nothing."""
-        if self.replaced:
-            count = "1 byte that is" if self.replaced == 1 else f"{self.replaced:,} bytes that are"
-            verb = "was" if self.replaced == 1 else "were"
-            return f"{count} not {self.encoding.upper()} {verb} replaced"
-        return "" if self.encoding == "utf-8" else f"read as {self.encoding.upper()}"
+        """What the user should know of it, or nothing."""
+        return encoding_notice(self.encoding, self.replaced)
+
+
+def encoding_notice(encoding: str, replaced: int) -> str:
+    """What the user should know of how a text was decoded, or nothing."""
+    name = encoding.upper().replace("_", "-")
+    if replaced:
+        what, verb = ("1 byte that is", "was") if replaced == 1 else (f"{replaced:,} bytes that are", "were")
+        return f"{what} not {name} {verb} replaced"
+    return "" if encoding == "utf-8" else f"read as {name}"
 
 
 def decode_input(data: bytes, name: str = "the input") -> Decoded:
@@ -56,7 +61,7 @@ def decode_input(data: bytes, name: str = "the input") -> Decoded:
 
     Raises InputError for binary data: a NUL in the first 8 KB, or a known format that is not UTF-8.
     """
-    mark, encoding = next((row for row in _MARKS if data.startswith(row[0])), (b"", "utf-8"))
+    mark, encoding = next((row for row in BYTE_ORDER_MARKS if data.startswith(row[0])), (b"", "utf-8"))
     data = data[len(mark) :]
     if not mark and b"\x00" in data[:HEAD]:
         raise _binary(data, name)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Engine, Notice, Usage
-from quoth.tasks.summaries import notes
-from quoth.tasks.summaries.notes import Note, NotesCache
+from quoth.tasks.summaries import part_notes
+from quoth.tasks.summaries.part_notes import Note, NotesCache
 from quoth.tasks.summaries.summary import Sentence, Step
 from quoth.tasks.support import SourceText, best
 
@@ -39,11 +39,11 @@ def merge(
         share = max(LEAST, min(MOST, limit / (sum(sizes) + 1)))
         asked = [_asked(found[a:b], sum(sizes[a:b]), share) for a, b in groups]
         merged: dict[int, list[Note]] = {}
-        for event in notes.write(engine, asked, kept=kept, model=model, keep=keep, cancelled=cancelled):
+        for event in part_notes.write(engine, asked, kept=kept, model=model, keep=keep, cancelled=cancelled):
             match event:
-                case notes.NoteProgress(number, _, _):
+                case part_notes.NoteProgress(number, _, _):
                     yield Step("merging", number, len(groups), "groups of notes")
-                case notes.Written(number, text, usage):
+                case part_notes.Written(number, text, usage):
                     a, b = groups[number]
                     merged[number] = _merged(found[a:b], text, share, support)
                     if usage is not None:
@@ -70,11 +70,11 @@ def grouped(sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
     return groups
 
 
-def _asked(group: Sequence[Note], tokens: int, share: float) -> notes.Asked:
+def _asked(group: Sequence[Note], tokens: int, share: float) -> part_notes.Asked:
     text = "\n".join(f"- {note.text}" for note in group)
-    question = f"Write the {_most(group, share)} most important of these notes."
+    question = f"Write the {_most(group, share)} most important of these part_notes."
     messages = (Message("system", SYSTEM), user_message(question, [Attachment("notes", text)]))
-    return notes.Asked(messages, max(32, round(tokens * share)))
+    return part_notes.Asked(messages, max(32, round(tokens * share)))
 
 
 def _merged(group: Sequence[Note], text: str, share: float, support: float) -> list[Note]:
@@ -82,7 +82,7 @@ def _merged(group: Sequence[Note], text: str, share: float, support: float) -> l
     sources = [(number, SourceText.of(note.text)) for number, note in enumerate(group)]
     whole = SourceText.of(*(note.text for note in group))
     most = _most(group, share)
-    rests = [(best(line, sources), line) for line in notes.supported(notes.lines_of(text), whole, support)[:most]]
+    rests = [(best(line, sources), line) for line in part_notes.supported_lines(text, whole, support)[:most]]
     if not any(numbers for numbers, _ in rests):
         step = len(group) / most
         return [group[int(n * step)] for n in range(most)]

@@ -6,10 +6,11 @@ import re
 from email import message_from_bytes, policy
 from email.message import EmailMessage, MIMEPart
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.html import write_html
+from quoth.documents.raw_document import RawDocument
 from quoth.errors import InputError
 
 _FIELDS = ("Subject", "From", "To", "Cc", "Date")
@@ -17,28 +18,27 @@ _NEAR = 40  # lines
 _DAMAGE = (LookupError, ValueError, TypeError, AttributeError, RecursionError)
 
 
-def read_mail(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
+def read_email(raw: RawDocument) -> Document:
     """One message: its plain text where it has one, else its HTML; attachments are named in the notices."""
-    data = b"".join(chunks).replace(b"\r\n", b"\n")
-    chunks.clear()
-    draft = Draft()
+    data = raw.data().replace(b"\r\n", b"\n")
+    builder = DocumentBuilder()
     try:
-        _write_message(draft, message_from_bytes(data, policy=policy.default), data.split(b"\n"))
+        _write_message(builder, message_from_bytes(data, policy=policy.default), data.split(b"\n"))
     except _DAMAGE as error:
-        raise InputError(f"{name} is a damaged email", " ".join(str(error).split())[:200]) from None
-    return draft.finish(name, kind)
+        raise InputError(f"{raw.name} is a damaged email", " ".join(str(error).split())[:200]) from None
+    return builder.finish(raw.name, "email")
 
 
-def _write_message(draft: Draft, message: EmailMessage, source: list[bytes]) -> None:
-    _write_fields(draft, message, source)
+def _write_message(builder: DocumentBuilder, message: EmailMessage, source: list[bytes]) -> None:
+    _write_fields(builder, message, source)
     body = message.get_body(preferencelist=("plain", "html"))
     if body is not None:
-        draft.block()
-        _write_body(draft, body, source)
-    draft.notices += [f"the attachment {file} was not read" for file in map(_file_name, message.iter_attachments())]
+        builder.block()
+        _write_body(builder, body, source)
+    builder.notices += [f"the attachment {file} was not read" for file in map(_file_name, message.iter_attachments())]
 
 
-def _write_fields(draft: Draft, message: EmailMessage, source: list[bytes]) -> None:
+def _write_fields(builder: DocumentBuilder, message: EmailMessage, source: list[bytes]) -> None:
     for field in _FIELDS:
         try:
             value = str(message.get(field, "")).encode("utf-8", "replace").decode().replace("\0", "\ufffd")
@@ -50,25 +50,25 @@ def _write_fields(draft: Draft, message: EmailMessage, source: list[bytes]) -> N
                 for number, line in enumerate(source, 1)
                 if line.lower().startswith(field.lower().encode() + b":")
             )
-            draft.newline()
-            draft.write(f"{field}: {' '.join(value.split())}", next(starts, 1))
+            builder.newline()
+            builder.write(f"{field}: {' '.join(value.split())}", next(starts, 1))
 
 
-def _write_body(draft: Draft, body: MIMEPart, source: list[bytes]) -> None:
+def _write_body(builder: DocumentBuilder, body: MIMEPart, source: list[bytes]) -> None:
     """The body, each line at its own in the file where it stands there as it is, else near it."""
     payload = body.get_payload(decode=True)
     data = payload if isinstance(payload, bytes) else b""
     decoded = decode_chunks([data], "the message", declared=body.get_content_charset() or "")
-    draft.notices += decoded.notices
+    builder.notices += decoded.notices
     text = str(decoded.text)
     if body.get_content_type() == "text/html":
-        write_html(draft, text, lines=False)
+        write_html(builder, text, lines=False)
         return
     line = _first_line(body, source)
     for part in text.rstrip("\n").split("\n"):
         line = _found(part.encode("utf-8", "replace").strip(), source, line)
-        draft.write(part, line)
-        draft.end_line()
+        builder.write(part, line)
+        builder.end_line()
         line += 1
 
 

@@ -19,10 +19,10 @@ from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.extractive_answer import quotes
 from quoth.tasks.model_classes import ModelClass, model_class
-from quoth.tasks.quotes import find
+from quoth.tasks.quote_search import find
 from quoth.tasks.support import SourceText, support
-from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
+from quoth.text.words import count_words
 
 ANSWER = 500  # tokens
 PROMPT = 300  # tokens of the instruction, and of what the template adds
