@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
 from quoth.errors import ModelError, UsageError
+from quoth.gguf import read_header
 from quoth.models import ModelFile, describe
 from quoth.models.installed import InstalledModels, name_from
 from quoth.platform import safe_files
@@ -157,7 +158,9 @@ def install(result: ConversionResult, store: InstalledModels, names: dict[str, s
         with safe_files.attempt(f"read {path}"):
             digest = safe_files.digest(path, lambda done, total: None)
             os.chmod(path, 0o600)
-        model = store.install(path, describe(path, name, origin, sha256=digest), file=f"{name_from(name)}.{type_}.gguf")
+        model = store.install(
+            path, describe(read_header(path), name, origin, sha256=digest), file=f"{name_from(name)}.{type_}.gguf"
+        )
         store.trust(model.path)
         models.append(model)
     return models

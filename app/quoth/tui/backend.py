@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from quoth.models import ModelFile
     from quoth.models.offered_models import Choice
     from quoth.models.pull_progress import PullProgress
-    from quoth.tasks.summaries.notes import NotesCache
+    from quoth.tasks.summaries.part_notes import NotesCache
 
 
 class Models(Protocol):

@@ -15,7 +15,7 @@ from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
 from quoth.library.opened_documents import OpenDocuments
-from quoth.tasks.ask import Answered, PassagesRead
+from quoth.tasks.question_answering import Answered, PassagesRead
 
 NOT_FOUND = "not in the documents"
 

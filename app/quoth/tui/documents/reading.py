@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Literal
 from textual.message import Message as TextualMessage
 
 from quoth.engine import Engine, Notice
-from quoth.tasks.wording import LONG, covered, minutes, planned, too_small
+from quoth.tasks.status_text import LONG, covered, minutes, planned, too_small
 from quoth.text import clean
 from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
 from quoth.tui.history_writer import HistoryWriter
 from quoth.tui.work import TurnEnded, Work, finished
 
 if TYPE_CHECKING:
-    from quoth.tasks.ask import Answered
     from quoth.tasks.collection import Collection, Span
-    from quoth.tasks.summaries.notes import NotesCache
-    from quoth.tasks.summaries.summarize import Event, Planned, Sentence, Summarized
+    from quoth.tasks.question_answering import Answered
+    from quoth.tasks.summaries.part_notes import NotesCache
+    from quoth.tasks.summaries.summarizer import Event, Planned, Sentence, Summarized
     from quoth.tui.documents.open_documents import DocumentThread
 
 Kind = Literal["ask", "summarize"]
@@ -150,7 +150,7 @@ class Reader:
     # A question
 
     def _ask(self, engine: Engine, job: ReadingJob, began: float) -> str:
-        from quoth.tasks.ask import Answered, PassagesRead, QuestionAnswering
+        from quoth.tasks.question_answering import Answered, PassagesRead, QuestionAnswering
 
         collection, ranking = self._desk.passages(engine, job.private)
         if job.stop.is_set():
@@ -188,7 +188,7 @@ class Reader:
 
     def _summarize(self, engine: Engine, job: ReadingJob, began: float) -> str:
         from quoth.tasks.model_classes import model_class
-        from quoth.tasks.summaries import summarize as task
+        from quoth.tasks.summaries import summarizer as task
 
         collection = self._desk.parts(engine)
         if job.stop.is_set():

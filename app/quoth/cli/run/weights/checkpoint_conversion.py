@@ -31,8 +31,8 @@ from quoth.models.installed import check_name, name_from
 from quoth.models.scratch_folder import scratch_folder
 from quoth.models.sources import hub, network
 from quoth.models.sources.original_checkpoint import fetch_original, forget
-from quoth.models.sources.partial_download import format_size
 from quoth.platform import safe_files
+from quoth.text.units import format_size
 from quoth_converters.checks.report import Level
 from quoth_converters.checks.verify import check
 from quoth_converters.conversion import Described

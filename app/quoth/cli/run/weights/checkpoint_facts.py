@@ -10,8 +10,8 @@ from typing import Any
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
 from quoth.cli.printing import escaped_template, print_json, print_lines, shape_text
-from quoth.models.sources.partial_download import format_size
 from quoth.text import sane
+from quoth.text.units import format_size
 from quoth_converters.conversion import Described, describe
 from quoth_converters.families import Options
 from quoth_converters.output.writer import OutType, stored_size
