@@ -49,7 +49,8 @@ def test_a_value_out_of_range_names_the_range(environ: dict[str, str], flag: str
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["hello", "--nonsense"], ["no such option", "--nonsense"]),
+        (["hello", "--nonsense"], ["quoth has no option --nonsense. See"]),
+        (["hello", "--scheme", "a"], ["quoth has no option --scheme (did you mean --schema?). See"]),
         (["hello", "-n"], ["requires an argument", "quoth --help"]),
         (["hello", "--logprobs", "0"], ["--logprobs", "1<=x<=100"]),
         (["hello", "-x", "--json"], ["--json and -x exclude each other"]),
