@@ -185,7 +185,7 @@ def test_a_mistyped_command_exits_2_with_both_lines(environ: dict[str, str]) -> 
     outcome = run_here("modles", "--json", environ=environ)
     assert (outcome.out, outcome.code) == ("", 2)
     assert outcome.err == (
-        "quoth: error: there is no command 'modles' (did you mean quoth models --json). "
+        "quoth: error: there is no command 'modles' (did you mean quoth models --json?). "
         "To send it as a prompt: quoth -p modles --json\n"
     )
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Sequence
 from typing import Any
 
@@ -12,10 +11,10 @@ from quoth.library.opened_documents import OpenDocuments, document_limit, read_n
 from quoth.tasks.collection import Collection, Span
 
 
-def open_documents(environment: Environment, names: Sequence[str]) -> OpenDocuments:
-    """The documents that operands name, with progress as they are cut. Raises InputError where there is no text."""
+def open_documents(environment: Environment, names: Sequence[str], hint: str) -> OpenDocuments:
+    """The documents that operands name, with progress as they are cut. Raises InputError, with `hint`, without text."""
     documents = read_documents(environment, names)
-    require_text(documents)
+    require_text(documents, hint)
     return OpenDocuments(documents, progress=environment.streams.progress.update)
 
 
@@ -52,10 +51,3 @@ def span_fields(collection: Collection, span: Span) -> dict[str, Any]:
 def names_documents(word: str) -> bool:
     """Whether an operand names documents: "-", something on the disk, or a pattern."""
     return word == "-" or existing(word) or any(mark in word for mark in "*?[")
-
-
-def looks_like_file(word: str) -> bool:
-    """Whether a word that names nothing was meant to: it has a folder or a suffix."""
-    stem, dot, suffix = word.rpartition(".")
-    has_suffix = bool(stem and dot) and suffix.isalnum() and suffix[:1].isalpha() and len(suffix) <= 5
-    return not any(map(str.isspace, word)) and (has_suffix or "/" in word or os.sep in word)

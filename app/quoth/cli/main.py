@@ -137,14 +137,17 @@ def _program(name: str) -> str:
 
 
 def _usage_error(error: click.ClickException, name: str, arguments: Sequence[str]) -> QuothError:
-    see = f'See "{_program(name)} --help"'
+    context = getattr(error, "ctx", None)
+    program = context.command_path if context else _program(name)
+    see = f'See "{program} --help"'
     if isinstance(error, click.NoSuchOption):
         meant = nearest(error.option_name.lstrip("-"), [each.lstrip("-") for each in error.possibilities or ()])
         why = f"did you mean --{meant}?" if meant else ""
         if name == PROMPT:
             see += '; a prompt that begins with "-" goes after "--"'
-        return UsageError(f"{_program(name)} has no option {error.option_name}", why, see)
+        return UsageError(f"{program} has no option {error.option_name}", why, see)
     what = error.format_message().rstrip(".")
     words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
-    hint = as_prompt_hint(arguments) if name != PROMPT and is_sentence(words) else ""
-    return UsageError(f"{_program(name)}: {what[:1].lower()}{what[1:]}", "", sentences(see, hint))
+    names_nothing = name != PROMPT and not isinstance(error, click.MissingParameter) and is_sentence(words)
+    hint = as_prompt_hint(arguments) if names_nothing else ""
+    return UsageError(f"{program}: {what[:1].lower()}{what[1:]}", "", sentences(see, hint))

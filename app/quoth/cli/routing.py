@@ -31,7 +31,7 @@ def route(arguments: Sequence[str], commands: Collection[str], exists: Callable[
             line = shlex.join(["quoth", meant, *words[:at], *words[at + 1 :]])
             raise UsageError(
                 f"there is no command {first!r}" if at == 0 else f"the command {meant!r} must come first",
-                f"did you mean {line}",
+                f"did you mean {line}?",
                 as_prompt_hint(words),
             )
     return PROMPT, words

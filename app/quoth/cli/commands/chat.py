@@ -93,7 +93,7 @@ def run_app(environment: Environment, conversation: int | None) -> int:
 
 
 def _read_file(environment: Environment, name: str) -> tuple[str, str]:
-    from quoth.cli.inputs import bytes_of
+    from quoth.library.text_files import bytes_of
     from quoth.text import decode_input
 
     decoded = decode_input(bytes_of(name, environment.settings.max_input), name)

@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from quoth.cli.environment import Environment
-from quoth.cli.inputs import bytes_of
 from quoth.cli.printing import columns, json_text, print_lines
 from quoth.errors import InputError, StorageError, UsageError
 from quoth.history import Conversation, History, export, json_archive
+from quoth.library.text_files import bytes_of
 from quoth.platform import safe_files
 from quoth.text import sane, well_formed
 

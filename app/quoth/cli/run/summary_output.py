@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quoth.cli.documents import looks_like_file, names_documents, read_documents, span_fields
+from quoth.cli.documents import names_documents, read_documents, span_fields
 from quoth.cli.environment import Environment
 from quoth.cli.printing import json_text
 from quoth.cli.run.chosen_model import open_chosen_model
@@ -20,7 +20,7 @@ from quoth.errors import Ended, InputError, QuothError, StorageError, UsageError
 from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import quotes_only, summarizing
 from quoth.library.model import Model
-from quoth.library.opened_documents import OpenDocuments, require_text
+from quoth.library.opened_documents import OpenDocuments, looks_like_file, require_text
 from quoth.platform import safe_files
 from quoth.tasks.collection import Collection
 from quoth.tasks.status_text import LONG, covered, planned, too_small
