@@ -13,29 +13,28 @@ import click
 from quoth.chat import Message
 from quoth.cli.answer_writer import Format
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, setting_options
+from quoth.cli.options import setting_options
 from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
 if TYPE_CHECKING:
     pass
 
-HELP = """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
 
-On a terminal without a cursor (TERM=dumb) the chat goes line by line.
-
-\b
-Examples:
-  quoth
-  quoth chat -m smollm2-135m
-  quoth chat -s "You answer in one sentence."
-"""
-
-
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @setting_options()
 @click.pass_obj
 def command(environment: Environment, /, **flags: Any) -> int:
+    """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
+
+    On a terminal without a cursor (TERM=dumb) the chat goes line by line.
+
+    \b
+    Examples:
+      quoth
+      quoth chat -m smollm2-135m
+      quoth chat -s "You answer in one sentence."
+    """
     environment.use(flags)
     return talk(environment)
 
