@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -52,10 +51,3 @@ def span_fields(collection: Collection, span: Span) -> dict[str, Any]:
 def existing_or_glob(exists: Callable[[str], bool], word: str) -> bool:
     """Whether an operand names documents: "-", something on the disk, or a pattern."""
     return word == "-" or exists(word) or any(mark in word for mark in "*?[")
-
-
-def looks_like_file(word: str) -> bool:
-    """Whether a word that names nothing was meant to: it has a folder or a suffix."""
-    stem, dot, suffix = word.rpartition(".")
-    has_suffix = bool(stem and dot) and suffix.isalnum() and suffix[:1].isalpha() and len(suffix) <= 5
-    return not any(map(str.isspace, word)) and (has_suffix or "/" in word or os.sep in word)

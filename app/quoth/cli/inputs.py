@@ -7,7 +7,8 @@ from typing import Any
 
 from quoth.chat import Attachment
 from quoth.cli.environment import Environment
-from quoth.errors import InputError, UsageError
+from quoth.errors import UsageError
+from quoth.library.text_files import bytes_of
 from quoth.platform.safe_files import read_text
 from quoth.text import decode_input
 
@@ -27,22 +28,6 @@ def read_document(environment: Environment, name: str) -> Attachment:
     if name == "-":
         return Attachment("stdin", read_piped(environment, typed=True) or "")
     return Attachment(name, _decoded(environment, bytes_of(name, environment.settings.max_input), name))
-
-
-def bytes_of(name: str, limit: int) -> bytes:
-    try:
-        with open(name, "rb") as file:
-            data = file.read(limit + 1)
-    except IsADirectoryError:
-        raise InputError(f"{name} is a folder", "", "Name the files in it") from None
-    except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{name} cannot be read", why, "Check the name") from None
-    if len(data) > limit:
-        raise InputError(
-            f"{name} is longer than {limit:,} bytes", f"at most {limit:,} are read", "Raise it with --max-input BYTES"
-        )
-    return data
 
 
 def _decoded(environment: Environment, data: bytes, name: str) -> str:

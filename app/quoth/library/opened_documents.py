@@ -25,6 +25,13 @@ def document_limit(workspace: Workspace) -> int:
     return int(settings.max_input) if settings.is_set("max_input") else MAX_BYTES
 
 
+def looks_like_file(word: str) -> bool:
+    """Whether a word that names nothing was meant to: it has a folder or a suffix."""
+    stem, dot, suffix = word.rpartition(".")
+    has_suffix = bool(stem and dot) and suffix.isalnum() and suffix[:1].isalpha() and len(suffix) <= 5
+    return not any(map(str.isspace, word)) and (has_suffix or "/" in word or os.sep in word)
+
+
 def read_named(
     names: Sequence[str],
     *,

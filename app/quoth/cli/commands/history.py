@@ -214,7 +214,7 @@ def import_(environment: Environment, file: str) -> None:
 
 
 def _input(environment: Environment, file: str) -> bytes:
-    from quoth.cli.inputs import bytes_of
+    from quoth.library.text_files import bytes_of
 
     if file != "-":
         return bytes_of(file, MOST_INPUT)

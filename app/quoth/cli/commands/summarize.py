@@ -104,7 +104,8 @@ def _focused(wish: SummaryOptions, focus: str) -> SummaryOptions:
 
 def _documents(environment: Environment, words: Sequence[str]) -> tuple[list[Document], str]:
     """The documents that operands name; where a pipe has the text, the words that name none are the focus."""
-    from quoth.cli.documents import existing_or_glob, looks_like_file, read_documents
+    from quoth.cli.documents import existing_or_glob, read_documents
+    from quoth.library.opened_documents import looks_like_file
 
     named = [word for word in words if existing_or_glob(existing, word)]
     others = [word for word in words if word not in named]
