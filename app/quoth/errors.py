@@ -6,6 +6,7 @@ The exit codes are the table of the README. `str(error)` is the one line that st
 
 from __future__ import annotations
 
+import reprlib
 from enum import IntEnum
 
 
@@ -91,3 +92,20 @@ BY_CODE: dict[int, type[QuothError]] = {
     error.exit_code: error
     for error in (UsageError, ModelError, EngineError, InputError, NetworkError, StorageError, QuothError)
 }
+
+_REPR = reprlib.Repr()  # a list of a pickle may hold itself a billion times over, or be nested without end
+_REPR.maxtuple = _REPR.maxlist = 12
+
+
+def escaped(value: object, limit: int = 120) -> str:
+    """What stands in a file as a message may carry it: printable, on one line, at most `limit` characters."""
+    line = "".join(letter if letter.isprintable() else f"\\x{ord(letter):02x}" for letter in _written(value)[:1000])
+    return line if len(line) <= limit else f"{line[: limit - 3]}..."
+
+
+def _written(value: object) -> str:
+    """A value in letters, in bounded time whatever it holds."""
+    try:
+        return _REPR.repr(value) if isinstance(value, (list, tuple, dict, set, frozenset)) else str(value)
+    except ValueError:  # Python writes no number of more than 4,300 digits
+        return f"a very large {type(value).__name__}"

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
 
-from quoth_converters.errors import ConvertError, shown
+from quoth.errors import ModelError, StorageError, escaped
 from quoth_converters.families import Options, family_of
 from quoth_converters.formats.source import Source, open_source
 from quoth_converters.output.record import EMPTY
@@ -45,9 +45,31 @@ class Conversion:
 def describe(path: Path, options: Options) -> Described:
     """Open a checkpoint and say what it will become."""
     source = open_source(path)
-    spec = family_of(source).describe(source, options)
+    try:
+        spec = family_of(source).describe(source, options)
+    except OSError as error:
+        what = f"cannot read {escaped(error.filename or path)}"
+        raise StorageError(what, (error.strerror or str(error)).lower()) from None
     check(spec, source)
     return Described(source, spec, options)
+
+
+def convert(
+    source: Path | str,
+    target: Path | str,
+    options: Options | None = None,
+    *,
+    outtype: OutType = "f16",
+    name: str = "",
+    force: bool = False,
+    progress: Progress = lambda done, total: None,
+) -> Conversion:
+    """Convert a checkpoint file or folder to a GGUF and say what it became. Raises ModelError, StorageError.
+
+    What `progress` raises ends the conversion, and nothing is left of it.
+    """
+    described = describe(Path(source), options or Options())
+    return write_conversion(described, Path(target), outtype=outtype, name=name, force=force, progress=progress)
 
 
 def write_conversion(
@@ -58,12 +80,11 @@ def write_conversion(
     name: str = "",
     force: bool = False,
     progress: Progress = lambda done, total: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Conversion:
     """Write what was described, with where it came from in its metadata."""
     source, spec = described.source, described.spec
     if any(_same_file(target, file) for file in source.weights):
-        raise ConvertError(f"{shown(target)} is the checkpoint itself", "", "Give another name")
+        raise ModelError(f"{escaped(target)} is the checkpoint itself", "", "Give another name")
     about: dict[str, Scalar] = {
         "general.name": _unicode(name or target.stem),
         "quoth.source.name": _unicode(source.origin.absolute().name),
@@ -82,7 +103,6 @@ def write_conversion(
             later={"quoth.source.sha256": (64, digest.result)},
             force=force,
             progress=progress,
-            cancelled=cancelled,
         )
     return Conversion(target, size, outtype, source, spec, digest.result())
 

@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import IO, Any, Final, Self
 
-from quoth_converters.errors import Cancelled, ConvertError, shown
+from quoth.errors import Ended, ModelError, escaped
 
 _BOOT: Final = "import sys; sys.path[:] = sys.argv[1:]; from quoth_converters.child import main; main()"
 _ENVIRONMENT: Final = {"GOMP_SPINCOUNT": "2000", "GGML_NO_BACKTRACE": "1"}  # no spinning beside others, no debugger
@@ -28,7 +28,7 @@ HEAD: Final = struct.Struct("<II")
 Answer = dict[str, Any]
 
 
-class ChildError(ConvertError):
+class ChildError(ModelError):
     """The model could not be used: llama.cpp said no, or ended its process."""
 
 
@@ -64,7 +64,7 @@ class Child:
                 stream.close()
 
     def ask(self, request: Mapping[str, Any], progress: Callable[[int, int], None] = lambda done, total: None) -> Any:
-        """The value that a request gives. Raises ChildError with llama.cpp's reason, and Cancelled."""
+        """The value that a request gives. Raises ChildError with llama.cpp's reason, and Ended."""
         return list(self._whole(request, progress))[-1][0]["value"]
 
     def stream(self, request: Mapping[str, Any]) -> Iterator[bytes]:
@@ -100,7 +100,7 @@ class Child:
         since = time.monotonic()
         while time.monotonic() - since < _PATIENCE:
             if self._cancelled():
-                raise Cancelled("the work on the model was stopped")
+                raise Ended(2)
             try:
                 answer = self._answers.get(timeout=_LOOK)
             except queue.Empty:
@@ -122,7 +122,7 @@ class Child:
         self._errors.seek(0)
         lines = [line.strip() for line in self._errors.read().decode("utf-8", "replace").splitlines() if line.strip()]
         told = next((line for line in reversed(lines) if "ASSERT" in line), lines[-1] if lines else f"exit code {code}")
-        return ChildError("llama.cpp ended the process that loads the model", shown(os.path.basename(told)))
+        return ChildError("llama.cpp ended the process that loads the model", escaped(os.path.basename(told)))
 
     def _read(self, stream: IO[bytes]) -> None:
         while len(head := stream.read(HEAD.size)) == HEAD.size:

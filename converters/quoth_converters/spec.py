@@ -14,7 +14,7 @@ from typing import Literal
 
 import numpy as np
 
-from quoth_converters.errors import ConvertError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import Floats, LazyTensor, widened
 from quoth_converters.vocab import Vocabulary
@@ -133,7 +133,7 @@ def taken(value: Value) -> Iterator[str]:
 
 
 def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
-    """The shape an expression has, from the shapes in the source alone; ConvertError where it has none."""
+    """The shape an expression has, from the shapes in the source alone; ModelError where it has none."""
     match value:
         case Take(name):
             return tensors[name].shape
@@ -146,17 +146,17 @@ def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
         case Permute(of, view, axes):
             shape = shape_of(of, tensors)
             if math.prod(view) != math.prod(shape) or sorted(axes) != list(range(len(view))):
-                raise ConvertError(f"a tensor of shape {shown(shape)} cannot be seen as {shown(view)}")
+                raise ModelError(f"a tensor of shape {escaped(shape)} cannot be seen as {escaped(view)}")
             return shape
         case Rows(of, start, stop):
             shape = shape_of(of, tensors)
             if not shape or not 0 <= start <= stop <= shape[0]:
-                raise ConvertError(f"a tensor of shape {shown(shape)} has no rows {start} to {stop}")
+                raise ModelError(f"a tensor of shape {escaped(shape)} has no rows {start} to {stop}")
             return (stop - start, *shape[1:])
         case Fuse(parts):
             shapes = [shape_of(part, tensors) for part in parts]
             if len({shape[1:] for shape in shapes}) != 1 or not all(shapes):
-                raise ConvertError(f"tensors of shapes {shown(shapes)} do not fit together")
+                raise ModelError(f"tensors of shapes {escaped(shapes)} do not fit together")
             return (sum(shape[0] for shape in shapes), *shapes[0][1:])
 
 
@@ -186,23 +186,23 @@ def check(spec: ModelSpec, source: Source) -> None:
     """Hold a specification against its source: every tensor used once or named as dropped, every shape as demanded."""
     names = [tensor.name for tensor in spec.tensors]
     if len(set(names)) != len(names):
-        raise ConvertError(f"the family {spec.family} names a tensor twice", "", "This is a bug; please report it")
+        raise ModelError(f"the family {spec.family} names a tensor twice", "", "This is a bug; please report it")
     uses = [name for tensor in spec.tensors for name in dict.fromkeys(taken(tensor.value))]
     if missing := [name for name in uses if name not in source.tensors]:
         why = f"the settings say {spec.family} with {spec.hyperparameters.get('block_count')} layers"
-        raise ConvertError(f"tensor {shown(missing[0])} is missing", _and_more(why, missing))
+        raise ModelError(f"tensor {escaped(missing[0])} is missing", _and_more(why, missing))
     accounted = {*uses, *spec.dropped}
     if extra := [name for name in source.tensors if name not in accounted]:
         why = f"{spec.family} has no such tensor: it would be another model without it"
-        raise ConvertError(f"tensor {shown(extra[0])} has no place", _and_more(why, extra))
+        raise ModelError(f"tensor {escaped(extra[0])} has no place", _and_more(why, extra))
     if twice := [name for name, count in Counter(uses).items() if count > 1 or name in spec.dropped]:
-        raise ConvertError(f"tensor {shown(min(twice))} is used twice", "", "This is a bug; please report it")
+        raise ModelError(f"tensor {escaped(min(twice))} is used twice", "", "This is a bug; please report it")
     for tensor in spec.tensors:
         shape = shape_of(tensor.value, source.tensors)
         if shape != tensor.shape:
             of = ", ".join(taken(tensor.value))
-            why = f"it gives {shown(shape)} where the settings say {shown(tensor.shape)}"
-            raise ConvertError(f"{shown(of)} does not have the shape it must have", why)
+            why = f"it gives {escaped(shape)} where the settings say {escaped(tensor.shape)}"
+            raise ModelError(f"{escaped(of)} does not have the shape it must have", why)
 
 
 def _and_more(why: str, names: list[str]) -> str:

@@ -10,7 +10,7 @@ from dataclasses import replace
 from itertools import accumulate
 from pathlib import Path
 
-from quoth.history import Conversation, History, Turn, archive
+from quoth.history import Conversation, History, Turn
 from tests.bench.report import Figure, Floor, Report
 
 CONVERSATIONS, TURNS = 100, 1000
@@ -76,8 +76,8 @@ def fill(path: Path) -> int:
         texts = [text(WORDS_OF_A_TURN) for _ in range(TURNS)]
         if number == CONVERSATIONS // 2:
             texts[TURNS // 2] += f" {RARE} a != b"
-        history.import_(archive.written([tree(f"conversation {number}", texts)]))
-    (long,) = history.import_(archive.written([tree("long", [text(LONG // 100) for _ in range(100)])]))
+        history.add_copies([tree(f"conversation {number}", texts)])
+    (long,) = history.add_copies([tree("long", [text(LONG // 100) for _ in range(100)])])
     history.close()
     return long
 

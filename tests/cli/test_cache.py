@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.cache.notes import Notes
+from quoth.cache.stored_notes import StoredNotes
 from quoth.config import folders
 from tests.cli.commands import run_here
 
@@ -20,7 +20,7 @@ def place(environ: dict[str, str]) -> Path:
 def test_it_says_where_the_notes_are_and_how_many(environ: dict[str, str], place: Path) -> None:
     assert run_here("cache", environ=environ).out == f"{place}: 0 notes, 0 KB\n"
     assert not place.exists()
-    notes = Notes(place)
+    notes = StoredNotes(place)
     notes.put("a", "x" * 2047)
     assert run_here("cache", environ=environ).out == f"{place}: 1 note, 2 KB\n"
     notes.put("b", "x" * 2047)
@@ -28,14 +28,14 @@ def test_it_says_where_the_notes_are_and_how_many(environ: dict[str, str], place
 
 
 def test_json_has_the_same(environ: dict[str, str], place: Path) -> None:
-    Notes(place).put("a", "123")
+    StoredNotes(place).put("a", "123")
     shown = json.loads(run_here("cache", "--json", environ=environ).out)
     assert shown.pop("version")
     assert shown == {"path": str(place), "notes": 1, "bytes": 4, "cleared": False}
 
 
 def test_clear_removes_all_of_it(environ: dict[str, str], place: Path) -> None:
-    Notes(place).put("a", "x" * 2047)
+    StoredNotes(place).put("a", "x" * 2047)
     assert run_here("cache", "--clear", environ=environ).out == "removed 1 note, 2 KB\n"
     assert not place.exists()
     assert run_here("cache", "--clear", environ=environ).out == "removed 0 notes, 0 KB\n"

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from quoth.models import catalogue
-from quoth.models.choices import recommended_row
+from quoth.models.offered_models import recommended_row
 from tests.cli.commands import run_here
 from tests.cli.dialogue import CTRL_D, Dialogue
 from tests.conftest import Run

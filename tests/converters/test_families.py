@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth_converters.conversion import Described, describe
-from quoth_converters.errors import ConvertError, TokenizerError, UnsupportedError
 from quoth_converters.families import FAMILIES, Options, family_of
 from quoth_converters.families.refused import REFUSED
 from quoth_converters.formats.source import open_source
@@ -111,11 +111,11 @@ def test_biases_that_were_never_trained_are_zeros(tmp_path: Path) -> None:
 
 
 def test_biases_that_are_said_and_missing_are_an_error(tmp_path: Path) -> None:
-    with pytest.raises(ConvertError, match="biases are missing"):
+    with pytest.raises(ModelError, match="biases are missing"):
         describe(write_nanogpt(tmp_path / "a", arrays(len(CHARACTERS), bias=False)), Options())
     one = arrays(len(CHARACTERS))
     del one["transformer.h.0.mlp.c_fc.bias"]
-    with pytest.raises(ConvertError, match=r"h\.0\.mlp\.c_fc\.bias is missing"):
+    with pytest.raises(ModelError, match=r"h\.0\.mlp\.c_fc\.bias is missing"):
         describe(write_nanogpt(tmp_path / "b", one), Options())
 
 
@@ -132,7 +132,7 @@ def test_meta_is_found_where_train_py_reads_it(tmp_path: Path) -> None:
     state = arrays(len(CHARACTERS))
     around = {"model_args": ARGUMENTS, "config": {"dataset": "shakespeare_char"}}
     write_zip(folder / "ckpt.pt", state, lambda tensors: {"model": tensors, **around})
-    with pytest.raises(TokenizerError, match="Give --meta"):
+    with pytest.raises(ModelError, match="Give --meta"):
         describe(folder, Options())
     data = tmp_path / "data" / "shakespeare_char"
     data.mkdir(parents=True)
@@ -143,7 +143,7 @@ def test_meta_is_found_where_train_py_reads_it(tmp_path: Path) -> None:
 def test_gpt2_s_tokenizer_must_be_given_and_fits_a_padded_vocabulary(tmp_path: Path) -> None:
     folder = write_nanogpt(tmp_path, arrays(50304), vocab_size=50304)
     (folder / "meta.pkl").unlink()
-    with pytest.raises(TokenizerError, match=r"trained with GPT-2's.*--tokenizer"):
+    with pytest.raises(ModelError, match=r"trained with GPT-2's.*--tokenizer"):
         describe(folder, Options())
     described = describe(folder, Options(tokenizer=upstream() / "ggml-vocab-gpt-2.gguf"))
     assert described.spec.tensors[0].shape == (50257, WIDTH)
@@ -151,7 +151,7 @@ def test_gpt2_s_tokenizer_must_be_given_and_fits_a_padded_vocabulary(tmp_path: P
 
 @pytest.mark.parametrize("characters", [CHARACTERS[:-1], CHARACTERS + "z"])
 def test_another_tokenizer_is_refused_with_both_numbers(characters: str, tmp_path: Path) -> None:
-    with pytest.raises(TokenizerError, match=rf"has {len(characters)} tokens and .* has 20 rows"):
+    with pytest.raises(ModelError, match=rf"has {len(characters)} tokens and .* has 20 rows"):
         describe(write_nanogpt(tmp_path, characters=characters), Options())
 
 
@@ -160,7 +160,7 @@ def test_mingpt_has_a_head_of_its_own_and_heads_in_its_config(tmp_path: Path) ->
     tensors["transformer.h.0.attn.bias"] = np.ones((1, 1, CONTEXT, CONTEXT), "<f4")
     write_zip(tmp_path / "model.pt", tensors)
     write_meta(tmp_path / "meta.pkl")
-    with pytest.raises(ConvertError, match="heads is not known"):
+    with pytest.raises(ModelError, match="heads is not known"):
         describe(tmp_path / "model.pt", Options())
     assert describe(tmp_path / "model.pt", Options(n_head=2)).spec.family == "minGPT"
     (tmp_path / "config.json").write_text(json.dumps({"model": {"n_head": 4}, "system": {}}))
@@ -192,7 +192,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_settings_that_cannot_be_are_refused(name: str, tmp_path: Path) -> None:
     config, why = WRONG[name]
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         describe(write_gpt2(tmp_path, **config), Options())
     assert why in str(caught.value)
 
@@ -218,7 +218,7 @@ def test_a_family_that_is_not_converted_says_why(refusal: Any, tmp_path: Path) -
     config, tensor = KNOWN_BY[refusal.name]
     write_safetensors(tmp_path / "model.safetensors", {tensor: np.ones(2, "<f4")})
     (tmp_path / "config.json").write_text(json.dumps(config))
-    with pytest.raises(UnsupportedError) as caught:
+    with pytest.raises(ModelError) as caught:
         family_of(open_source(tmp_path))
     assert str(caught.value).startswith(f"{refusal.name} cannot be converted ({refusal.why})")
 

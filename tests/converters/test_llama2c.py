@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth_converters.conversion import Described, describe
-from quoth_converters.errors import ConvertError
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
 from quoth_converters.spec import evaluate
@@ -82,7 +82,7 @@ def test_a_training_checkpoint_is_the_same_model(tokenizer: Path, tmp_path: Path
 def test_a_width_of_128_is_not_taken_for_a_pickle(tmp_path: Path) -> None:
     sizes = {"dim": 128, "n_layers": 1}
     data = llama2c_bytes(0, meta_weights(), **sizes)
-    with pytest.raises(ConvertError, match=r"llama2\.c file \(its header makes"):
+    with pytest.raises(ModelError, match=r"llama2\.c file \(its header makes"):
         open_source(written(tmp_path, data))
 
 
@@ -103,6 +103,6 @@ WRONG: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_file_that_is_no_model_is_refused_with_a_sentence(name: str, tmp_path: Path) -> None:
     data, why = WRONG[name]
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         open_source(written(tmp_path, data))
     assert why in str(caught.value)

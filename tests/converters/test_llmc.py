@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth_converters.conversion import describe
-from quoth_converters.errors import ConvertError, TokenizerError
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
 from quoth_converters.spec import evaluate
@@ -59,7 +59,7 @@ def test_a_folder_with_the_model_and_its_tokenizer_is_no_two_models(tmp_path: Pa
 
 
 def test_a_tokenizer_that_fits_the_padding_alone_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(TokenizerError, match="has 257 tokens and the header says 260"):
+    with pytest.raises(ModelError, match="has 257 tokens and the header says 260"):
         describe(written(tmp_path, llmc_bytes(vocab_size=260)), Options())
 
 
@@ -76,7 +76,7 @@ WRONG: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", WRONG)
 def test_a_file_that_is_no_model_is_refused_with_a_sentence(name: str, tmp_path: Path) -> None:
     data, why = WRONG[name]
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         open_source(written(tmp_path, data))
     assert why in str(caught.value)
 
@@ -113,6 +113,6 @@ def test_the_tokenizer_of_llm_c_is_gpt_2_s(tmp_path: Path) -> None:
 )
 def test_a_tokenizer_that_is_none_is_refused(data: bytes, why: str, tmp_path: Path) -> None:
     (tmp_path / "t.bin").write_bytes(data)
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         read_llmc_tokenizer(tmp_path / "t.bin")
     assert why in str(caught.value)

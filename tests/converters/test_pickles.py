@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from quoth_converters.errors import shown
-from quoth_converters.formats.pickles import PickleError, Record, load
+from quoth.errors import Exit, ModelError, escaped
+from quoth_converters.formats.pickles import Record, load
 from quoth_converters.formats.plain import plain
 from quoth_converters.formats.torch_files import TORCH
 from tests.converters.hostile_pickles import BROKEN, RUNNING
@@ -23,7 +23,7 @@ from tests.converters.hostile_pickles import BROKEN, RUNNING
 PROGRAM = """
 import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.formats.pickles import load
 from quoth_converters.formats.torch_files import TORCH
 pickles = [bytes.fromhex(line) for line in open(sys.argv[1])]
@@ -38,7 +38,7 @@ for data in pickles:
     try:
         load(data, TORCH)
         outcome = "read"
-    except ConvertError as error:
+    except ModelError as error:
         outcome = str(error)
     except BaseException as error:
         outcome = "CRASH " + repr(error)
@@ -129,14 +129,14 @@ def test_a_circle_is_read_and_ends() -> None:
 
 
 def test_a_refused_global_is_named_without_its_control_codes() -> None:
-    with pytest.raises(PickleError, match=r"asks for os\.\\x1b\]0;x") as caught:
+    with pytest.raises(ModelError, match=r"asks for os\.\\x1b\]0;x") as caught:
         load(b"cos\n\x1b]0;x\n.", TORCH)
     assert "\x1b" not in str(caught.value)
-    assert caught.value.kind == "checkpoint"
+    assert caught.value.exit_code == Exit.MODEL
 
 
 def test_a_table_without_names_knows_none() -> None:
-    with pytest.raises(PickleError, match=r"collections\.OrderedDict"):
+    with pytest.raises(ModelError, match=r"collections\.OrderedDict"):
         load(pickle.dumps(OrderedDict()), {})
 
 
@@ -165,7 +165,7 @@ MUCH = {
 
 @pytest.mark.parametrize("name", MUCH)
 def test_a_short_pickle_cannot_ask_for_much_work_or_memory(name: str) -> None:
-    with pytest.raises(PickleError):
+    with pytest.raises(ModelError):
         load(MUCH[name], TORCH)
 
 
@@ -174,7 +174,7 @@ def test_settings_without_end_are_none(nested: bytes) -> None:
     value = load(b"}(\x8c\x01dctorch\ndevice\n" + nested + b"\x85R\x8c\x01c" + nested + b"\x8c\x01nK\x05u.", TORCH)
     assert value["d"] == ""
     assert plain(value) == {"d": "", "c": None, "n": 5}
-    assert len(shown(value["c"])) <= 120
+    assert len(escaped(value["c"])) <= 120
 
 
 def test_an_escape_that_is_none_is_read_without_a_warning() -> None:

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth_converters import Cancelled, ConvertError, OutputError, UnsupportedError, convert
+from quoth.errors import Ended, ModelError, QuothError, StorageError
+from quoth_converters.conversion import convert
 from quoth_converters.output.gguf_file import read_gguf
 from quoth_converters.output.quantize import PLANNED, Plan, described, plan, quantize, recommended
 from quoth_converters.output.record import fill, recorded
@@ -72,7 +73,7 @@ def test_an_override_decides_a_tensor_s_type(model: Path, out: Path) -> None:
     quantize(model, out / "m.gguf", "Q4_0", overrides=[("ffn_up", "q8_0")])
     tensors = read_gguf(out / "m.gguf").tensors
     assert (tensors["blk.0.ffn_up.weight"].type, tensors["blk.0.ffn_down.weight"].type) == (8, 2)
-    with pytest.raises(OutputError, match="no type q99"):
+    with pytest.raises(StorageError, match="no type q99"):
         quantize(model, out / "n.gguf", "Q4_0", overrides=[("ffn_up", "q99")])
 
 
@@ -97,7 +98,7 @@ def test_what_is_recommended_goes_by_real_bits(bits: dict[str, float], parameter
 
 def test_what_is_quantized_already_is_done_again_only_when_asked_and_said(model: Path, out: Path) -> None:
     assert not quantize(model, out / "q8.gguf", "Q8_0").requantized
-    with pytest.raises(UnsupportedError, match=r"quantized already \(it has Q8_0"):
+    with pytest.raises(ModelError, match=r"quantized already \(it has Q8_0"):
         quantize(out / "q8.gguf", out / "q4.gguf", "Q4_0")
     assert quantize(out / "q8.gguf", out / "q4.gguf", "Q4_0", requantize=True).requantized
     assert described(out / "q4.gguf").type == "Q4_0"
@@ -105,19 +106,19 @@ def test_what_is_quantized_already_is_done_again_only_when_asked_and_said(model:
 
 def test_an_existing_file_is_replaced_only_when_asked(model: Path, out: Path) -> None:
     (out / "m.gguf").write_text("mine")
-    with pytest.raises(OutputError, match="--force"):
+    with pytest.raises(StorageError, match="--force"):
         quantize(model, out / "m.gguf", "Q8_0")
     assert (out / "m.gguf").read_text() == "mine"
     quantize(model, out / "m.gguf", "Q8_0", force=True)
     assert left(out) == {"m.gguf"}
-    with pytest.raises(ConvertError, match="itself"):
+    with pytest.raises(ModelError, match="itself"):
         quantize(out / "m.gguf", out / "m.gguf", "F16", force=True, requantize=True)
 
 
 def test_cancelling_leaves_what_was_there(model: Path, out: Path) -> None:
     (out / "m.gguf").write_text("mine")
     seen: list[int] = []
-    with pytest.raises(Cancelled):
+    with pytest.raises(Ended):
         quantize(
             model,
             out / "m.gguf",
@@ -146,14 +147,14 @@ def test_a_bad_file_is_refused_with_a_sentence_and_nothing_is_left(damage: str, 
         "unknown architecture": data.replace(b"gpt2", b"gptX"),
     }[damage]
     (out / "bad.gguf").write_bytes(bad)
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(QuothError) as caught:
         quantize(out / "bad.gguf", out / "m.gguf", "Q8_0")
     assert "bad.gguf" in str(caught.value)
     assert left(out) == {"bad.gguf"}
 
 
 def test_an_unknown_quantization_names_those_there_are(model: Path, out: Path) -> None:
-    with pytest.raises(UnsupportedError, match=r"Q9_9.*Q8_0, Q6_K"):
+    with pytest.raises(ModelError, match=r"Q9_9.*Q8_0, Q6_K"):
         quantize(model, out / "m.gguf", "Q9_9")
 
 

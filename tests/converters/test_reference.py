@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth_converters.checks.attention import Rope, attend
 from quoth_converters.checks.reference import Cache, Reference
 from quoth_converters.conversion import describe
-from quoth_converters.errors import Cancelled, UnsupportedError
 from quoth_converters.families import Options
 from tests.converters.checkpoints import DATA
 from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder
@@ -30,6 +30,16 @@ def expected(name: str) -> Any:
     return json.loads((DATA / name / "expected.json").read_text("utf-8"))
 
 
+def continued(model: Reference, prompts: list[list[int]], steps: int) -> list[list[int]]:
+    """The likeliest continuation of each prompt, all of them in one pass a step."""
+    cache, new, found = Cache([0] * len(prompts)), prompts, [list[int]() for _ in prompts]
+    for _ in range(steps):
+        last = np.cumsum([len(tokens) for tokens in new]) - 1
+        new = [[int(token)] for token in model.head(model.hidden(new, cache)[last]).argmax(1)]
+        found = [[*before, *after] for before, after in zip(found, new, strict=True)]
+    return found
+
+
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_logits_are_those_of_the_training_code(name: str) -> None:
     wanted = np.load(DATA / name / "logits.npy")
@@ -40,8 +50,7 @@ def test_the_logits_are_those_of_the_training_code(name: str) -> None:
 @pytest.mark.parametrize("name", FOLDERS)
 def test_the_likeliest_text_is_that_of_the_training_code(name: str) -> None:
     ids, greedy = expected(name)["ids"], expected(name)["greedy"]
-    (found,) = reference(DATA / name).greedy([ids], len(greedy) - len(ids))
-    assert list(found.ids) == greedy[len(ids) :]
+    assert continued(reference(DATA / name), [ids], len(greedy) - len(ids)) == [greedy[len(ids) :]]
 
 
 @pytest.mark.parametrize("name", FAMILIES)
@@ -55,9 +64,7 @@ def test_every_family_of_transformers_gives_what_transformers_gave(name: str, tm
 
 def test_several_prompts_at_once_give_what_each_gives_alone() -> None:
     model, prompts = reference(), [[5, 9, 11], [7], [300, 2, 40, 41]]
-    together = model.greedy(prompts, 12)
-    assert [one.ids for one in together] == [model.greedy([prompt], 12)[0].ids for prompt in prompts]
-    assert all(gap >= 0 for one in together for gap in one.gaps)
+    assert continued(model, prompts, 12) == [continued(model, [prompt], 12)[0] for prompt in prompts]
 
 
 def test_a_text_in_two_parts_gives_the_logits_of_the_whole() -> None:
@@ -65,18 +72,6 @@ def test_a_text_in_two_parts_gives_the_logits_of_the_whole() -> None:
     parts = [model.head(model.hidden([some], cache)) for some in (ids[:7], ids[7:8], ids[8:])]
     np.testing.assert_allclose(np.concatenate(parts), model.logits(ids), atol=1e-5)
     assert cache.lengths == [20]
-
-
-def test_a_suppressed_token_is_never_chosen() -> None:
-    described = describe(DATA / "gpt2", Options())
-    first = Reference(described.spec, described.source).greedy([[5, 9]], 1)[0].ids[0]
-    spec = replace(described.spec, vocabulary=replace(described.spec.vocabulary, suppressed=(first,)))
-    assert first not in Reference(spec, described.source).greedy([[5, 9]], 8)[0].ids
-
-
-def test_cancelling_ends_a_continuation() -> None:
-    with pytest.raises(Cancelled):
-        reference().greedy([[1]], 5, lambda: True)
 
 
 @pytest.mark.parametrize(
@@ -88,7 +83,7 @@ def test_what_there_is_no_formula_for_is_refused(architecture: str, keys: dict[s
     spec = replace(
         described.spec, architecture=architecture, hyperparameters={**described.spec.hyperparameters, **keys}
     )
-    with pytest.raises(UnsupportedError, match="no reference"):
+    with pytest.raises(ModelError, match="no reference"):
         Reference(spec, described.source)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.formats.safetensors import read_index, read_safetensors
 from quoth_converters.formats.tensors import widened
 from tests.converters.torch_writer import safetensors_bytes, write_safetensors
@@ -50,7 +50,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 def test_a_bad_file_is_refused_with_a_sentence(name: str, tmp_path: Path) -> None:
     data, why = BAD[name]
     (tmp_path / "m.safetensors").write_bytes(data)
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         read_safetensors(tmp_path / "m.safetensors")
     assert why in str(caught.value)
 
@@ -60,7 +60,7 @@ def test_a_header_of_101_megabytes_is_refused_unread(tmp_path: Path) -> None:
     with path.open("wb") as file:
         file.write(struct.pack("<Q", 101_000_000))
         file.truncate(102_000_000)
-    with pytest.raises(ConvertError, match="101,000,000 bytes, more than"):
+    with pytest.raises(ModelError, match="101,000,000 bytes, more than"):
         read_safetensors(path)
 
 
@@ -94,15 +94,15 @@ def test_shards_are_read_together(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("shard", ["../1.safetensors", "/etc/passwd", "..", "x\\y", ""])
 def test_an_index_cannot_name_files_elsewhere(shard: str, tmp_path: Path) -> None:
-    with pytest.raises(ConvertError, match="outside of its folder"):
+    with pytest.raises(ModelError, match="outside of its folder"):
         read_index(index(tmp_path, a=shard))
 
 
 def test_a_missing_shard_and_a_tensor_in_the_wrong_one_are_named(tmp_path: Path) -> None:
     write_safetensors(tmp_path / "1.safetensors", {"a": np.ones(2, "<f4")})
-    with pytest.raises(ConvertError, match=r"2\.safetensors is missing"):
+    with pytest.raises(ModelError, match=r"2\.safetensors is missing"):
         read_index(index(tmp_path, a="1.safetensors", b="2.safetensors"))
-    with pytest.raises(ConvertError, match="tensor b is not in the shard"):
+    with pytest.raises(ModelError, match="tensor b is not in the shard"):
         read_index(index(tmp_path, a="1.safetensors", b="1.safetensors"))
 
 
@@ -111,6 +111,6 @@ def test_a_name_twice_among_very_many_is_found_at_once(tmp_path: Path) -> None:
     path = tmp_path / "m.safetensors"
     path.write_bytes(safetensors_bytes(b"{" + b",".join(b'"%d":1' % name for name in names) + b"}"))
     begun = time.process_time()
-    with pytest.raises(ConvertError, match="'199999' stands in it twice"):
+    with pytest.raises(ModelError, match="'199999' stands in it twice"):
         read_safetensors(path)
     assert time.process_time() - begun < 10

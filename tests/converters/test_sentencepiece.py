@@ -12,9 +12,10 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth.native import LlamaModel
-from quoth_converters import convert
-from quoth_converters.errors import ConvertError, TokenizerError, UnsupportedError
+from quoth_converters.conversion import convert
+from quoth_converters.families import Options
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.finding import find_vocabulary
 from quoth_converters.vocab.protobuf import fields
@@ -77,7 +78,7 @@ def llama(folder: Path, rows: int) -> None:
 def converted(folder: Path, tokenizer: Path, rows: int = 640) -> Iterator[LlamaModel]:
     """llama.cpp's model of a Llama with this tokenizer."""
     llama(folder, rows)
-    convert(folder, folder / "m.gguf", tokenizer=tokenizer)
+    convert(folder, folder / "m.gguf", Options(tokenizer))
     model = LlamaModel(folder / "m.gguf", vocab_only=True)
     yield model
     model.close()
@@ -154,7 +155,7 @@ def test_llama2_c_s_tokenizer_is_the_same_one(spelled_out: bool, tmp_path: Path)
 
 def test_the_tokenizer_of_another_gguf_is_taken_whole(tmp_path: Path) -> None:
     llama(tmp_path, 640)
-    convert(tmp_path, tmp_path / "m.gguf", tokenizer=MODEL)
+    convert(tmp_path, tmp_path / "m.gguf", Options(MODEL))
     first, again = find_vocabulary({}, {}, MODEL), find_vocabulary({}, {}, tmp_path / "m.gguf")
     assert (again.model, again.tokens, again.scores, again.types) == ("llama", first.tokens, first.scores, first.types)
     assert (again.add_bos, again.add_space_prefix) == (True, True)
@@ -177,21 +178,21 @@ def test_a_model_without_an_end_of_text_gets_one_that_is_never_chosen(tmp_path: 
     assert len(vocabulary.scores) == len(vocabulary)
 
 
-REFUSED: dict[str, tuple[bytes, type[ConvertError], str]] = {
-    "unigram": (model_bytes(kind=1), UnsupportedError, "unigram"),
-    "words": (model_bytes(kind=3), UnsupportedError, "word model"),
-    "no bytes": (model_bytes(has_bytes=False), UnsupportedError, "no token <0x00>"),
-    "a space behind": (model_bytes(trainer=field(24, 1)), UnsupportedError, "behind every word"),
-    "a token twice": (model_bytes(piece("x"), piece("x")), TokenizerError, "the same"),
-    "cut short": (MODEL.read_bytes()[:5000], TokenizerError, "not a good SentencePiece model"),
-    "an infinite score": (model_bytes(piece("x", float("inf"))), TokenizerError, "not described"),
-    "a type that is none": (model_bytes(piece("x", 0.0, 99)), TokenizerError, "not described"),
-    "no text": (model_bytes(field(1, field(2, 0.0))), TokenizerError, "not described"),
-    "not Unicode": (model_bytes(field(1, field(1, b"\xff"))), TokenizerError, "not a good SentencePiece model"),
-    "a piece that is a number": (model_bytes() + varint(1 << 3) + varint(5), TokenizerError, "a number stands"),
-    "a length beyond the end": (model_bytes() + b"\x0a\xff\xff\xff\x7f", TokenizerError, "past the end"),
-    "a number without end": (model_bytes() + b"\x08" + b"\xff" * 12, TokenizerError, "no end"),
-    "a group": (model_bytes() + b"\x0b", TokenizerError, "wire type 3"),
+REFUSED: dict[str, tuple[bytes, type[ModelError], str]] = {
+    "unigram": (model_bytes(kind=1), ModelError, "unigram"),
+    "words": (model_bytes(kind=3), ModelError, "word model"),
+    "no bytes": (model_bytes(has_bytes=False), ModelError, "no token <0x00>"),
+    "a space behind": (model_bytes(trainer=field(24, 1)), ModelError, "behind every word"),
+    "a token twice": (model_bytes(piece("x"), piece("x")), ModelError, "the same"),
+    "cut short": (MODEL.read_bytes()[:5000], ModelError, "not a good SentencePiece model"),
+    "an infinite score": (model_bytes(piece("x", float("inf"))), ModelError, "not described"),
+    "a type that is none": (model_bytes(piece("x", 0.0, 99)), ModelError, "not described"),
+    "no text": (model_bytes(field(1, field(2, 0.0))), ModelError, "not described"),
+    "not Unicode": (model_bytes(field(1, field(1, b"\xff"))), ModelError, "not a good SentencePiece model"),
+    "a piece that is a number": (model_bytes() + varint(1 << 3) + varint(5), ModelError, "a number stands"),
+    "a length beyond the end": (model_bytes() + b"\x0a\xff\xff\xff\x7f", ModelError, "past the end"),
+    "a number without end": (model_bytes() + b"\x08" + b"\xff" * 12, ModelError, "no end"),
+    "a group": (model_bytes() + b"\x0b", ModelError, "wire type 3"),
 }
 
 
@@ -223,7 +224,7 @@ def test_a_tokenizer_json_with_other_steps_is_refused(name: str, tmp_path: Path)
     changes, why = FALLBACK[name]
     content = {**json.loads((FOLDER / "fallback.json").read_text("utf-8")), **changes}
     (tmp_path / "tokenizer.json").write_text(json.dumps(content))
-    with pytest.raises(UnsupportedError) as caught:
+    with pytest.raises(ModelError) as caught:
         find_vocabulary({}, {}, tmp_path / "tokenizer.json")
     assert why in str(caught.value)
 
@@ -262,6 +263,6 @@ def test_a_mutated_model_is_read_or_refused(tmp_path: Path) -> None:
         (tmp_path / "t.model").write_bytes(data)
         try:
             assert len(find_vocabulary({}, {}, tmp_path / "t.model")) >= 600
-        except ConvertError:
+        except ModelError:
             refused += 1
     assert 0 < refused < 60

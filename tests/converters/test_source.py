@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.formats.source import open_source
 from tests.converters.checkpoints import write_gpt2, write_nanogpt
 from tests.converters.torch_writer import write_safetensors, write_zip
@@ -32,9 +32,7 @@ def test_a_trainer_s_folder_is_read_without_its_optimizer(tmp_path: Path) -> Non
         "training_args.bin",
         "trainer_state.json",
     }
-    with pytest.raises(
-        ConvertError, match=r"holds no weights .* Give one of its checkpoints, such as .*checkpoint-500"
-    ):
+    with pytest.raises(ModelError, match=r"holds no weights .* Give one of its checkpoints, such as .*checkpoint-500"):
         open_source(tmp_path)
 
 
@@ -42,7 +40,7 @@ def test_a_folder_s_weights_are_found_in_order(tmp_path: Path) -> None:
     write_zip(tmp_path / "other.pt", ONE)
     assert open_source(tmp_path).format == "torch"
     write_zip(tmp_path / "another.pt", ONE)
-    with pytest.raises(ConvertError, match=r"several weights \(another.pt, other.pt\)"):
+    with pytest.raises(ModelError, match=r"several weights \(another.pt, other.pt\)"):
         open_source(tmp_path)
     write_safetensors(tmp_path / "model.safetensors", ONE)
     assert open_source(tmp_path).format == "safetensors"
@@ -68,17 +66,17 @@ def test_settings_come_from_the_folder_or_the_file(tmp_path: Path) -> None:
 def test_a_config_that_is_none_is_refused(content: str, tmp_path: Path) -> None:
     folder = write_gpt2(tmp_path)
     (folder / "config.json").write_text(content)
-    with pytest.raises(ConvertError, match=r"config\.json"):
+    with pytest.raises(ModelError, match=r"config\.json"):
         open_source(folder)
 
 
 def test_nothing_is_refused_with_a_sentence(tmp_path: Path) -> None:
-    with pytest.raises(ConvertError, match="does not exist"):
+    with pytest.raises(ModelError, match="does not exist"):
         open_source(tmp_path / "absent")
-    with pytest.raises(ConvertError, match="holds no weights"):
+    with pytest.raises(ModelError, match="holds no weights"):
         open_source(tmp_path)
     (tmp_path / "m.safetensors").write_bytes(b"\2\0\0\0\0\0\0\0{}")
-    with pytest.raises(ConvertError, match="holds no tensors"):
+    with pytest.raises(ModelError, match="holds no tensors"):
         open_source(tmp_path / "m.safetensors")
 
 
@@ -86,5 +84,5 @@ def test_nothing_is_refused_with_a_sentence(tmp_path: Path) -> None:
 def test_a_pipe_and_a_device_are_refused_at_once(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path / "pipe", Path("/dev/zero")):
-        with pytest.raises(ConvertError, match="neither a file nor a folder"):
+        with pytest.raises(ModelError, match="neither a file nor a folder"):
             open_source(path)

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.formats.source import Source, open_source
 from quoth_converters.spec import (
     Fill,
@@ -75,7 +75,7 @@ def test_reading_a_tensor_copies_nothing(source: Source) -> None:
     ],
 )
 def test_an_impossible_operation_is_refused_before_it_is_read(value: Value, source: Source) -> None:
-    with pytest.raises(ConvertError):
+    with pytest.raises(ModelError):
         shape_of(value, source.tensors)
 
 
@@ -88,20 +88,20 @@ def test_every_tensor_is_used_or_named(source: Source) -> None:
     both = TensorSpec("x", (6, 3), Fuse((Take("a"), Take("b"))))
     check(spec(both), source)
     check(spec(TensorSpec("x", (4, 3), Take("a")), dropped=("b",)), source)
-    with pytest.raises(ConvertError, match="tensor b has no place"):
+    with pytest.raises(ModelError, match="tensor b has no place"):
         check(spec(TensorSpec("x", (4, 3), Take("a"))), source)
-    with pytest.raises(ConvertError, match="tensor c is missing"):
+    with pytest.raises(ModelError, match="tensor c is missing"):
         check(spec(both, TensorSpec("y", (1,), Take("c"))), source)
-    with pytest.raises(ConvertError, match="tensor b is used twice"):
+    with pytest.raises(ModelError, match="tensor b is used twice"):
         check(spec(both, dropped=("b",)), source)
-    with pytest.raises(ConvertError, match="tensor a is used twice"):
+    with pytest.raises(ModelError, match="tensor a is used twice"):
         check(spec(both, TensorSpec("y", (4, 3), Take("a"))), source)
-    with pytest.raises(ConvertError, match="names a tensor twice"):
+    with pytest.raises(ModelError, match="names a tensor twice"):
         check(spec(both, both), source)
 
 
 def test_a_shape_other_than_the_settings_say_is_refused(source: Source) -> None:
-    with pytest.raises(ConvertError, match=r"a, b does not have the shape .* \(6, 3\) .* \(6, 4\)"):
+    with pytest.raises(ModelError, match=r"a, b does not have the shape .* \(6, 3\) .* \(6, 4\)"):
         check(spec(TensorSpec("x", (6, 4), Fuse((Take("a"), Take("b"))))), source)
 
 

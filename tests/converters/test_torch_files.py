@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.formats.source import open_source
 from quoth_converters.formats.tensors import LazyTensor, widened
 from tests.converters.torch_writer import (
@@ -86,7 +86,7 @@ def test_a_tensor_outside_of_its_storage_is_refused(name: str, tmp_path: Path) -
         zip_bytes(pickled({"a": OUTSIDE[name]}), {"0": DATA}),
         legacy_bytes({"a": OUTSIDE[name]}, {"0": DATA}) if OUTSIDE[name].arguments[0].identity[2] == "0" else b"",
     ):
-        with pytest.raises(ConvertError):
+        with pytest.raises(ModelError):
             tensors_of(tmp_path / "m.pt", data)
 
 
@@ -134,7 +134,7 @@ BAD: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize("name", BAD)
 def test_a_bad_file_is_refused_with_a_sentence(name: str, tmp_path: Path) -> None:
     data, why = BAD[name]
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         tensors_of(tmp_path / "m.pt", data)
     assert why in str(caught.value)
 
@@ -144,7 +144,7 @@ def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
     file = io.BytesIO(GOOD)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("archive/data/0", DATA)
-    with pytest.raises(ConvertError, match="one name"):
+    with pytest.raises(ModelError, match="one name"):
         tensors_of(tmp_path / "m.pt", file.getvalue())
 
 
@@ -165,5 +165,5 @@ def test_the_byte_order_is_read_without_unpacking_more_of_it(tmp_path: Path) -> 
     packed = bytearray(file.getvalue())
     start = packed.rfind(b"a/byteorder", 0, packed.rfind(b"PK\x01\x02")) + len(b"a/byteorder")
     packed[start : start + 2] = b"\xff\xff"
-    with pytest.raises(ConvertError, match="not a good torch file"):
+    with pytest.raises(ModelError, match="not a good torch file"):
         tensors_of(tmp_path / "damaged.pt", bytes(packed))

@@ -10,10 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth.native import Abort, Context, LlamaModel
-from quoth_converters import convert
-from quoth_converters.conversion import Described, describe
-from quoth_converters.errors import ConvertError, UnsupportedError
+from quoth_converters.conversion import Described, convert, describe
 from quoth_converters.families import FAMILIES as KNOWN
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
@@ -180,19 +179,19 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_llama_cpp_cannot_do_or_cannot_be_is_refused(name: str, tmp_path: Path) -> None:
     family, config, why = REFUSED[name]
-    with pytest.raises(ConvertError) as caught:
+    with pytest.raises(ModelError) as caught:
         describe(family_folder(family, tmp_path / "checkpoint", **config), Options())
     assert why in str(caught.value)
 
 
 def test_a_tensor_beyond_the_family_is_refused(tmp_path: Path) -> None:
     folder = rewritten(family_folder("Qwen2", tmp_path), **{"model.layers.0.self_attn.o_proj.bias": np.ones(16, "<f4")})
-    with pytest.raises(ConvertError, match=r"o_proj\.bias has no place"):
+    with pytest.raises(ModelError, match=r"o_proj\.bias has no place"):
         describe(folder, Options())
 
 
 def test_a_checkpoint_with_code_of_its_own_is_refused_before_its_family_is_asked(tmp_path: Path) -> None:
     folder = family_folder("Llama", tmp_path, auto_map={"AutoModelForCausalLM": "modeling_x.X"})
     assert json.loads((folder / "config.json").read_text())["model_type"] == "llama"
-    with pytest.raises(UnsupportedError, match="none is run"):
+    with pytest.raises(ModelError, match="none is run"):
         describe(folder, Options())

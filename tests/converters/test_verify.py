@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from quoth.errors import ModelError
 from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.hard_texts import FIXED, around, random_texts
 from quoth_converters.checks.logits_check import Difference, failing
@@ -21,7 +22,6 @@ from quoth_converters.checks.report import Report
 from quoth_converters.checks.tokenizer_check import shortened
 from quoth_converters.checks.verify import check, verify
 from quoth_converters.conversion import Described, describe, write_conversion
-from quoth_converters.errors import Cancelled, ConvertError
 from quoth_converters.families import Options
 from quoth_converters.formats.tensors import Floats
 from quoth_converters.output.gguf_file import read_gguf
@@ -161,7 +161,7 @@ def test_an_older_file_is_checked_without_being_changed(tmp_path: Path) -> None:
     assert path.read_bytes() == before
     other = shutil.copytree(DATA / "nanogpt-without-bias", tmp_path / "other")
     assert "structure" in failed(check(path, other)) or "logits" in failed(check(path, other))
-    with pytest.raises(ConvertError, match="does not exist"):
+    with pytest.raises(ModelError, match="does not exist"):
         check(tmp_path / "none.gguf", DATA / "nanogpt")
 
 
@@ -192,12 +192,6 @@ def test_without_a_reader_of_its_tokenizer_full_fails_and_quick_says_so(tmp_path
     assert "not compared" in full.failure
     assert quick.passed
     assert any("not compared" in line for line in quick.lines())
-
-
-def test_cancelling_ends_a_verification(tmp_path: Path) -> None:
-    made, path = converted("nanogpt", tmp_path / "m.gguf")
-    with pytest.raises(Cancelled):
-        verify(made, path, cancelled=lambda: True)
 
 
 def test_a_process_that_is_ended_by_an_assertion_is_an_error_with_its_text(tmp_path: Path) -> None:
@@ -321,7 +315,7 @@ def test_a_tensor_of_an_unknown_type_is_a_sentence(tmp_path: Path) -> None:
         at += 4 + 8 * int.from_bytes(data[at : at + 4], "little")
         data = data[:at] + (999).to_bytes(4, "little") + data[at + 4 :]
     path.write_bytes(data)
-    with pytest.raises(ConvertError, match="type 999"):
+    with pytest.raises(ModelError, match="type 999"):
         check(path, DATA / "nanogpt")
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import StorageError
-from quoth.history import History, rows
+from quoth.history import History, queries
 from tests.history.places import filled, is_sound
 
 
@@ -26,7 +26,7 @@ def test_a_file_that_is_no_database_is_set_aside(path: Path) -> None:
         path.write_bytes(b"this is no database " * 1000)
         history = History(path)
         aside = f"history.db.damaged-{number}"
-        assert history.problem == f"{path} was damaged: it is now {aside}, and nothing of it could be read"
+        assert history.problem == f"{path} was damaged: it is now {aside}, and nothing in it could be read"
         assert history.writable
         history.begin("q")
         assert (path.parent / aside).read_bytes() == b"this is no database " * 1000
@@ -46,7 +46,7 @@ def test_of_a_torn_file_the_turns_that_are_whole_are_kept(path: Path) -> None:
     assert history.problem.startswith(f"{path} was damaged: it is now history.db.damaged-1, and ")
     kept = history.tree(1)
     assert len(kept) > 20
-    assert f"and {len(kept)} turns of it were kept" in history.problem
+    assert f"and {len(kept)} of its turns were kept" in history.problem
     assert [turn.text for turn in kept[:20]] == ["question 0", *(f"turn {n} of 0 " + "word " * 400 for n in range(19))]
     assert not [turn for turn in kept if turn.notice]
     assert history.search("question")
@@ -64,7 +64,7 @@ def test_a_flipped_bit_is_told_and_the_rest_is_readable(path: Path) -> None:
     path.write_bytes(data[:at] + bytes([data[at] ^ 0x80]) + data[at + 1 :])
     history = History(path)
     turns = history.path(1)
-    assert [turn.notice for turn in turns] == ["", "", "", rows.DAMAGED, ""]
+    assert [turn.notice for turn in turns] == ["", "", "", queries.DAMAGED, ""]
     assert turns[4].text.startswith("turn 3 of 0")
     assert history.writable
     history.close()

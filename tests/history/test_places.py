@@ -131,7 +131,7 @@ def test_a_newer_file_is_read_and_never_changed(path: Path) -> None:
     connection.close()
     before = path.read_bytes()
     history = History(path)
-    assert history.problem == f"{path} was written by a newer version of Quoth; it is only read"
+    assert history.problem == f"{path} was written by a newer version of Quoth; it can only be read"
     assert not history.writable
     assert not history.in_memory
     assert len(history.path(1)) == 3

@@ -19,7 +19,7 @@ import pytest
 
 from quoth.errors import NetworkError, StorageError
 from quoth.models.sources.download import download
-from quoth.models.sources.transfer import RetryPolicy, retry_after
+from quoth.models.sources.http_transfer import RetryPolicy, retry_after
 from tests.hub_server import Fault, HubServer
 
 DATA = random.Random(1).randbytes(3_000_000)
@@ -327,7 +327,7 @@ import sys
 from pathlib import Path
 from quoth.errors import QuothError
 from quoth.models.sources.download import download
-from quoth.models.sources.transfer import RetryPolicy
+from quoth.models.sources.http_transfer import RetryPolicy
 url, target, size, sha256 = sys.argv[1:5]
 try:
     download(url, Path(target), size=int(size), sha256=sha256, patience=RetryPolicy(tries=2, stall=5, back_off=0.01),

@@ -22,9 +22,9 @@ from quoth.errors import EngineError, ModelError, NetworkError, StorageError, Us
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels
-from quoth.models.progress import PullProgress
 from quoth.models.pull import Free, pull
-from quoth.models.sources.transfer import RetryPolicy
+from quoth.models.pull_progress import PullProgress
+from quoth.models.sources.http_transfer import RetryPolicy
 from tests.gguf_files import CORRUPT, tiny_bytes
 from tests.hub_server import Fault, HubServer
 

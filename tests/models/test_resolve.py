@@ -13,7 +13,7 @@ import pytest
 from quoth.errors import ModelError
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.installed import InstalledModels
-from quoth.models.names import best, default_model, resolve
+from quoth.models.resolve import best, default_model, resolve
 from tests.gguf_files import write_corrupt, write_tiny
 from tests.models.layouts import write_ollama
 

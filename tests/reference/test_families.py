@@ -17,8 +17,7 @@ import transformers
 from gguf import GGUFReader
 
 from quoth.native import L, LlamaModel
-from quoth_converters import convert
-from quoth_converters.conversion import describe
+from quoth_converters.conversion import convert, describe
 from quoth_converters.families import Options
 from quoth_converters.spec import evaluate
 from tests.converters.checkpoints import tokenizer_json

@@ -17,9 +17,9 @@ from quoth.library import model_choice
 from quoth.library.model import Model
 from quoth.library.model_offers import all_choices
 from quoth.models import ModelFile, ModelListing
-from quoth.models.choices import Choice
 from quoth.models.installed import InstalledModels
-from quoth.models.progress import PullProgress
+from quoth.models.offered_models import Choice
+from quoth.models.pull_progress import PullProgress
 from quoth.tui.app import QuothApp
 from quoth.tui.chat.model_loader import pull_sentence
 from quoth.tui.dialogs import ChooseModel

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from quoth.cli.environment import Environment
+from quoth.cli.environment import Environment, existing
 from quoth.documents import Document, Place, read_stream
 from quoth.library.opened_documents import OpenDocuments, document_limit, read_named, require_text
 from quoth.tasks.collection import Collection, Span
@@ -48,6 +48,6 @@ def span_fields(collection: Collection, span: Span) -> dict[str, Any]:
     return place_fields(collection.documents[span.document], collection.place(span))
 
 
-def existing_or_glob(exists: Callable[[str], bool], word: str) -> bool:
+def names_documents(word: str) -> bool:
     """Whether an operand names documents: "-", something on the disk, or a pattern."""
-    return word == "-" or exists(word) or any(mark in word for mark in "*?[")
+    return word == "-" or existing(word) or any(mark in word for mark in "*?[")

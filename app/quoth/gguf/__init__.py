@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from quoth.gguf.check import check
-from quoth.gguf.header import Array, Header, Scalar, Tensor, shown
+from quoth.gguf.header import Array, Header, Scalar, Tensor
 from quoth.gguf.read import read_header
 
-__all__ = ["Array", "Header", "Scalar", "Tensor", "check", "read_header", "shown"]
+__all__ = ["Array", "Header", "Scalar", "Tensor", "check", "read_header"]

@@ -12,8 +12,8 @@ import math
 from collections.abc import Iterator
 from typing import Final
 
-from quoth.errors import ModelError
-from quoth.gguf.header import MAX_LAYERS, Header, shown
+from quoth.errors import ModelError, escaped
+from quoth.gguf.header import MAX_LAYERS, Header
 from quoth.gguf.tables import INTEGERS, STRING
 
 _I31: Final = 2**31 - 1
@@ -86,7 +86,7 @@ def check(header: Header) -> None:
     for problems in (_role, _sizes, _heads, _rope, _experts, _vocabulary):
         for why in problems(header):
             raise ModelError(
-                f"{shown(header.path.name)} cannot be loaded", why, "Try another file, or `quoth models` for a list"
+                f"{escaped(header.path.name)} cannot be loaded", why, "Try another file, or `quoth models` for a list"
             )
 
 
@@ -105,25 +105,25 @@ def _role(header: Header) -> Iterator[str]:
         yield f"it claims to have {parts:,} parts"
     missing = [path.name for path in header.parts if not path.is_file()]
     if missing:
-        yield f"{shown(missing[0])}, one of its {parts} parts, is missing"
+        yield f"{escaped(missing[0])}, one of its {parts} parts, is missing"
 
 
 def _sizes(header: Header) -> Iterator[str]:
     for name, least, most, required in _INTEGERS:
         key = header.own(name)
         if key in header.arrays:
-            yield f"{shown(key)} is a list"
+            yield f"{escaped(key)} is a list"
         value = header.metadata.get(key)
         if value is None:
             if required:
-                yield f"{shown(key)} is missing"
+                yield f"{escaped(key)} is missing"
         elif isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
-            yield f"{shown(key)} is {shown(str(value))}, not between {least} and {most}"
+            yield f"{escaped(key)} is {escaped(str(value))}, not between {least} and {most}"
     for name, least_real in _REALS:
         key = header.own(name)
         real = header.metadata.get(key)
         if real is not None and (not isinstance(real, float) or not math.isfinite(real) or real < least_real):
-            yield f"{shown(key)} is {shown(str(real))}"
+            yield f"{escaped(key)} is {escaped(str(real))}"
     if not 0 <= header.integer(header.own("nextn_predict_layers")) <= header.n_layers:
         yield "it has more prediction layers than layers"
 
@@ -151,7 +151,7 @@ def _heads(header: Header) -> Iterator[str]:
 def _rope(header: Header) -> Iterator[str]:
     scaling = header.metadata.get(header.own("rope.scaling.type"), "none")
     if scaling not in _ROPE_SCALING:
-        yield f"rope.scaling.type is {shown(str(scaling))!r}"
+        yield f"rope.scaling.type is {escaped(str(scaling))!r}"
     for suffix in ("", "_swa"):
         width = header.integer(header.own(f"attention.key_length{suffix}"), header.key_length)
         rotated = header.integer(header.own(f"rope.dimension_count{suffix}"))
@@ -190,7 +190,7 @@ def _vocabulary(header: Header) -> Iterator[str]:
     for name in _TOKEN_IDS:
         token = header.metadata.get(f"tokenizer.ggml.{name}_token_id")
         if token is not None and not (isinstance(token, int) and 0 <= token < tokens.count):
-            yield f"{name}_token_id is {shown(str(token))}, outside of a vocabulary of {tokens.count}"
+            yield f"{name}_token_id is {escaped(str(token))}, outside of a vocabulary of {tokens.count}"
     # llama.cpp reads each string up to its first NUL and names the empty ones itself.
     strings = header.raw_strings("tokenizer.ggml.tokens")
     named = [string.partition(b"\0")[0] or b"[EMPTY_%d]" % index for index, string in enumerate(strings)]

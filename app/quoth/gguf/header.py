@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from quoth.errors import ModelError
+from quoth.errors import ModelError, escaped
 from quoth.gguf.tables import BOOL, FILE_TYPES, SCALARS, STRING, TENSOR_TYPES
 
 Scalar = int | float | bool | str
@@ -107,7 +107,7 @@ class Header:
 
     @property
     def name(self) -> str:
-        return shown(self.text("general.name"))
+        return escaped(self.text("general.name"))
 
     @property
     def n_ctx_train(self) -> int:
@@ -212,11 +212,5 @@ class Header:
         return default if len(default) == layers else default[:1] * layers
 
 
-def shown(text: str, limit: int = 80) -> str:
-    """Text of a file made fit for a one-line message: nothing unprintable, not too long."""
-    line = "".join(character if character.isprintable() else "\ufffd" for character in text[: limit + 1])
-    return f"{line[:limit]}..." if len(line) > limit else line
-
-
 def _changed(path: Path) -> ModelError:
-    return ModelError(f"{shown(path.name)} changed while it was read", try_="Wait until it is complete and try again")
+    return ModelError(f"{escaped(path.name)} changed while it was read", try_="Wait until it is complete and try again")

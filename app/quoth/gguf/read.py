@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from quoth.errors import ModelError
-from quoth.gguf.header import Array, Header, Scalar, Tensor, shown
+from quoth.errors import ModelError, escaped
+from quoth.gguf.header import Array, Header, Scalar, Tensor
 from quoth.gguf.tables import ARRAY, BOOL, SCALARS, STRING, TENSOR_TYPES
 
 _CHUNK: Final = 1 << 20
@@ -109,7 +109,7 @@ def read_header(path: Path, *, tensors: bool = True) -> Header:
         return _header(cursor, path, tensors)
     except _Bad as error:
         raise ModelError(
-            f"{shown(path.name)} is not a usable GGUF file", str(error), "Download it again, or try another file"
+            f"{escaped(path.name)} is not a usable GGUF file", str(error), "Download it again, or try another file"
         ) from None
     finally:
         os.close(descriptor)
@@ -118,7 +118,7 @@ def read_header(path: Path, *, tensors: bool = True) -> Header:
 def _open(path: Path) -> int:
     """Open a regular file for reading; a pipe or a device is refused without waiting for it."""
     flags = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
-    name = shown(str(path), 200)
+    name = escaped(str(path), 200)
     try:
         # Windows cannot open a folder at all: look before opening, and again at what was opened.
         _require_regular(os.stat(path).st_mode, name)
@@ -145,7 +145,7 @@ def _require_regular(mode: int, name: str) -> None:
 
 
 def _check_magic(cursor: _Cursor, path: Path) -> None:
-    name = shown(path.name)
+    name = escaped(path.name)
     if cursor.size == 0:
         raise ModelError(f"{name} is not a model", "the file is empty", "Download it again")
     cursor.reach(min(cursor.size, 512))
@@ -199,7 +199,7 @@ def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Scalar], dict[str,
     for _ in range(count):
         key = cursor.text(_MAX_NAME * 1024)
         if not key or key in metadata or key in arrays:
-            raise _Bad(f"the key {shown(key)!r} is empty or stands there twice")
+            raise _Bad(f"the key {escaped(key)!r} is empty or stands there twice")
         kind = cursor.u32()
         if kind == ARRAY:
             arrays[key] = _array(cursor, key)
@@ -212,7 +212,7 @@ def _scalar(cursor: _Cursor, kind: int, key: str) -> Scalar:
     if kind == STRING:
         return cursor.text(_MAX_TEXT)
     if kind not in SCALARS:
-        raise _Bad(f"the key {shown(key)!r} has the unknown type {kind}")
+        raise _Bad(f"the key {escaped(key)!r} has the unknown type {kind}")
     code, size = SCALARS[kind]
     value: int | float = struct.unpack(f"<{code}", cursor.take(size))[0]
     return bool(value) if kind == BOOL else value
@@ -222,9 +222,9 @@ def _array(cursor: _Cursor, key: str) -> Array:
     kind, count, start = cursor.u32(), cursor.u64(), cursor.position
     width = 8 if kind == STRING else SCALARS.get(kind, ("", 0))[1]
     if not width:
-        raise _Bad(f"the key {shown(key)!r} is an array of the unknown type {kind}")
+        raise _Bad(f"the key {escaped(key)!r} is an array of the unknown type {kind}")
     if count * width > cursor.size:
-        raise _Bad(f"it is cut off, or wrong about the {count:,} elements of {shown(key)!r}")
+        raise _Bad(f"it is cut off, or wrong about the {count:,} elements of {escaped(key)!r}")
     if kind == STRING:
         cursor.skip_strings(count)
     else:
@@ -237,17 +237,17 @@ def _tensor(cursor: _Cursor) -> Tensor:
     name = cursor.text(_MAX_NAME - 1)
     n_dims = cursor.u32()
     if n_dims > 4:
-        raise _Bad(f"the tensor {shown(name)!r} has {n_dims} dimensions")
+        raise _Bad(f"the tensor {escaped(name)!r} has {n_dims} dimensions")
     shape = struct.unpack(f"<{n_dims}Q", cursor.take(8 * n_dims)) or (1,)
     kind, offset = cursor.u32(), cursor.u64()
     if kind not in TENSOR_TYPES:
-        raise _Bad(f"the tensor {shown(name)!r} has the unknown type {kind}")
+        raise _Bad(f"the tensor {escaped(name)!r} has the unknown type {kind}")
     _, block, width = TENSOR_TYPES[kind]
     values = 1
     for length in shape:
         values *= length
     if values == 0 or shape[0] % block:
-        raise _Bad(f"the tensor {shown(name)!r} has the impossible shape {list(shape)}")
+        raise _Bad(f"the tensor {escaped(name)!r} has the impossible shape {list(shape)}")
     return Tensor(name, shape, kind, offset, values // block * width)
 
 
@@ -256,7 +256,7 @@ def _check_tensors(tensors: list[Tensor], alignment: int, room: int) -> None:
         raise _Bad("two of its tensors have one name")
     for tensor in tensors:
         if tensor.offset % alignment:
-            raise _Bad(f"the tensor {shown(tensor.name)!r} is not aligned")
+            raise _Bad(f"the tensor {escaped(tensor.name)!r} is not aligned")
         if tensor.offset + tensor.size > room:
             missing = tensor.offset + tensor.size - room
-            raise _Bad(f"it is cut off: at least {missing:,} bytes are missing after {shown(tensor.name)!r}")
+            raise _Bad(f"it is cut off: at least {missing:,} bytes are missing after {escaped(tensor.name)!r}")

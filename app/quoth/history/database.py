@@ -1,28 +1,26 @@
-"""One connection to the history's file: opened when first asked, held by a lock, its errors as sentences."""
+"""One connection to the history's file: opened at first use, held by a lock, its errors turned into sentences."""
 
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from threading import RLock
-from typing import TYPE_CHECKING
 
 from quoth.errors import StorageError
 from quoth.history import schema
+from quoth.history.rescue import salvage
 from quoth.platform import private_file
 
-if TYPE_CHECKING:
-    import sqlite3
-
-PATIENCE = 5.0  # seconds to wait for another program's lock
+LOCK_WAIT = 5.0  # seconds to wait for another program's lock
 # Primary result codes, https://www.sqlite.org/rescode.html
 BUSY, LOCKED, READONLY, CORRUPT, FULL, NOT_A_DATABASE = 5, 6, 8, 11, 13, 26
 
 
 class Database:
-    """The file, or a database in memory where there is none: then nothing is kept, and `problem` says why.
+    """The file, or a database in memory: then nothing is kept, and `problem` says why.
 
     `replaced` is called with the old and the new connection when the file was deleted while it was in use.
     """
@@ -32,14 +30,14 @@ class Database:
         self.problem = ""
         self.read_only = False
         self.in_memory = path is None
-        self.patience = PATIENCE
+        self.lock_wait = LOCK_WAIT
         self._replaced = replaced
         self._lock = RLock()
         self._connection: sqlite3.Connection | None = None
         self._identity: tuple[int, int] | None = None
 
     def connection(self) -> sqlite3.Connection:
-        """The open connection; only inside `read` and `write` is nobody else using it."""
+        """The open connection; only inside `read` and `write` does the caller have it alone."""
         with self._lock:
             if self._connection is None:
                 self._connection = self._open()
@@ -47,17 +45,17 @@ class Database:
 
     @contextmanager
     def read(self) -> Iterator[sqlite3.Connection]:
-        """A state of the database that does not change meanwhile. Raises StorageError."""
+        """A snapshot of the database. Raises StorageError."""
         with self._lock, self._transaction("BEGIN", "ROLLBACK", "cannot be read") as connection:
             yield connection
 
     @contextmanager
     def write(self) -> Iterator[sqlite3.Connection]:
-        """One transaction, on the disk when it ends. Raises StorageError, and nothing has changed then."""
+        """One transaction, on the disk when it ends. Raises StorageError, and then nothing has changed."""
         with self._lock:
             self.connection()
             if self.read_only:
-                raise StorageError("the history is not written", self.problem, "Reading it works")
+                raise StorageError("the history is not written", self.problem, "It can still be read")
             self._follow()
             with self._transaction("BEGIN IMMEDIATE", "COMMIT", "cannot be written") as connection:
                 yield connection
@@ -71,11 +69,9 @@ class Database:
     @contextmanager
     def _transaction(self, begin: str, end: str, failed: str) -> Iterator[sqlite3.Connection]:
         connection = self.connection()
-        import sqlite3
-
         try:
             try:
-                connection.execute(f"PRAGMA busy_timeout = {round(self.patience * 1000)}")
+                connection.execute(f"PRAGMA busy_timeout = {round(self.lock_wait * 1000)}")
                 connection.execute(begin)
                 yield connection
                 connection.execute(end)
@@ -99,9 +95,7 @@ class Database:
         return StorageError(f"the history {failed}", f"{self.path}: {error}", "Check the disk and its permissions")
 
     def _open(self) -> sqlite3.Connection:
-        """The file's connection; of one in memory if the file cannot be used."""
-        import sqlite3
-
+        """A connection to the file, or to a database in memory if the file cannot be used."""
         if self.path is None:
             return self._in_memory()
         try:
@@ -115,20 +109,18 @@ class Database:
         return self._in_memory()
 
     def _open_file(self, path: Path) -> sqlite3.Connection:
-        import sqlite3
-
         can_write = private_file.prepare(path)
         connection = self._connect(path, "rw" if can_write else "ro")
         try:
-            version = schema.look(_prepared(connection, can_write), path)
+            version = schema.checked_version(_prepared(connection, can_write), path)
         except (sqlite3.DatabaseError, private_file.Unusable) as error:
             connection.close()
             if can_write and _code(error) in (CORRUPT, NOT_A_DATABASE):
-                return self._begin_again(path)
+                return self._start_over(path)
             raise
         self._identity = _identity(path)
         if version > schema.VERSION:
-            self.problem = f"{path} was written by a newer version of Quoth; it is only read"
+            self.problem = f"{path} was written by a newer version of Quoth; it can only be read"
             connection.close()
             connection = _prepared(self._connect(path, "ro"), False)
             self.read_only = True
@@ -139,10 +131,8 @@ class Database:
             schema.migrate(connection)
         return connection
 
-    def _begin_again(self, path: Path) -> sqlite3.Connection:
-        """Set a file that is no sound database aside, and begin a new one with what can be read of it."""
-        from quoth.history.rescue import salvage
-
+    def _start_over(self, path: Path) -> sqlite3.Connection:
+        """Set a damaged file aside, and start a new one with what can be read of it."""
         number = next(n for n in range(1, 10_000) if not path.with_name(f"{path.name}.damaged-{n}").exists())
         aside = path.with_name(f"{path.name}.damaged-{number}")
         os.rename(path, aside)
@@ -151,31 +141,22 @@ class Database:
         damaged.execute("PRAGMA writable_schema = ON")  # or a file that is too short is not read at all
         with closing(damaged):
             turns = salvage(damaged, connection)
-        kept = f"{turns:,} turns of it were kept" if turns else "nothing of it could be read"
+        kept = f"{turns:,} of its turns were kept" if turns else "nothing in it could be read"
         self.problem = f"{path} was damaged: it is now {aside.name}, and {kept}"
         return connection
 
     def _connect(self, path: Path, mode: str) -> sqlite3.Connection:
-        import sqlite3
-
-        return sqlite3.connect(
-            f"{_uri(path)}?mode={mode}",
-            uri=True,
-            timeout=self.patience,
-            isolation_level=None,
-            check_same_thread=False,
-        )
+        uri = f"{_uri(path)}?mode={mode}"
+        return sqlite3.connect(uri, timeout=self.lock_wait, isolation_level=None, check_same_thread=False, uri=True)
 
     def _in_memory(self) -> sqlite3.Connection:
-        import sqlite3
-
         self.in_memory = True
         connection = _prepared(sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False), False)
         schema.migrate(connection)
         return connection
 
     def _follow(self) -> None:
-        """Begin a new file if the one in use was deleted or replaced by another."""
+        """Start a new file if the one in use was deleted or replaced."""
         if self.in_memory or self.path is None or _identity(self.path) == self._identity:
             return
         old, self._connection = self._connection, None
@@ -189,24 +170,19 @@ class Database:
 
 
 def _uri(path: Path) -> str:
-    """As https://www.sqlite.org/uri.html has it; urllib would cost more than the whole opening."""
+    """As https://www.sqlite.org/uri.html says; importing urllib would cost more than opening the file."""
     name = path.absolute().as_posix().replace("%", "%25").replace("?", "%3f").replace("#", "%23")
     return f"file://{name}" if name.startswith("/") else f"file:///{name}"
 
 
 def _prepared(connection: sqlite3.Connection, writes: bool) -> sqlite3.Connection:
-    """Settings of a connection. DELETE and EXTRA: a commit that returned outlasts a power cut."""
-    connection.text_factory = _text
+    """Settings of a connection. DELETE and EXTRA: a commit that returned survives a power cut."""
+    connection.text_factory = lambda data: data.decode("utf-8", "replace")  # of a damaged row too
     if writes:
         connection.execute("PRAGMA synchronous = EXTRA")
         connection.execute("PRAGMA secure_delete = ON")
         connection.execute("PRAGMA foreign_keys = ON")
     return connection
-
-
-def _text(data: bytes) -> str:
-    """Text of a damaged row is shown as well as it can be."""
-    return data.decode("utf-8", "replace")
 
 
 def _code(error: Exception) -> int:

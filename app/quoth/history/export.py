@@ -1,19 +1,28 @@
-"""A conversation to read: as Markdown, or as one HTML page that loads and runs nothing."""
+"""Conversations as text: Markdown, one HTML page that loads and runs nothing, or the JSON that can be imported."""
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
-from typing import TYPE_CHECKING
 
 from quoth.chat import user_message
-from quoth.history.turns import Conversation, Turn
+from quoth.history import json_archive
+from quoth.history.records import Conversation, Turn
+from quoth.history.sqlite_history import History
 from quoth.text import clean, sane
 
-if TYPE_CHECKING:
-    from quoth.history.history import History
-
+_ENDINGS = {
+    "": "still being written",
+    "length": "ended at its limit",
+    "context": "ended: the context was full",
+    "loop": "ended: it repeated itself",
+    "cancelled": "stopped",
+    "died": "cut off: the engine died",
+    "interrupted": "cut off: the program ended",
+}
 Page = tuple[Conversation, Sequence[Turn]]
 
 STYLE = """
@@ -29,14 +38,14 @@ small { color: #666 }
 def exported(history: History, ids: Sequence[int] | None, kind: str) -> str:
     """Conversations as "json", "html" or "md"; None: all of them. Raises StorageError, and UsageError for an id."""
     if kind == "json":
-        return history.export(ids)
+        return json_archive.export(history, ids)
     chosen = history.conversations(-1)[::-1] if ids is None else [history.conversation(id_) for id_ in ids]
     read = [(each, history.path(each.id)) for each in chosen]
     return html(read) if kind == "html" else markdown(read)
 
 
 def markdown(pages: Sequence[Page]) -> str:
-    """The current path of each conversation; what was said stands as it was said, without control codes."""
+    """The current path of each conversation, every text as it was written but for control codes."""
     return "\n".join(line for conversation, turns in pages for line in _markdown(conversation, turns))
 
 
@@ -56,7 +65,7 @@ def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[str
 
 
 def html(pages: Sequence[Page]) -> str:
-    """One page. Nothing of the conversations is markup, and the policy forbids everything but its own style."""
+    """One page. Nothing in the conversations is markup, and the policy forbids everything but the page's own style."""
     style = f"<style>{STYLE}</style>"
     policy = f"default-src 'none'; style-src '{_digest(STYLE)}'; base-uri 'none'; form-action 'none'"
     title = _heading(pages[0][0]) if len(pages) == 1 else f"{len(pages):,} conversations"
@@ -98,17 +107,8 @@ def _speaker(turn: Turn) -> str:
 
 
 def _note(turn: Turn) -> str:
-    """What is worth saying about how a turn ended."""
-    ended = {
-        "": "still being written",
-        "length": "ended at its limit",
-        "context": "ended: the context was full",
-        "loop": "ended: it repeated itself",
-        "cancelled": "stopped",
-        "died": "cut off: the engine died",
-        "interrupted": "cut off: the program ended",
-    }
-    return ". ".join(filter(None, [ended.get(turn.reason, ""), sane(turn.notice, 300)]))
+    """How a turn ended, if that is worth saying."""
+    return ". ".join(filter(None, [_ENDINGS.get(turn.reason, ""), sane(turn.notice, 300)]))
 
 
 def _when(seconds: float) -> str:
@@ -128,7 +128,4 @@ def _safe(text: str) -> str:
 
 def _digest(text: str) -> str:
     """As a Content-Security-Policy names an inline style (CSP Level 3, hash-source)."""
-    import base64
-    import hashlib
-
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()

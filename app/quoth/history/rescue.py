@@ -1,4 +1,4 @@
-"""Rows taken over from one file to another: of a damaged file what can be read, of a deleted one what is in use."""
+"""Rows copied from one file to another: what can be read of a damaged file, what is in use of a deleted one."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from quoth.history import rows
+from quoth.history import queries
 
 Row = dict[str, Any]
 _JUMPS = 40  # doublings of the step over rows that cannot be read
@@ -29,8 +29,8 @@ def salvage(old: sqlite3.Connection, new: sqlite3.Connection) -> int:
     return len(turns)
 
 
-def take_along(old: sqlite3.Connection, new: sqlite3.Connection, conversation: int) -> None:
-    """Copy one conversation under the same ids, unless other ones are there already."""
+def copy_conversation(old: sqlite3.Connection, new: sqlite3.Connection, conversation: int) -> None:
+    """Copy one conversation under the same ids, unless the new file has others already."""
     if new.execute("SELECT 1 FROM conversations").fetchone():
         return
     found = _rows(old.execute("SELECT * FROM conversations WHERE id = ?", (conversation,)))
@@ -68,9 +68,7 @@ def _fill(new: sqlite3.Connection, conversations: Iterable[Row], turns: Iterable
     try:
         for table, found in (("conversations", conversations), ("turns", turns)):
             for row in found:
-                places = ", ".join("?" * len(row))
-                new.execute(f"INSERT INTO {table} ({', '.join(row)}) VALUES ({places})", [*row.values()])
-                rows.index(new, table, row)
+                queries.add_copied_row(new, table, row)
         new.execute("COMMIT")
     except BaseException:
         new.rollback()

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from sqlite3 import Connection
 
 from quoth.platform.private_file import Unusable
-
-if TYPE_CHECKING:
-    import sqlite3
-    from pathlib import Path
 
 APPLICATION = 0x51756F74  # "Quot", PRAGMA application_id
 
 # The two indexes keep no text of their own (FTS5, "contentless"): their words are made by quoth.history.search_index.
-# `sequence` orders conversations by their last change, whatever the clock did; `writer` names who has a turn open.
+# `sequence` orders conversations by their last change, whatever the clock did; `writer` names the process that has
+# a turn open.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE conversations (
@@ -63,14 +61,14 @@ MIGRATIONS: tuple[str, ...] = (
 VERSION = len(MIGRATIONS)
 
 
-def version_of(connection: sqlite3.Connection) -> int:
+def version_of(connection: Connection) -> int:
     """How many migrations the file has seen."""
     (version,) = connection.execute("PRAGMA user_version").fetchone()
     return int(version)
 
 
-def look(connection: sqlite3.Connection, path: Path) -> int:
-    """The version of a file, once its tables were touched.
+def checked_version(connection: Connection, path: Path) -> int:
+    """The version of a file whose tables can be read.
 
     Raises Unusable for another program's database, sqlite3.DatabaseError for a damaged one.
     """
@@ -86,8 +84,8 @@ def look(connection: sqlite3.Connection, path: Path) -> int:
     return version
 
 
-def migrate(connection: sqlite3.Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
-    """Apply the migrations that are missing, in one transaction; another process may be doing the same."""
+def migrate(connection: Connection, migrations: tuple[str, ...] = MIGRATIONS) -> None:
+    """Apply the missing migrations in one transaction; another process may be doing the same."""
     if version_of(connection) >= len(migrations):
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from sqlite3 import Connection
+from typing import Any
 
+from quoth.history.records import Hit
 from quoth.history.search_index import parts, query, snippet
-from quoth.history.turns import Hit
-
-if TYPE_CHECKING:
-    import sqlite3
 
 _TITLES = (
     "SELECT id, title, ifnull((SELECT min(id) FROM turns WHERE conversation = conversations.id), 0), 'title', title,"
@@ -22,8 +20,8 @@ _TURNS = (
 )
 
 
-def search(connection: sqlite3.Connection, words: str, limit: int) -> list[Hit]:
-    """The first `limit` hits. Marks without letters or digits, as in "!=", are looked for in the texts themselves."""
+def search(connection: Connection, words: str, limit: int) -> list[Hit]:
+    """The first `limit` hits. Words without letters or digits, such as "!=", are looked for in the texts themselves."""
     wanted = parts(words)
     asked = query(words)
     if not wanted or limit < 1:
@@ -32,13 +30,13 @@ def search(connection: sqlite3.Connection, words: str, limit: int) -> list[Hit]:
     return [_hit(row, words) for row in islice(found, limit)]
 
 
-def _by_index(connection: sqlite3.Connection, asked: str, limit: int) -> Iterator[Any]:
+def _by_index(connection: Connection, asked: str, limit: int) -> Iterator[Any]:
     for rows, index, id_ in ((_TITLES, "title_words", "conversations.id"), (_TURNS, "turn_words", "turns.id")):
         ids = f"SELECT rowid FROM {index} WHERE {index} MATCH ? ORDER BY rowid DESC LIMIT ?"
         yield from connection.execute(f"{rows} WHERE {id_} IN ({ids}) ORDER BY {id_} DESC", (asked, limit))
 
 
-def _by_text(connection: sqlite3.Connection, wanted: list[str]) -> Iterator[Any]:
+def _by_text(connection: Connection, wanted: list[str]) -> Iterator[Any]:
     for rows, text, id_ in ((_TITLES, "title", "conversations.id"), (_TURNS, "text", "turns.id")):
         holds = " AND ".join([f"instr({text}, ?)"] * len(wanted))
         yield from connection.execute(f"{rows} WHERE {holds} ORDER BY {id_} DESC", wanted)
@@ -46,5 +44,4 @@ def _by_text(connection: sqlite3.Connection, wanted: list[str]) -> Iterator[Any]
 
 def _hit(row: Any, words: str) -> Hit:
     conversation, title, turn, role, text, created = row
-    shown, marks = snippet(text, words)
-    return Hit(conversation, title, turn, role, shown, marks, created)
+    return Hit(conversation, title, turn, role, *snippet(text, words), created)

@@ -1,7 +1,7 @@
-"""Who has a turn open: each process that writes one holds a lock on a small file of its own.
+"""Which process has a turn open: each one that writes a turn holds a lock on a small file.
 
-The system lets go of a lock when its process ends, however it ends. Where locks do nothing (some network file systems)
-a living writer's turn is shown as interrupted until the writer ends it: nothing is lost.
+The system releases a lock when its process ends, however it ends. Where locks do nothing (some network file systems) a
+running writer's turn is shown as interrupted until the writer ends it: nothing is lost.
 """
 
 from __future__ import annotations
@@ -10,6 +10,11 @@ import os
 import sys
 from contextlib import suppress
 from pathlib import Path
+
+if sys.platform == "win32":
+    import msvcrt
+else:
+    import fcntl
 
 
 class TurnWriter:
@@ -33,15 +38,15 @@ class TurnWriter:
             _file(self._database, self.name).unlink(missing_ok=True)
 
 
-def lives(database: Path, name: str) -> bool:
-    """Whether the writer of that name still runs. The file of one that is gone is removed."""
+def is_running(database: Path, name: str) -> bool:
+    """Whether the writer of that name still runs. The lock file of one that is gone is removed."""
     path = _file(database, name)
     try:
         descriptor = os.open(path, os.O_RDWR)
     except FileNotFoundError:
         return False
     except OSError:
-        return True  # nobody can say; an open turn is not taken from its writer
+        return True  # not known; an open turn is not taken from its writer
     try:
         gone = _lock(descriptor)
     finally:
@@ -51,16 +56,16 @@ def lives(database: Path, name: str) -> bool:
     return not gone
 
 
-def sweep(database: Path) -> None:
-    """Remove the files of writers that were killed while they had no turn open."""
+def remove_stale_locks(database: Path) -> None:
+    """Remove the lock files of writers that were killed while they had no turn open."""
     start = f"{database.name}.writer-"
     with suppress(OSError), os.scandir(database.parent) as entries:
         for name in [entry.name for entry in entries if entry.name.startswith(start)]:
-            lives(database, name.removeprefix(start))
+            is_running(database, name.removeprefix(start))
 
 
 def _locked(path: Path) -> int:
-    """A new file with its lock taken; another process may sweep it away just before."""
+    """A new file with its lock taken; another process may remove it just before."""
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         if _lock(descriptor) and path.exists():
@@ -76,12 +81,8 @@ def _lock(descriptor: int) -> bool:
     """Take the lock of a file without waiting; False if another has it."""
     try:
         if sys.platform == "win32":
-            import msvcrt
-
             msvcrt.locking(descriptor, msvcrt.LK_NBLCK, 1)
         else:
-            import fcntl
-
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError:
         return False

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.names import default_model, resolve
+from quoth.models.resolve import default_model, resolve
 
 
 def chosen(workspace: Workspace) -> ModelFile | None:

@@ -9,11 +9,11 @@ from quoth.gguf import Header, read_header
 from quoth.library.engines import bare_engine
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile, other_tools
-from quoth.models.choices import Choice, choices
-from quoth.models.fit import Fit, estimate, judge
 from quoth.models.installed import name_from
-from quoth.models.names import best
+from quoth.models.memory_fit import Fit, estimate, judge
+from quoth.models.offered_models import Choice, choices
 from quoth.models.pull import Free
+from quoth.models.resolve import best
 from quoth.models.sources import hub
 from quoth.platform import machine
 

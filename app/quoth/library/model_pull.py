@@ -14,9 +14,9 @@ from quoth.library.engines import bare_engine
 from quoth.library.model_offers import free_memory
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile, catalogue
-from quoth.models.choices import recommended_row
-from quoth.models.progress import PullProgress
+from quoth.models.offered_models import recommended_row
 from quoth.models.pull import pull
+from quoth.models.pull_progress import PullProgress
 
 
 def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:

@@ -10,8 +10,8 @@ from typing import Any
 from quoth.chat import Attachment
 from quoth.engine import Done, Event, Piece, Thought
 from quoth.errors import Ended, EngineError, InputError, StorageError
-from quoth.history.history import History
-from quoth.history.turns import Conversation, Origin, Turn
+from quoth.history.records import Conversation, Origin, Turn
+from quoth.history.sqlite_history import History
 from quoth.library.answer_fields import usage_fields
 
 WRITE_INTERVAL = 1.0  # seconds

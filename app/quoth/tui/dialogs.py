@@ -16,7 +16,7 @@ from textual.widgets.option_list import Option
 from quoth.errors import QuothError
 
 if TYPE_CHECKING:
-    from quoth.models.choices import Choice
+    from quoth.models.offered_models import Choice
 
 LOOK = """
     align: center middle;

@@ -9,9 +9,9 @@ from typing import Final
 
 import numpy as np
 
+from quoth.errors import ModelError, escaped
 from quoth_converters.checks.report import Check, Level
 from quoth_converters.conversion import Described
-from quoth_converters.errors import ConvertError, shown
 from quoth_converters.formats.tensors import slabs
 from quoth_converters.output.gguf_file import GGUFFile, TensorEntry, read_gguf, type_name
 from quoth_converters.output.writer import GGML_TYPES, OutType, cast
@@ -37,7 +37,7 @@ def check_tensors(described: Described) -> Check:
     spec, source = described.spec, described.source
     try:
         check(spec, source)
-    except ConvertError as error:
+    except ModelError as error:
         return Check("tensors", False, "they are not accounted for", failing=str(error))
     dropped = f", {len(spec.dropped)} dropped by name" if spec.dropped else ""
     return Check("tensors", True, f"{len(source.tensors)} of {len(source.tensors)} accounted for{dropped}")
@@ -48,7 +48,7 @@ def check_structure(described: Described, path: Path, level: Level) -> Check:
     spec = described.spec
     try:
         file = read_gguf(path)
-    except ConvertError as error:
+    except ModelError as error:
         return Check("structure", False, "it cannot be read again", failing=str(error))
     failing = _wrong_keys(spec, file) or _wrong_tensors(spec, file)
     compared = 0
@@ -66,10 +66,10 @@ def _wrong_keys(spec: ModelSpec, file: GGUFFile) -> str:
     wanted: dict[str, Scalar] = {f"{spec.architecture}.{name}": value for name, value in spec.hyperparameters.items()}
     found = file.keys.get("general.architecture")
     if found != spec.architecture:
-        return f"general.architecture is {shown(found)} and must be {spec.architecture}"
+        return f"general.architecture is {escaped(found)} and must be {spec.architecture}"
     for key, value in wanted.items():
         if key in file.keys and not _alike(file.keys[key], value):
-            return f"{shown(key)} is {shown(file.keys[key])} and must be {shown(value)}"
+            return f"{escaped(key)} is {escaped(file.keys[key])} and must be {escaped(value)}"
     return ""
 
 
@@ -90,7 +90,7 @@ def _wrong_tensors(spec: ModelSpec, file: GGUFFile) -> str:
         if entry.shape != tensor.shape and not padded:
             return f"{tensor.name} is {entry.shape} and must be {tensor.shape}"
     extra = file.tensors.keys() - {tensor.name for tensor in spec.tensors} - {"output.weight", "rope_freqs.weight"}
-    return f"{shown(min(extra))} has no place" if extra else ""
+    return f"{escaped(min(extra))} has no place" if extra else ""
 
 
 def _wrong_values(described: Described, tensor: TensorSpec, entry: TensorEntry, path: Path) -> str:

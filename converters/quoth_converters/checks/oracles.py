@@ -13,8 +13,8 @@ from itertools import groupby, pairwise
 from pathlib import Path
 from typing import Any, Final, Protocol
 
+from quoth.errors import escaped
 from quoth_converters.conversion import Described
-from quoth_converters.errors import shown
 from quoth_converters.formats.source import tokenizer_files
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.byte_level import raw
@@ -32,7 +32,7 @@ def answering() -> Iterator[None]:
         yield
     except BaseException as error:
         if isinstance(error, Exception) or type(error).__name__ == "PanicException":
-            raise OracleError(shown(error)) from None
+            raise OracleError(escaped(error)) from None
         raise
 
 
@@ -59,14 +59,14 @@ def find_oracle(described: Described) -> Oracle | str:
         return Ranks(path)
     library = {".model": "sentencepiece", ".json": "tokenizers"}.get(path.suffix) if path is not None else None
     if path is None or library is None or (library == "sentencepiece" and find_spec(library) is None):
-        return f"nothing else reads {shown(vocabulary.origin)}"
+        return f"nothing else reads {escaped(vocabulary.origin)}"
     if find_spec(library) is None:
         return f"the library {library} is not installed"
     try:
         with answering():
             return SentencePiece(path) if library == "sentencepiece" else _library(path, files, vocabulary)
     except OracleError as error:
-        return f"the library {library} does not read {shown(path.name)}: {error}"
+        return f"the library {library} does not read {escaped(path.name)}: {error}"
 
 
 def _files(described: Described) -> Mapping[str, Path]:

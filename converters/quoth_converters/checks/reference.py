@@ -7,19 +7,19 @@ Formulas: models/{gpt2,llama,qwen2,qwen3,gptneox,phi2,starcoder}.cpp of llama.cp
 from __future__ import annotations
 
 import mmap
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
 
+from quoth.errors import ModelError
 from quoth_converters.checks.attention import Rope, attend
-from quoth_converters.errors import Cancelled, UnsupportedError
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import Array, Floats
 from quoth_converters.spec import ModelSpec, TensorSpec, evaluate
 
-_KEPT: Final = 512 << 20  # bytes of weights that are computed, not views of the file, kept for the next token
+_KEPT: Final = 512 << 20  # bytes of weights that are computed, not views of the file, kept for the next text
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,26 +61,21 @@ class Cache:
         return keys, values
 
 
-@dataclass(frozen=True, slots=True)
-class Continuation:
-    """The likeliest tokens after a prompt, and by how much each was ahead of the second (logits)."""
-
-    ids: tuple[int, ...]
-    gaps: tuple[float, ...]
+class NoReference(ModelError):
+    """A model that there is no formula for here."""
 
 
 class Reference:
-    """A model as its specification says; UnsupportedError where there is no formula for it here."""
+    """A model as its specification says. Raises NoReference."""
 
     def __init__(self, spec: ModelSpec, source: Source) -> None:
         if spec.architecture not in KINDS:
-            raise UnsupportedError(f"there is no reference for {spec.architecture}", f"known are {', '.join(KINDS)}")
+            raise NoReference(f"there is no reference for {spec.architecture}", f"known are {', '.join(KINDS)}")
         self._kind = KINDS[spec.architecture]
         self._source = source
         self._tensors: dict[str, TensorSpec] = {tensor.name: tensor for tensor in spec.tensors}
         self._kept: dict[str, Floats] = {}
         self._room = _KEPT
-        self._keeps_layers = False
         own = spec.hyperparameters
         self.n_ctx = int(own["context_length"])
         self.n_layer = int(own["block_count"])
@@ -93,13 +88,13 @@ class Reference:
         self._rope = self._turning(spec) if self._kind.rope else None
         self.suppressed = list(spec.vocabulary.suppressed)
         if own.get("expert_count"):
-            raise UnsupportedError("there is no reference for a mixture of experts")
+            raise NoReference("there is no reference for a mixture of experts")
 
     def _turning(self, spec: ModelSpec) -> Rope:
         own = spec.hyperparameters
         scaling = own.get("rope.scaling.type", "none")
         if scaling not in ("none", "linear"):
-            raise UnsupportedError(f"there is no reference for rope scaling {scaling}")
+            raise NoReference(f"there is no reference for rope scaling {scaling}")
         factors = self._weight("rope_freqs.weight") if "rope_freqs.weight" in self._tensors else None
         return Rope(
             int(own.get("rope.dimension_count", self._head)),
@@ -112,29 +107,6 @@ class Reference:
     def logits(self, ids: Sequence[int], start: int = 0) -> Floats:
         """Logits after each token of a text whose first stands at position `start`: [tokens, vocabulary]."""
         return self.head(self.hidden([ids], Cache([start])))
-
-    def greedy(
-        self, prompts: Sequence[Sequence[int]], steps: int, cancelled: Callable[[], bool] = lambda: False
-    ) -> list[Continuation]:
-        """The likeliest continuation of each prompt, all of them in one pass a step; suppressed tokens never."""
-        cache = Cache([0] * len(prompts))
-        self._keeps_layers = True
-        ids: list[list[int]] = [[] for _ in prompts]
-        gaps: list[list[float]] = [[] for _ in prompts]
-        new: list[Sequence[int]] = list(prompts)
-        for step in range(steps):
-            if cancelled():
-                raise Cancelled("the verification was stopped")
-            hidden = self.hidden(new, cache)
-            last = np.cumsum([len(tokens) for tokens in new]) - 1
-            logits = self.head(hidden[last])
-            logits[:, self.suppressed] = -np.inf
-            for number, row in enumerate(logits):
-                second, first = np.argpartition(row, -2)[-2:]
-                ids[number].append(int(first))
-                gaps[number].append(float(row[first] - row[second]))
-            new = [[tokens[step]] for tokens in ids]
-        return [Continuation(tuple(i), tuple(g)) for i, g in zip(ids, gaps, strict=True)]
 
     def hidden(self, sequences: Sequence[Sequence[int]], cache: Cache) -> Floats:
         """What the head reads, for the new tokens of each sequence, one after the other: [all tokens, n_embd]."""
@@ -212,14 +184,14 @@ class Reference:
         return y
 
     def _weight(self, name: str) -> Floats:
-        """A tensor's values: computed each time, or kept if it is for every layer or asked for again and again."""
+        """A tensor's values: computed each time, or kept if it is for every layer."""
         if name in self._kept:
             return self._kept[name]
         values = evaluate(self._tensors[name].value, self._source.tensors)
         if not values.flags.aligned:  # numpy would copy it for each product
             values = values.copy()
         size = 0 if _is_view_of_file(values) else values.nbytes
-        if (self._keeps_layers or not name.startswith("blk.")) and size <= self._room:
+        if not name.startswith("blk.") and size <= self._room:
             self._room -= size
             self._kept[name] = values
         return values

@@ -7,10 +7,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from quoth.errors import escaped
 from quoth_converters.checks.hard_texts import FIXED, SHORT, around, random_texts
 from quoth_converters.checks.oracles import Oracle
 from quoth_converters.checks.report import Check, Level
-from quoth_converters.errors import shown
 from quoth_converters.process import Child
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab import Type, Vocabulary
@@ -77,7 +77,7 @@ def _encoded_wrong(pair: _Pair, texts: Sequence[str]) -> str:
         return ""
     text = shortened(min(wrong, key=len), pair.differs)
     ((_, theirs, ours),) = pair.ids([text])
-    what = f"{shown(ascii(text))} is {_listed(theirs)} in the source and {_listed(ours)} here"
+    what = f"{escaped(ascii(text))} is {_listed(theirs)} in the source and {_listed(ours)} here"
     return f"{len(wrong)} texts differ; {what}"
 
 
@@ -87,7 +87,7 @@ def _decoded_wrong(pair: _Pair, texts: Sequence[str], pieces: Sequence[bytes]) -
     for (_, ids, _), theirs in sorted(zip(found, decoded, strict=True), key=lambda pair: len(pair[0][1])):
         ours = b"".join(pieces[index] for index in ids).decode("utf-8", "replace")
         if theirs.decode("utf-8", "replace") not in (ours, ours.removeprefix(" ")):
-            return f"tokens {_listed(ids)} are {shown(ascii(theirs))} in the source and {shown(ascii(ours))} here"
+            return f"tokens {_listed(ids)} are {escaped(ascii(theirs))} in the source and {escaped(ascii(ours))} here"
     return ""
 
 
@@ -115,4 +115,4 @@ def shortened(text: str, fails: Callable[[str], bool]) -> str:
 
 
 def _listed(ids: Sequence[int]) -> str:
-    return shown([*ids[:12], "..."] if len(ids) > 12 else list(ids)).replace("'", "")
+    return escaped([*ids[:12], "..."] if len(ids) > 12 else list(ids)).replace("'", "")

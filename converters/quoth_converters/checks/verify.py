@@ -12,15 +12,15 @@ from typing import Final
 
 import numpy as np
 
+from quoth.errors import ModelError, escaped
 from quoth_converters.checks.divergence import SAMPLE
 from quoth_converters.checks.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.checks.logits_check import Texts, check_logits
 from quoth_converters.checks.oracles import OracleError, find_oracle
-from quoth_converters.checks.reference import Reference
+from quoth_converters.checks.reference import NoReference, Reference
 from quoth_converters.checks.report import Check, Level, Report
 from quoth_converters.checks.tokenizer_check import check_tokenizer
 from quoth_converters.conversion import Described, describe
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
 from quoth_converters.families import Options
 from quoth_converters.output import record
 from quoth_converters.output.quantize import described as sizes_of
@@ -54,7 +54,6 @@ class _Run:
     level: Level
     quantized: Sequence[Path]
     progress: Progress
-    cancelled: Callable[[], bool]
     done: float = 0.0
     kind: str = field(init=False)
 
@@ -77,7 +76,7 @@ class _Run:
             if not check.passed:
                 return
         self.advance(0.1)
-        with Child(self.cancelled) as child:
+        with Child() as child:
             loaded = self._load(child)
             yield loaded
             if not loaded.passed:
@@ -93,7 +92,7 @@ class _Run:
         try:
             model = child.ask(request)
         except ChildError as error:
-            return Check("load", False, "llama.cpp cannot load it", failing=shown(error.why or error.what))
+            return Check("load", False, "llama.cpp cannot load it", failing=escaped(error.why or error.what))
         trained = self.described.spec.hyperparameters["context_length"]
         if model["n_ctx"] != trained:
             failing = f"llama.cpp reads a context of {model['n_ctx']} where the checkpoint has {trained}"
@@ -114,7 +113,7 @@ class _Run:
         self.advance(0.2)
         try:
             reference = Reference(spec, self.described.source)
-        except UnsupportedError as error:
+        except NoReference as error:
             yield Check("logits", self.level != "full", f"not compared: {error.what}", warning="not compared")
             return
         yield from check_logits(
@@ -147,11 +146,11 @@ class _Run:
         plan = sizes_of(path)
         amount = self.amount.text
         request = {"do": "diverge", "base": str(self.path), "other": str(path), "n_ctx": min(self.n_ctx, 256)}
-        with Child(self.cancelled) as child:
+        with Child() as child:
             try:
                 found = child.ask({**request, "text": SAMPLE.read_text("utf-8"), "threads": _threads(), "most": amount})
             except ChildError as error:
-                return Check(plan.type, False, "llama.cpp cannot use it", failing=shown(error.why or error.what))
+                return Check(plan.type, False, "llama.cpp cannot use it", failing=escaped(error.why or error.what))
         self.advance(1)
         figures = {"size": plan.size, "bits_per_weight": round(plan.bits_per_weight, 3), "tokens": found["tokens"]}
         size = f"{plan.size / 1e6:,.1f} MB, {plan.bits_per_weight:.2f} bits per weight"
@@ -173,10 +172,9 @@ def verify(
     level: Level = "full",
     quantized: Sequence[Path] = (),
     progress: Progress = lambda done, total: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Check a file that was just written, and those quantized from it; what was measured goes into their keys."""
-    report = _report(described, path, level, quantized, progress, cancelled)
+    report = _report(described, path, level, quantized, progress)
     if report.checks:
         figures = {"passed": report.passed, "full": level == "full"}
         record.fill(path, {**figures, **report.figures()})
@@ -193,10 +191,9 @@ def check(
     options: Options | None = None,
     level: Level = "full",
     progress: Progress = lambda done, total: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Report:
     """Check a file made earlier, or elsewhere, against a checkpoint; the file is only read."""
-    return _report(describe(checkpoint, options or Options()), gguf, level, (), progress, cancelled)
+    return _report(describe(checkpoint, options or Options()), gguf, level, (), progress)
 
 
 def _report(
@@ -205,14 +202,13 @@ def _report(
     level: Level,
     quantized: Sequence[Path],
     progress: Progress,
-    cancelled: Callable[[], bool],
 ) -> Report:
     if level == "none":
         return Report(level, (), 0.0)
     if not path.is_file():
-        raise ConvertError(f"{shown(path)} is no file" if path.exists() else f"{shown(path)} does not exist")
+        raise ModelError(f"{escaped(path)} is no file" if path.exists() else f"{escaped(path)} does not exist")
     begun = time.monotonic()
-    run = _Run(described, path, level, quantized, progress, cancelled)
+    run = _Run(described, path, level, quantized, progress)
     checks = tuple(run.checks())
     progress(1000, 1000)
     return Report(level, checks, time.monotonic() - begun)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quoth_converters.errors import UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families.family import Family, Options
 from quoth_converters.families.gpt2 import GPT2
 from quoth_converters.families.gptj import GPTJ
@@ -24,15 +24,17 @@ FAMILIES: Final = (GPT2, NANOGPT, MINGPT, LLMC, LLAMA2C, LLAMA, MISTRAL, QWEN2, 
 
 
 def family_of(source: Source) -> Family:
-    """The family of a source; UnsupportedError naming what is in the way if there is none."""
+    """The family of a source; ModelError naming what is in the way if there is none."""
     for refusal in REFUSED:
         if refusal.match(source):
-            raise UnsupportedError(f"{refusal.name} cannot be converted", refusal.why, refusal.try_)
+            raise ModelError(f"{refusal.name} cannot be converted", refusal.why, refusal.try_)
     for family in FAMILIES:
         if family.match(source):
             return family
     named = source.config.get("model_type") or next(iter(source.tensors))
     known = ", ".join(family.name for family in FAMILIES)
-    raise UnsupportedError(
-        f"{shown(source.origin.name)} is of no family that is known", f"it says {shown(named)}", f"Known are {known}"
+    raise ModelError(
+        f"{escaped(source.origin.name)} is of no family that is known",
+        f"it says {escaped(named)}",
+        f"Known are {known}",
     )

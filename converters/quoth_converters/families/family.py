@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quoth_converters.errors import ConvertError, TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import Source
 from quoth_converters.spec import Fill, Fuse, ModelSpec, Rows, Take, Value
 from quoth_converters.vocab import Vocabulary
@@ -35,13 +35,13 @@ class Family:
 
 
 def integer(config: Mapping[str, Any], *names: str, most: int) -> int:
-    """The first of these settings that is there, from 1 to `most`; ConvertError if none is or it is out of range."""
+    """The first of these settings that is there, from 1 to `most`; ModelError if none is or it is out of range."""
     name = next((name for name in names if config.get(name) is not None), None)
     if name is None:
-        raise ConvertError(f"the settings do not say {names[0]}", "", "Give the folder with its config.json")
+        raise ModelError(f"the settings do not say {names[0]}", "", "Give the folder with its config.json")
     value = config[name]
     if type(value) is not int or not 1 <= value <= most:
-        raise ConvertError(f"the settings say {name} is {shown(value)}", f"it must be a number from 1 to {most:,}")
+        raise ModelError(f"the settings say {name} is {escaped(value)}", f"it must be a number from 1 to {most:,}")
     return value
 
 
@@ -49,7 +49,7 @@ def real(config: Mapping[str, Any], name: str, default: float) -> float:
     """A setting that is a finite number above zero."""
     value = config.get(name, default)
     if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value <= sys.float_info.max:
-        raise ConvertError(f"the settings say {name} is {shown(value)}", "it must be a number above 0")
+        raise ModelError(f"the settings say {name} is {escaped(value)}", "it must be a number above 0")
     return float(value)
 
 
@@ -61,9 +61,9 @@ def embedding(name: str, rows: int, width: int, vocabulary: Vocabulary) -> Value
     own = len(vocabulary) - vocabulary.appended
     padding = rows - own
     if padding < 0 or (vocabulary.exact and padding) or padding > max(127, rows // 32):
-        raise TokenizerError(
+        raise ModelError(
             "this is not the tokenizer of this checkpoint",
-            f"{shown(vocabulary.origin)} has {own:,} tokens and {shown(name)} has {rows:,} rows",
+            f"{escaped(vocabulary.origin)} has {own:,} tokens and {escaped(name)} has {rows:,} rows",
             "Give the right one with --tokenizer",
         )
     value: Value = Rows(Take(name), 0, own) if padding else Take(name)

@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options, integer, real
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH, Layout
@@ -45,7 +45,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
         query_scales=_query_scales(config, n_layer, n_embd // n_head),
     )
     if config.get("tie_word_embeddings") is False and "lm_head.weight" not in source.tensors:
-        raise ConvertError("tensor lm_head.weight is missing", "the settings say that it is not the token embedding")
+        raise ModelError("tensor lm_head.weight is missing", "the settings say that it is not the token embedding")
     return gpt2_blocks.describe(source, layout, find_vocabulary(source.files, config, options.tokenizer))
 
 
@@ -65,17 +65,17 @@ def _refuse(source: Source) -> None:
     config = source.config
     activation = config.get("activation_function", "gelu_new")
     if activation not in GELU:
-        raise UnsupportedError(
-            f"this GPT-2 uses {shown(activation)}", "llama.cpp has GELU alone between the layers of a gpt2"
+        raise ModelError(
+            f"this GPT-2 uses {escaped(activation)}", "llama.cpp has GELU alone between the layers of a gpt2"
         )
     if config.get("add_cross_attention"):
-        raise UnsupportedError("this GPT-2 has cross-attention", "llama.cpp's gpt2 attends to nothing but itself")
+        raise ModelError("this GPT-2 has cross-attention", "llama.cpp's gpt2 attends to nothing but itself")
     given = config.get("architectures")
     names = [name for name in given if isinstance(name, str)] if isinstance(given, list) else []
     if heads := [name for name in names if name.endswith(_OTHER_HEADS)]:
-        raise UnsupportedError(f"{shown(heads[0])} is no language model", "its head gives classes, not next tokens")
+        raise ModelError(f"{escaped(heads[0])} is no language model", "its head gives classes, not next tokens")
     if "score.weight" in source.tensors:
-        raise UnsupportedError("this GPT-2 classifies", "score.weight gives classes, not next tokens")
+        raise ModelError("this GPT-2 classifies", "score.weight gives classes, not next tokens")
 
 
 GPT2 = Family("GPT-2 (transformers)", "gpt2", "exact", match, describe)

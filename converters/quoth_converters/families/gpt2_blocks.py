@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.families.family import embedding, padding_note
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import same_bytes
@@ -51,7 +51,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.n_embd % self.n_head:
-            raise ConvertError(f"n_embd {self.n_embd} is no multiple of n_head {self.n_head}")
+            raise ModelError(f"n_embd {self.n_embd} is no multiple of n_head {self.n_head}")
 
 
 def describe(source: Source, layout: Layout, vocabulary: Vocabulary, notes: tuple[str, ...] = ()) -> ModelSpec:

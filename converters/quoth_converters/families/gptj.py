@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families.family import Family, Options, embedding, integer, padding_note, real
 from quoth_converters.families.gpt2 import GELU
 from quoth_converters.families.gpt2_blocks import MASKS, MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
@@ -35,9 +35,9 @@ class _Sizes:
 
     def __post_init__(self) -> None:
         if self.n_embd % self.n_head:
-            raise ConvertError(f"n_embd {self.n_embd} is no multiple of n_head {self.n_head}")
+            raise ModelError(f"n_embd {self.n_embd} is no multiple of n_head {self.n_head}")
         if self.rotated % 2 or self.rotated > self.head:
-            raise ConvertError(f"the settings say rotary_dim is {self.rotated}", f"it must be even, up to {self.head}")
+            raise ModelError(f"the settings say rotary_dim is {self.rotated}", f"it must be even, up to {self.head}")
 
     @property
     def head(self) -> int:
@@ -52,7 +52,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     config, sizes = source.config, _sizes(source)
     if config.get("activation_function", "gelu_new") not in GELU:
         why = "llama.cpp has GELU alone between the layers of a phi2"
-        raise UnsupportedError(f"this GPT-J uses {shown(config['activation_function'])}", why)
+        raise ModelError(f"this GPT-J uses {escaped(config['activation_function'])}", why)
     n_ctx = integer(config, "n_positions", "max_position_embeddings", most=MAX_CONTEXT)
     rows, width = integer(config, "vocab_size", most=MAX_ROWS), sizes.n_embd
     vocabulary = find_vocabulary(source.files, config, options.tokenizer)

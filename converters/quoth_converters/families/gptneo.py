@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families.family import Family, Options, embedding, integer, padding_note, real
 from quoth_converters.families.gpt2 import GELU
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
@@ -44,7 +44,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     config, sizes = source.config, _sizes(source)
     if config.get("activation_function", "gelu_new") not in GELU:
         why = "llama.cpp has GELU alone between the layers of a gpt2"
-        raise UnsupportedError(f"this GPT-Neo uses {shown(config['activation_function'])}", why)
+        raise ModelError(f"this GPT-Neo uses {escaped(config['activation_function'])}", why)
     positions = integer(config, "max_position_embeddings", most=MAX_CONTEXT)
     n_ctx, notes = _context(config, positions)
     rows, width = integer(config, "vocab_size", most=MAX_ROWS), sizes.n_embd
@@ -90,7 +90,7 @@ def _sizes(source: Source) -> _Sizes:
         prefix="transformer." if "transformer.wte.weight" in source.tensors else "",
     )
     if n_embd % sizes.n_head:
-        raise ConvertError(f"hidden_size {n_embd} is no multiple of {sizes.n_head} heads")
+        raise ModelError(f"hidden_size {n_embd} is no multiple of {sizes.n_head} heads")
     return sizes
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families.family import Family, Options, embedding, integer, padding_note, real
 from quoth_converters.families.gpt2 import GELU
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
@@ -45,7 +45,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     config, sizes = source.config, _sizes(source)
     if config.get("hidden_act", "gelu") not in GELU:
         why = "llama.cpp has GELU alone between the layers of a gptneox"
-        raise UnsupportedError(f"this GPT-NeoX uses {shown(config['hidden_act'])}", why)
+        raise ModelError(f"this GPT-NeoX uses {escaped(config['hidden_act'])}", why)
     n_ctx = integer(config, "max_position_embeddings", most=MAX_CONTEXT)
     rows, width = integer(config, "vocab_size", most=MAX_ROWS), sizes.n_embd
     vocabulary = find_vocabulary(source.files, config, options.tokenizer)
@@ -90,7 +90,7 @@ def _sizes(source: Source) -> _Sizes:
         attention_bias=config.get("attention_bias", True) is True,
     )
     if sizes.n_embd % sizes.n_head:
-        raise ConvertError(f"hidden_size {sizes.n_embd} is no multiple of {sizes.n_head} heads")
+        raise ModelError(f"hidden_size {sizes.n_embd} is no multiple of {sizes.n_head} heads")
     return sizes
 
 
@@ -99,7 +99,7 @@ def _rope(config: Mapping[str, Any], head: int, n_ctx: int) -> Rope:
     settings = {"partial_rotary_factor": config.get("rotary_pct", 0.25), **settings_of(config)}
     part = real(settings, "partial_rotary_factor", 0.25)
     if part > 1:
-        raise ConvertError(f"the settings say rotary_pct is {part:g}", "it must be a part of a head")
+        raise ModelError(f"the settings say rotary_pct is {part:g}", "it must be a part of a head")
     return rope_of(config, int(head * part), n_ctx)
 
 

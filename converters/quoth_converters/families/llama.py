@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from quoth_converters.errors import UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families import llama_blocks
 from quoth_converters.families.family import Family, Options, integer, real
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
@@ -56,7 +56,7 @@ def _llama_biases(config: Mapping[str, Any]) -> frozenset[str]:
 
 def _qwen3_biases(config: Mapping[str, Any]) -> frozenset[str]:
     if config.get("attention_bias"):
-        raise UnsupportedError("this Qwen3 has biases in its attention", "llama.cpp's qwen3 has none at its output")
+        raise ModelError("this Qwen3 has biases in its attention", "llama.cpp's qwen3 has none at its output")
     return frozenset()
 
 
@@ -77,7 +77,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     kind = _KINDS[config["model_type"]]
     if config.get("hidden_act", "silu") not in ("silu", "swish"):
         why = "llama.cpp has SiLU alone between its layers"
-        raise UnsupportedError(f"this {kind.name} uses {shown(config['hidden_act'])}", why)
+        raise ModelError(f"this {kind.name} uses {escaped(config['hidden_act'])}", why)
     n_embd = integer(config, "hidden_size", most=MAX_WIDTH)
     n_head = integer(config, "num_attention_heads", most=1024)
     n_ctx = integer(config, "max_position_embeddings", most=MAX_CONTEXT)
@@ -120,11 +120,11 @@ def _head_width(config: Mapping[str, Any], kind: _Kind, n_embd: int, n_head: int
     head = integer({"head_dim": usual, **_given(config)}, "head_dim", most=MAX_WIDTH)
     if kind.architecture == "qwen2" and head * n_head != n_embd:
         why = f"{n_head} heads of {head} are not {n_embd}, as llama.cpp's qwen2 has it"
-        raise UnsupportedError("this Qwen2 has heads of a width of their own", why)
+        raise ModelError("this Qwen2 has heads of a width of their own", why)
     rotated = config.get("partial_rotary_factor", settings_of(config).get("partial_rotary_factor", 1))
     if rotated not in (1, None):
         why = f"llama.cpp's {kind.architecture} rotates all of a head"
-        raise UnsupportedError(f"this {kind.name} rotates {shown(rotated)} of a head", why)
+        raise ModelError(f"this {kind.name} rotates {escaped(rotated)} of a head", why)
     return head
 
 

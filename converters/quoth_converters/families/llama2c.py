@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.families import llama_blocks
 from quoth_converters.families.family import Family, Options, integer, real
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH
@@ -43,7 +43,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     n_head = integer(settings, "n_heads", most=1024)
     n_ctx = integer({"max_seq_len": 2048, **settings}, "max_seq_len", most=MAX_CONTEXT)
     if n_embd % n_head:
-        raise ConvertError(f"dim {n_embd} is no multiple of {n_head} heads")
+        raise ModelError(f"dim {n_embd} is no multiple of {n_head} heads")
     layout = Layout(
         "llama2.c",
         "llama",

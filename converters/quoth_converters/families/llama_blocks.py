@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.families.family import embedding, padding_note
 from quoth_converters.families.rope import Rope
 from quoth_converters.formats.source import Source
@@ -51,7 +51,7 @@ class Layout:
 
     def __post_init__(self) -> None:
         if self.n_head % self.n_head_kv:
-            raise ConvertError(f"{self.n_head} heads are no multiple of {self.n_head_kv} heads of keys and values")
+            raise ModelError(f"{self.n_head} heads are no multiple of {self.n_head_kv} heads of keys and values")
 
     @property
     def neighbours(self) -> bool:
@@ -108,7 +108,7 @@ def is_tied(source: Source, head: str, tokens: str) -> bool:
     if head in source.tensors:
         return tokens in source.tensors and same_bytes(source.tensors[head], source.tensors[tokens])
     if source.config.get("tie_word_embeddings") is False:
-        raise ConvertError(f"tensor {head} is missing", "the settings say that it is not the token embedding")
+        raise ModelError(f"tensor {head} is missing", "the settings say that it is not the token embedding")
     return True
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quoth_converters.errors import TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options
 from quoth_converters.families.gpt2_blocks import Layout
@@ -22,9 +22,9 @@ def describe(source: Source, options: Options) -> ModelSpec:
     vocabulary = find_vocabulary(source.files, {}, options.tokenizer)
     own = len(vocabulary) - vocabulary.appended
     if own != sizes["vocab_size"]:
-        raise TokenizerError(
+        raise ModelError(
             "this is not the tokenizer of this checkpoint",
-            f"{shown(vocabulary.origin)} has {own:,} tokens and the header says {sizes['vocab_size']:,}",
+            f"{escaped(vocabulary.origin)} has {own:,} tokens and the header says {sizes['vocab_size']:,}",
             "Give the right one with --tokenizer",
         )
     layout = Layout(

@@ -5,7 +5,7 @@ Source: mingpt/model.py, mingpt/utils.py and projects/chargpt/chargpt.py of minG
 
 from __future__ import annotations
 
-from quoth_converters.errors import ConvertError
+from quoth.errors import ModelError
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options, integer
 from quoth_converters.families.gpt2_blocks import MAX_WIDTH, Layout
@@ -41,7 +41,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     n_head = options.n_head or _heads(source)
     if n_head is None:
         why = "the file holds tensors alone, and no config.json beside it says"
-        raise ConvertError("the number of attention heads is not known", why, "Give --n-head")
+        raise ModelError("the number of attention heads is not known", why, "Give --n-head")
     layers = {name.split(".")[2] for name in source.tensors if name.startswith("transformer.h.")}
     layout = Layout(
         "minGPT",
@@ -61,7 +61,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
 def _shape(source: Source, name: str) -> tuple[int, int]:
     tensor = source.tensors.get(name)
     if tensor is None or len(tensor.shape) != 2 or min(tensor.shape) < 1:
-        raise ConvertError(f"tensor {name} is missing or no table")
+        raise ModelError(f"tensor {name} is missing or no table")
     return tensor.shape[0], tensor.shape[1]
 
 

@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 from typing import Any
 
-from quoth_converters.errors import ConvertError, TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families import gpt2_blocks
 from quoth_converters.families.family import Family, Options, integer
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT, MAX_LAYERS, MAX_ROWS, MAX_WIDTH, Layout, has_biases
@@ -40,7 +40,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
         prefix="transformer.",
     )
     if settings.get("bias") is True and not has_biases(source):
-        raise ConvertError("its biases are missing", "model_args says bias=True and no tensor is one")
+        raise ModelError("its biases are missing", "model_args says bias=True and no tensor is one")
     notes = () if has_biases(source) else ("trained without biases: zeros are written for them",)
     return gpt2_blocks.describe(source, layout, _vocabulary(source, options, layout.n_rows), notes)
 
@@ -56,14 +56,14 @@ def _vocabulary(source: Source, options: Options, rows: int) -> Vocabulary:
         return find_vocabulary(source.files, {})
     if rows in (50257, 50304):
         why = "it was trained with GPT-2's, which is not in the checkpoint"
-        raise TokenizerError("the tokenizer is missing", why, TRY)
+        raise ModelError("the tokenizer is missing", why, TRY)
     why = f"it has {rows:,} tokens, and no meta.pkl lies beside the checkpoint or in data/DATASET"
-    raise TokenizerError("the tokenizer is missing", why, "Give --meta the meta.pkl of the training data")
+    raise ModelError("the tokenizer is missing", why, "Give --meta the meta.pkl of the training data")
 
 
 def _existing(path: Path) -> Path:
     if not path.is_file():
-        raise TokenizerError(f"{shown(path)} does not exist", "", "Give --meta the meta.pkl of the training data")
+        raise ModelError(f"{escaped(path)} does not exist", "", "Give --meta the meta.pkl of the training data")
     return path
 
 

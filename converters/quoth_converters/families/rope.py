@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.families.family import integer, real
 from quoth_converters.families.gpt2_blocks import MAX_CONTEXT
 from quoth_converters.spec import Fill, Fuse, Scalar, TensorSpec
@@ -41,7 +41,7 @@ def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool 
     """What rotates `rotated` dimensions of a head; `table`: whether the architecture has rope_freqs.weight."""
     settings = settings_of(config)
     if rotated < 2 or rotated % 2:
-        raise ConvertError(f"the settings say that {rotated} dimensions of a head are rotated", "they come in pairs")
+        raise ModelError(f"the settings say that {rotated} dimensions of a head are rotated", "they come in pairs")
     keys: dict[str, Scalar] = {
         "rope.dimension_count": rotated,
         "rope.freq_base": real({"rope_theta": 10000.0, **settings}, "rope_theta", 10000.0),
@@ -60,7 +60,7 @@ def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool 
         case "llama3" if table:
             return Rope(keys, _llama3(config, settings, rotated, n_ctx))
     why = _REASONS.get(str(kind), "this architecture of llama.cpp has no such scaling")
-    raise UnsupportedError(f"its positions are scaled by {shown(kind)}", why)
+    raise ModelError(f"its positions are scaled by {escaped(kind)}", why)
 
 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     for name in ("rope_scaling", "rope_parameters"):
         value = config.get(name)
         if value is not None and not isinstance(value, dict):
-            raise ConvertError(f"the settings say {name} is {shown(value)}", "it must be an object")
+            raise ModelError(f"the settings say {name} is {escaped(value)}", "it must be an object")
         found.update({key: inner for key, inner in (value or {}).items() if inner is not None})
     return found
 
@@ -87,10 +87,10 @@ def _original(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int
 def _yarn(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int) -> dict[str, Scalar]:
     for name, usual in _YARN_BETAS:
         if settings.get(name, usual) not in (usual, 0):
-            why = f"{name} is {shown(settings[name])}, and llama.cpp has {usual}"
-            raise UnsupportedError("its positions are scaled by yarn with settings of its own", why)
+            why = f"{name} is {escaped(settings[name])}, and llama.cpp has {usual}"
+            raise ModelError("its positions are scaled by yarn with settings of its own", why)
     if settings.get("truncate") is False:
-        raise UnsupportedError("its positions are scaled by yarn without rounding", "llama.cpp rounds")
+        raise ModelError("its positions are scaled by yarn without rounding", "llama.cpp rounds")
     factor = real(settings, "factor", math.nan)
     keys: dict[str, Scalar] = {
         "rope.scaling.type": "yarn",
@@ -120,7 +120,7 @@ def _llama3(config: Mapping[str, Any], settings: Mapping[str, Any], rotated: int
     factor = real(settings, "factor", math.nan)
     low, high = (real(settings, name, math.nan) for name in ("low_freq_factor", "high_freq_factor"))
     if high <= low:
-        raise ConvertError(f"the settings say high_freq_factor is {high:g}", f"it must be above {low:g}")
+        raise ModelError(f"the settings say high_freq_factor is {high:g}", f"it must be above {low:g}")
     original, base = _original(config, settings, n_ctx), real(settings, "rope_theta", 10000.0)
     divisors = []
     for pair in range(rotated // 2):

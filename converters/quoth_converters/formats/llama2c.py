@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.stacked import Piece, bounded, cut
 from quoth_converters.formats.tensors import LazyTensor
 
@@ -43,10 +43,10 @@ def read_llama2c(path: Path) -> tuple[dict[str, Any], dict[str, LazyTensor]]:
     version, sizes = struct.unpack_from("<i", header, 4)[0], _sizes(header, 8)
     if version != 1:
         why = f"it is version {version}, whose weights are quantized already" if version == 2 else f"version {version}"
-        raise UnsupportedError(f"{shown(path.name)} is of a version that is not read", why, "Export version 0 or 1")
+        raise ModelError(f"{escaped(path.name)} is of a version that is not read", why, "Export version 0 or 1")
     bounded(path, sizes, _MOST, "llama2.c")
     if not _fit(sizes):
-        raise ConvertError(f"{shown(path.name)} is not a good llama2.c file", "its heads do not fill its width")
+        raise ModelError(f"{escaped(path.name)} is not a good llama2.c file", "its heads do not fill its width")
     shared = header[8 + _NUMBERS.size] != 0
     return {"model_args": sizes}, cut(path, _HEADER, _version_1(sizes, shared), "F32", "llama2.c")
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.stacked import Piece, bounded, cut
 from quoth_converters.formats.tensors import LazyTensor
 
@@ -47,7 +47,7 @@ def read_llmc(path: Path) -> tuple[dict[str, Any], dict[str, LazyTensor]]:
         header = struct.unpack("<256i", file.read(_HEADER).ljust(_HEADER, b"\0"))
     if header[1] not in _TYPES:
         why = f"it is version {header[1]}; 3 (float32) and 5 (bfloat16) are read"
-        raise UnsupportedError(f"{shown(path.name)} is of another version of llm.c", why, "Write it again with its own")
+        raise ModelError(f"{escaped(path.name)} is of another version of llm.c", why, "Write it again with its own")
     sizes = dict(zip(_SIZES, header[2:8], strict=True))
     bounded(path, sizes, _MOST, "llm.c")
     return {"llm.c": sizes}, cut(path, _HEADER, _pieces(sizes), _TYPES[header[1]], "llm.c")

@@ -20,7 +20,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, shown
+from quoth.errors import ModelError, escaped
 
 codecs.lookup("raw-unicode-escape")  # texts of protocol 0: its module is loaded now, not because a file asks for it
 
@@ -33,10 +33,6 @@ MAX_WORK: Final = 128 << 20  # bytes that calls are given: the same list may be 
 
 Build = Callable[..., object]
 Globals = Mapping[str, "Build | object"]
-
-
-class PickleError(ConvertError):
-    """A pickle that is damaged, too large, or asks for something outside the table."""
 
 
 @dataclass(slots=True)
@@ -58,7 +54,7 @@ class Global:
 def load(data: bytes | io.BytesIO, known: Globals, persistent: Build | None = None) -> Any:
     """The value of one pickle; `known` says what "module.name" stands for, `persistent` what a persistent id does.
 
-    Raises PickleError naming the global or the fault. A BytesIO is left behind the pickle's last byte.
+    Raises ModelError naming the global or the fault. A BytesIO is left behind the pickle's last byte.
     """
     file = io.BytesIO(data) if isinstance(data, bytes) else data
     machine = _Machine(known, persistent)
@@ -67,20 +63,20 @@ def load(data: bytes | io.BytesIO, known: Globals, persistent: Build | None = No
             warnings.simplefilter("ignore", DeprecationWarning)  # of an escape in a text of protocol 0 that is none
             return _run(machine, file)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
-        raise PickleError("the pickle is damaged", shown(error) or type(error).__name__) from None
+        raise ModelError("the pickle is damaged", escaped(error) or type(error).__name__) from None
 
 
 def _run(machine: _Machine, file: io.BytesIO) -> Any:
     for count, (opcode, argument, _) in enumerate(pickletools.genops(file)):
         if count >= MAX_OPCODES:
-            raise PickleError("the pickle is too long", f"more than {MAX_OPCODES:,} steps")
+            raise ModelError("the pickle is too long", f"more than {MAX_OPCODES:,} steps")
         if opcode.name == "STOP":
             return machine.result()
         step = _STEPS.get(opcode.name)
         if step is None:
-            raise PickleError("the pickle cannot be read", f"it uses {opcode.name}")
+            raise ModelError("the pickle cannot be read", f"it uses {opcode.name}")
         step(machine, argument)
-    raise PickleError("the pickle is damaged", "it has no end")
+    raise ModelError("the pickle is damaged", "it has no end")
 
 
 _MARK: Final = object()
@@ -135,8 +131,8 @@ class _Machine:
             raise ValueError("a global has no name")
         full = f"{module}.{name}"
         if full not in self.known:
-            raise PickleError(
-                f"the pickle asks for {shown(full)}",
+            raise ModelError(
+                f"the pickle asks for {escaped(full)}",
                 "only tensors and plain values are read from a checkpoint, and nothing in it is run",
                 "If you made this file, save a state_dict of tensors alone, or use safetensors",
             )

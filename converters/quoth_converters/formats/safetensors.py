@@ -11,7 +11,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.tensors import DTYPES, LazyTensor, Storage
 
 MAX_HEADER: Final = 100_000_000  # bytes; the reference implementation's limit
@@ -36,7 +36,9 @@ def read_safetensors(path: Path) -> dict[str, LazyTensor]:
     end = 0
     for name, (begin, stop) in sorted(places.items(), key=lambda item: item[1]):
         if begin != end:
-            raise _bad(path, f"tensor {shown(name)} {'overlaps another' if begin < end else 'leaves a hole before it'}")
+            raise _bad(
+                path, f"tensor {escaped(name)} {'overlaps another' if begin < end else 'leaves a hole before it'}"
+            )
         end = stop
     if end != size - start:
         raise _bad(path, f"its tensors take {end:,} bytes and the file has {size - start:,}")
@@ -55,10 +57,10 @@ def read_index(path: Path) -> dict[str, LazyTensor]:
     for shard in dict.fromkeys(names.values()):
         found = read_safetensors(shard)
         if twice := tensors.keys() & found.keys():
-            raise _bad(path, f"tensor {shown(min(twice))} is in two shards")
+            raise _bad(path, f"tensor {escaped(min(twice))} is in two shards")
         tensors.update(found)
     if lost := [name for name, shard in names.items() if name not in tensors or tensors[name].storage.path != shard]:
-        raise _bad(path, f"tensor {shown(lost[0])} is not in the shard that it names")
+        raise _bad(path, f"tensor {escaped(lost[0])} is not in the shard that it names")
     return tensors
 
 
@@ -70,9 +72,9 @@ def weight_map(path: Path) -> dict[str, Path]:
         raise _bad(path, "it has no weight_map")
     for shard in set(names.values()):
         if Path(shard).name != shard or "\\" in shard or shard in ("", ".", ".."):
-            raise _bad(path, f"it names a file outside of its folder: {shown(shard)}")
+            raise _bad(path, f"it names a file outside of its folder: {escaped(shard)}")
         if not (path.parent / shard).is_file():
-            raise ConvertError(f"{shown(shard)} is missing", f"{shown(path.name)} names it", "Fetch all the shards")
+            raise ModelError(f"{escaped(shard)} is missing", f"{escaped(path.name)} names it", "Fetch all the shards")
     return {name: path.parent / shard for name, shard in names.items()}
 
 
@@ -80,7 +82,7 @@ def _json(path: Path, raw: bytes) -> dict[str, Any]:
     try:
         value = json.loads(raw, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise _bad(path, f"its header is no JSON: {shown(error)}") from None
+        raise _bad(path, f"its header is no JSON: {escaped(error)}") from None
     if not isinstance(value, dict):
         raise _bad(path, "its header is no JSON object")
     return value
@@ -100,15 +102,15 @@ def _place(path: Path, name: str, entry: Any) -> tuple[int, int]:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         numbers = [begin, end, *shape]
     except (KeyError, TypeError, ValueError):
-        raise _bad(path, f"tensor {shown(name)} is not described as one") from None
+        raise _bad(path, f"tensor {escaped(name)} is not described as one") from None
     if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
-        raise _bad(path, f"tensor {shown(name)} has numbers that cannot be")
+        raise _bad(path, f"tensor {escaped(name)} has numbers that cannot be")
     if dtype not in DTYPES:
-        raise UnsupportedError(f"tensor {shown(name)} is {shown(dtype)}", "weights must be F64, F32, F16 or BF16")
+        raise ModelError(f"tensor {escaped(name)} is {escaped(dtype)}", "weights must be F64, F32, F16 or BF16")
     if end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
-        raise _bad(path, f"tensor {shown(name)} has {end - begin:,} bytes, which is not its shape {shown(shape)}")
+        raise _bad(path, f"tensor {escaped(name)} has {end - begin:,} bytes, which is not its shape {escaped(shape)}")
     return begin, end
 
 
-def _bad(path: Path, why: str) -> ConvertError:
-    return ConvertError(f"{shown(path.name)} is not a good safetensors file", why, "Fetch or save it again")
+def _bad(path: Path, why: str) -> ModelError:
+    return ModelError(f"{escaped(path.name)} is not a good safetensors file", why, "Fetch or save it again")

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats import llama2c, llmc, safetensors, torch_files
 from quoth_converters.formats.plain import plain
 from quoth_converters.formats.tensors import LazyTensor
@@ -72,7 +72,7 @@ class Source:
 
 
 def open_source(path: Path | str) -> Source:
-    """Open a checkpoint file or folder; ConvertError, in one sentence, if it is not one."""
+    """Open a checkpoint file or folder; ModelError, in one sentence, if it is not one."""
     origin = Path(path)
     try:
         mode = origin.stat().st_mode
@@ -81,20 +81,20 @@ def open_source(path: Path | str) -> Source:
         if stat.S_ISREG(mode):
             return _open_file(origin)
     except (FileNotFoundError, NotADirectoryError):
-        raise ConvertError(f"{shown(origin)} does not exist") from None
+        raise ModelError(f"{escaped(origin)} does not exist") from None
     except OSError as error:
-        raise ConvertError(f"{shown(origin)} cannot be read", shown(error.strerror or error)) from None
-    raise ConvertError(f"{shown(origin)} is neither a file nor a folder", "", "Give a checkpoint")
+        raise ModelError(f"{escaped(origin)} cannot be read", escaped(error.strerror or error)) from None
+    raise ModelError(f"{escaped(origin)} is neither a file nor a folder", "", "Give a checkpoint")
 
 
 def read_json(path: Path) -> Any:
     """A JSON file of a checkpoint, bounded."""
     if path.stat().st_size > MAX_JSON:
-        raise ConvertError(f"{shown(path.name)} is too large", f"more than {MAX_JSON >> 20} MiB")
+        raise ModelError(f"{escaped(path.name)} is too large", f"more than {MAX_JSON >> 20} MiB")
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ConvertError(f"{shown(path.name)} is no JSON", shown(error)) from None
+        raise ModelError(f"{escaped(path.name)} is no JSON", escaped(error)) from None
 
 
 def tokenizer_files(folder: Path) -> dict[str, Path]:
@@ -123,11 +123,11 @@ def _weights_of(folder: Path) -> Path:
     if len(others) == 1:
         return others[0]
     if others:
-        names = ", ".join(sorted(shown(entry.name) for entry in others)[:5])
-        raise ConvertError(f"{shown(folder)} holds several weights", names, "Give one of the files")
+        names = ", ".join(sorted(escaped(entry.name) for entry in others)[:5])
+        raise ModelError(f"{escaped(folder)} holds several weights", names, "Give one of the files")
     steps = sorted(entry.name for entry in folder.glob("checkpoint-*") if entry.is_dir())
-    try_ = f"Give one of its checkpoints, such as {shown(folder / steps[-1])}" if steps else "Give a checkpoint"
-    raise ConvertError(f"{shown(folder)} holds no weights", f"looked for {', '.join(WEIGHTS)}", try_)
+    try_ = f"Give one of its checkpoints, such as {escaped(folder / steps[-1])}" if steps else "Give a checkpoint"
+    raise ModelError(f"{escaped(folder)} holds no weights", f"looked for {', '.join(WEIGHTS)}", try_)
 
 
 def _open_file(path: Path) -> Source:
@@ -148,7 +148,7 @@ def _open_weights(path: Path) -> Source:
     else:
         source = _open_other(path)
     if not source.tensors:
-        raise ConvertError(f"{shown(path.name)} holds no tensors", "", "Give a checkpoint")
+        raise ModelError(f"{escaped(path.name)} holds no tensors", "", "Give a checkpoint")
     return replace(source, tensors=_unwrapped(source.tensors), files=tokenizer_files(path.parent))
 
 
@@ -159,8 +159,8 @@ def _open_other(path: Path) -> Source:
     for knows, reader in READERS:
         if knows(start):
             return reader(path)
-    raise ConvertError(
-        f"{shown(path.name)} is not a checkpoint that is known",
+    raise ModelError(
+        f"{escaped(path.name)} is not a checkpoint that is known",
         "its first bytes fit no format",
         "Give weights or a folder",
     )
@@ -171,7 +171,7 @@ def _open_torch(path: Path) -> Source:
     state, config = _state(file)
     if not state:
         why = "it holds no tensor under a name"
-        raise ConvertError(f"{shown(path.name)} is no state_dict", why, "Save model.state_dict()")
+        raise ModelError(f"{escaped(path.name)} is no state_dict", why, "Save model.state_dict()")
     tensors = {name: value.placed(name, file.storage) for name, value in state.items()}
     return Source(path, "torch", config, tensors, {}, tuple(sorted(_left(file))))
 
@@ -213,18 +213,18 @@ def _unwrapped(tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """A folder's config.json; UnsupportedError if it needs code of its own, or its weights are packed."""
+    """A folder's config.json; ModelError if it needs code of its own, or its weights are packed."""
     if not path.is_file():
         return {}
     config = read_json(path)
     if not isinstance(config, dict):
-        raise ConvertError("config.json is no JSON object")
+        raise ModelError("config.json is no JSON object")
     if code := config.get("auto_map"):
         names = ", ".join(sorted(str(value) for value in code.values())) if isinstance(code, dict) else str(code)
-        raise UnsupportedError("this model comes with code of its own", f"auto_map names {shown(names)}; none is run")
+        raise ModelError("this model comes with code of its own", f"auto_map names {escaped(names)}; none is run")
     if method := config.get("quantization_config"):
         name = method.get("quant_method") if isinstance(method, dict) else method
-        raise UnsupportedError("its weights are quantized already", shown(name), "Convert the original weights")
+        raise ModelError("its weights are quantized already", escaped(name), "Convert the original weights")
     return config
 
 

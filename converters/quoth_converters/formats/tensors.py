@@ -11,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 
 Array = npt.NDArray[Any]
 Floats = npt.NDArray[np.float32]
@@ -60,16 +60,16 @@ class LazyTensor:
         return math.prod(self.shape)
 
     def check(self) -> LazyTensor:
-        """This tensor; ConvertError if it is not wholly inside of its storage, or claims more than is stored."""
+        """This tensor; ModelError if it is not wholly inside of its storage, or claims more than is stored."""
         strides, item = self._strides(), DTYPES[self.dtype].itemsize
         numbers = (*self.shape, *strides, self.offset)
         if len(strides) != len(self.shape) or len(self.shape) > MAX_DIMENSIONS or min(numbers, default=0) < 0:
-            raise ConvertError(f"tensor {shown(self.name)} has an impossible shape", shown((self.shape, strides)))
+            raise ModelError(f"tensor {escaped(self.name)} has an impossible shape", escaped((self.shape, strides)))
         last = self.offset + sum((n - 1) * step for n, step in zip(self.shape, strides, strict=True))
         stored = self.storage.size // item
         if self.count and (last >= stored or self.count > stored):
-            why = f"shape {shown(self.shape)} reaches element {last + 1} of {stored}"
-            raise ConvertError(f"tensor {shown(self.name)} does not fit what is stored of it", why)
+            why = f"shape {escaped(self.shape)} reaches element {last + 1} of {stored}"
+            raise ModelError(f"tensor {escaped(self.name)} does not fit what is stored of it", why)
         return self
 
     def read(self) -> Array:
@@ -83,7 +83,7 @@ class LazyTensor:
         try:
             flat = np.memmap(self.storage.path, np.uint8, "r", start, (span * dtype.itemsize,))
         except (OSError, ValueError) as error:
-            raise ConvertError(f"{shown(self.storage.path.name)} changed while it was read", shown(error)) from None
+            raise ModelError(f"{escaped(self.storage.path.name)} changed while it was read", escaped(error)) from None
         steps = [step * dtype.itemsize for step in strides]
         return np.lib.stride_tricks.as_strided(flat.view(dtype), self.shape, steps, writeable=False)
 
@@ -96,9 +96,7 @@ class LazyTensor:
 def widened(tensor: LazyTensor) -> Floats:
     """The tensor in F32: the view itself where it is F32, else a copy."""
     if tensor.dtype not in FLOATS:
-        raise UnsupportedError(
-            f"tensor {shown(tensor.name)} is {tensor.dtype}", "weights must be F64, F32, F16 or BF16"
-        )
+        raise ModelError(f"tensor {escaped(tensor.name)} is {tensor.dtype}", "weights must be F64, F32, F16 or BF16")
     raw = tensor.read()
     if tensor.dtype != "BF16":
         with np.errstate(over="ignore"):

@@ -17,7 +17,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from quoth_converters.errors import ConvertError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats import pickles
 from quoth_converters.formats.pickles import Global, Record, record
 from quoth_converters.formats.tensors import DTYPES, LazyTensor, Storage
@@ -77,11 +77,11 @@ class Unplaced:
     strides: tuple[int, ...]
 
     def placed(self, name: str, storages: Callable[[StoredAs], Storage]) -> LazyTensor:
-        """The tensor in its file; ConvertError if it does not lie inside."""
+        """The tensor in its file; ModelError if it does not lie inside."""
         place = storages(self.storage)
         if place.size < self.storage.count * DTYPES[self.storage.dtype].itemsize:
             why = f"{place.size:,} bytes for {self.storage.count:,} elements of {self.storage.dtype}"
-            raise ConvertError(f"the storage of tensor {shown(name)} is too short", why)
+            raise ModelError(f"the storage of tensor {escaped(name)} is too short", why)
         return LazyTensor(name, self.storage.dtype, self.shape, place, self.offset, self.strides).check()
 
 
@@ -121,14 +121,14 @@ def _read_zip(path: Path) -> TorchFile:
             top = pickle[0].filename.removesuffix("data.pkl")
             order = members.get(f"{top}byteorder")
             if order and _order(archive, order) != b"little":
-                raise UnsupportedError(f"{shown(path.name)} was saved on a big-endian machine")
+                raise ModelError(f"{escaped(path.name)} was saved on a big-endian machine")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError, ValueError) as error:
-        raise _bad(path, shown(error)) from None
+        raise _bad(path, escaped(error)) from None
 
     def storage(stored: StoredAs) -> Storage:
         member = members.get(f"{top}data/{stored.key}")
         if member is None:
-            raise _bad(path, f"storage {shown(stored.key)} is missing")
+            raise _bad(path, f"storage {escaped(stored.key)} is missing")
         return _place(path, member)
 
     return TorchFile(pickles.load(data, TORCH, _persistent), storage)
@@ -144,9 +144,9 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         raise _bad(path, "two of its members have one name")
     for name, info in members.items():
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
-            raise _bad(path, f"member {shown(name)} points outside of it")
+            raise _bad(path, f"member {escaped(name)} points outside of it")
         if info.flag_bits & 1:
-            raise _bad(path, f"member {shown(name)} is encrypted")
+            raise _bad(path, f"member {escaped(name)} is encrypted")
     return members
 
 
@@ -163,18 +163,18 @@ def _is_program(members: dict[str, zipfile.ZipInfo]) -> bool:
 def _place(path: Path, info: zipfile.ZipInfo) -> Storage:
     """Where a member's bytes lie: they are stored as they are, and inside of the file."""
     if info.compress_type != zipfile.ZIP_STORED or info.compress_size != info.file_size:
-        raise _bad(path, f"member {shown(info.filename)} is compressed")
+        raise _bad(path, f"member {escaped(info.filename)} is compressed")
     if not 0 <= info.header_offset < path.stat().st_size:
-        raise _bad(path, f"member {shown(info.filename)} reaches past its end")
+        raise _bad(path, f"member {escaped(info.filename)} reaches past its end")
     with path.open("rb") as file:
         file.seek(info.header_offset)
         local = file.read(_LOCAL_HEADER)
     if len(local) != _LOCAL_HEADER or local[:4] != b"PK\x03\x04":
-        raise _bad(path, f"member {shown(info.filename)} is not where it should be")
+        raise _bad(path, f"member {escaped(info.filename)} is not where it should be")
     name, extra = int.from_bytes(local[26:28], "little"), int.from_bytes(local[28:30], "little")
     offset = info.header_offset + _LOCAL_HEADER + name + extra
     if offset + info.file_size > path.stat().st_size:
-        raise _bad(path, f"member {shown(info.filename)} reaches past its end")
+        raise _bad(path, f"member {escaped(info.filename)} reaches past its end")
     return Storage(path, offset, info.file_size)
 
 
@@ -193,7 +193,7 @@ def _read_legacy(path: Path, data: bytes) -> TorchFile:
         raise _bad(path, "it is a pickle, but torch.save did not write it")
     machine = pickles.load(stream, {})
     if not isinstance(machine, dict) or machine.get("little_endian") is not True:
-        raise UnsupportedError(f"{shown(path.name)} was saved on a big-endian machine")
+        raise ModelError(f"{escaped(path.name)} was saved on a big-endian machine")
     root = pickles.load(stream, TORCH, persistent)
     keys = pickles.load(stream, {})
     if not isinstance(keys, list) or not all(isinstance(key, str) and key in stored for key in keys):
@@ -212,7 +212,7 @@ def _read_legacy(path: Path, data: bytes) -> TorchFile:
 
     def storage(wanted: StoredAs) -> Storage:
         if wanted.key not in places:
-            raise _bad(path, f"storage {shown(wanted.key)} is missing")
+            raise _bad(path, f"storage {escaped(wanted.key)} is missing")
         return places[wanted.key]
 
     return TorchFile(root, storage)
@@ -227,7 +227,7 @@ def _persistent(identity: object) -> StoredAs:
         raise ValueError("a tensor is a view in the manner of torch 0.3")
     dtype = kind.meaning if isinstance(kind, Global) else None
     if dtype in _NOT_WEIGHTS:
-        raise UnsupportedError(f"a tensor is in a {dtype}", _WANTED)
+        raise ModelError(f"a tensor is in a {dtype}", _WANTED)
     if dtype not in DTYPES or not isinstance(key, str) or not isinstance(count, int) or count < 0:
         raise ValueError("a tensor's storage is not described as one")
     return StoredAs(str(dtype), key, count)
@@ -287,13 +287,13 @@ _WANTED: Final = "weights must be F64, F32, F16 or BF16"
 
 
 def _refuse(name: str, *_: object) -> object:
-    raise UnsupportedError(f"a tensor is {name}", _WANTED)
+    raise ModelError(f"a tensor is {name}", _WANTED)
 
 
 def _other_type(*arguments: object) -> object:
     """torch._utils._rebuild_tensor_v3: the types that have no storage class of their own, such as FP8."""
     names = [value.name for value in arguments if isinstance(value, Global)]
-    raise UnsupportedError(f"a tensor is {shown(names[-1]) if names else 'of an unknown type'}", _WANTED)
+    raise ModelError(f"a tensor is {escaped(names[-1]) if names else 'of an unknown type'}", _WANTED)
 
 
 TORCH: Final[pickles.Globals] = {
@@ -337,5 +337,5 @@ TORCH: Final[pickles.Globals] = {
 }
 
 
-def _bad(path: Path, why: str) -> ConvertError:
-    return ConvertError(f"{shown(path.name)} is not a good torch file", why, "Copy or save it again")
+def _bad(path: Path, why: str) -> ModelError:
+    return ModelError(f"{escaped(path.name)} is not a good torch file", why, "Copy or save it again")

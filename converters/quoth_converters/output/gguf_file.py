@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, shown
+from quoth.errors import ModelError, escaped
 
 _SCALARS: Final = {0: "B", 1: "b", 2: "H", 3: "h", 4: "I", 5: "i", 6: "f", 7: "?", 10: "Q", 11: "q", 12: "d"}
 _BOOL, _UINT32, _INT32, _FLOAT32 = 7, 4, 5, 6
@@ -44,12 +44,12 @@ class GGUFFile:
 
 
 def read_gguf(path: Path) -> GGUFFile:
-    """Read a file's header; ConvertError if it is not wholly one."""
+    """Read a file's header; ModelError if it is not wholly one."""
     try:
         with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             return _Header(data).read()
     except (struct.error, ValueError, OverflowError) as error:
-        raise ConvertError(f"{shown(path.name)} is not a good GGUF", shown(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not a good GGUF", escaped(error)) from None
 
 
 class _Header:
@@ -173,13 +173,13 @@ def _typed(value: Any) -> bytes:
 
 
 def type_name(number: int) -> str:
-    """The name of a ggml type; ConvertError if there is none."""
+    """The name of a ggml type; ModelError if there is none."""
     import gguf
 
     try:
         return str(gguf.GGMLQuantizationType(number).name).upper()
     except ValueError:
-        raise ConvertError(f"a tensor is of type {number}", "there is no such type in ggml") from None
+        raise ModelError(f"a tensor is of type {number}", "there is no such type in ggml") from None
 
 
 def _scalar(kind: int) -> str:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import ConvertError, OutputError, UnsupportedError, shown
+from quoth.errors import ModelError, StorageError, escaped
 from quoth_converters.output import record
 from quoth_converters.output.gguf_file import GGUFFile, read_gguf, type_name
 from quoth_converters.output.writer import refuse, replacing
@@ -112,9 +112,9 @@ def quantize(
     quantized = sorted(kind for kind in before if kind not in _WHOLE)
     if quantized and not requantize:
         why = f"it has {', '.join(quantized)}: what they lost would be lost twice"
-        raise UnsupportedError(f"{shown(source.name)} is quantized already", why, "Give the F16 file, or --requantize")
+        raise ModelError(f"{escaped(source.name)} is quantized already", why, "Give the F16 file, or --requantize")
     if target.exists() and target.samefile(source):
-        raise ConvertError(f"{shown(target)} is the file to quantize itself", "", "Give another name")
+        raise ModelError(f"{escaped(target)} is the file to quantize itself", "", "Give another name")
     with replacing(target, force) as part:
         with Child(cancelled) as child:
             expected = _planned(child, source, file, name, overrides)
@@ -142,7 +142,7 @@ def described(path: Path) -> Plan:
 def _known(type: str) -> str:
     name = type.upper()
     if name not in TYPES:
-        raise UnsupportedError(f"there is no quantization {shown(type)}", "", _TRY)
+        raise ModelError(f"there is no quantization {escaped(type)}", "", _TRY)
     return name
 
 
@@ -157,7 +157,7 @@ def _planned(child: Child, path: Path, file: GGUFFile, name: str, overrides: Ove
     tensors = _asked(child, path, {"do": "plan", "source": str(path), "quantization": name, "overrides": overrides})
     kinds = {tensor: after.upper() for tensor, _, after in tensors}
     if kinds.keys() != file.tensors.keys():
-        raise UnsupportedError(f"{shown(path.name)} cannot be quantized", "llama.cpp does not say what becomes of it")
+        raise ModelError(f"{escaped(path.name)} cannot be quantized", "llama.cpp does not say what becomes of it")
     start = min((entry.offset for entry in file.tensors.values()), default=file.size)
     sizes = [_bytes(kinds[tensor], entry.shape) for tensor, entry in file.tensors.items()]
     return _counted(file, name, kinds, start + sum(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes))
@@ -175,7 +175,7 @@ def _asked(
     try:
         return [tuple(tensor) for tensor in child.ask(request, progress)]
     except ChildError as error:
-        raise OutputError(f"{shown(path.name)} cannot be quantized", shown(error.why or error.what)) from None
+        raise StorageError(f"{escaped(path.name)} cannot be quantized", escaped(error.why or error.what)) from None
 
 
 def _bytes(kind: str, shape: tuple[int, ...]) -> int:
@@ -191,7 +191,7 @@ def _type(kind: str) -> Any:
 
     named = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
     if kind.upper() not in named:
-        raise UnsupportedError(f"there is no tensor type {shown(kind)}")
+        raise ModelError(f"there is no tensor type {escaped(kind)}")
     return named[kind.upper()]
 
 
@@ -211,6 +211,6 @@ def _check(part: Path, before: GGUFFile, tensors: Sequence[tuple[str, str, str]]
         found = file.tensors.get(name)
         whole = found is not None and found.shape == entry.shape and type_name(found.type) == kinds[name].upper()
         if found is None or not whole or found.offset + _bytes(kinds[name], entry.shape) > file.size:
-            raise OutputError(f"{shown(part.name)} did not come out as it was written", f"tensor {shown(name)}")
+            raise StorageError(f"{escaped(part.name)} did not come out as it was written", f"tensor {escaped(name)}")
     if len(file.tensors) != len(before.tensors):
-        raise OutputError(f"{shown(part.name)} did not come out as it was written", "it has other tensors")
+        raise StorageError(f"{escaped(part.name)} did not come out as it was written", "it has other tensors")

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import OutputError, shown
+from quoth.errors import StorageError, escaped
 from quoth_converters.output.gguf_file import read_gguf
 
 _PREFIX: Final = "quoth.verify."
@@ -31,7 +31,7 @@ _FORMS: Final = {bool: "<?", int: "<I", float: "<f"}
 
 
 def fill(path: Path, figures: Mapping[str, Any]) -> bool:
-    """Fill in figures where the file has room for them; false if it was made without it. Raises OutputError.
+    """Fill in figures where the file has room for them; false if it was made without it. Raises StorageError.
 
     Each is overwritten where it stands; "passed" goes last, after the rest is on the disk, and never stands alone.
     """
@@ -46,7 +46,7 @@ def fill(path: Path, figures: Mapping[str, Any]) -> bool:
             if passed:
                 _put(file.fileno(), places, {"passed": True})
     except OSError as error:
-        raise OutputError(f"{shown(path)} could not be written", shown(error.strerror or error)) from None
+        raise StorageError(f"{escaped(path)} could not be written", escaped(error.strerror or error)) from None
     return True
 
 

@@ -13,7 +13,7 @@ from typing import Any, BinaryIO, Final, Literal
 
 import numpy as np
 
-from quoth_converters.errors import Cancelled, ConvertError, OutputError, shown
+from quoth.errors import ModelError, StorageError, escaped
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import Array, Floats, slabs
 from quoth_converters.output.gguf_file import ALIGNMENT, GGUFFile, header, read_gguf
@@ -44,7 +44,6 @@ def write(
     later: Mapping[str, tuple[int, Text]] | None = None,
     force: bool = False,
     progress: Progress = lambda done, total: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> int:
     """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before.
 
@@ -56,7 +55,7 @@ def write(
         about = {**(metadata or {}), **{key: "?" * length for key, (length, _) in later.items()}}
         with part.open("wb") as out:
             out.write(header({**keys(spec, outtype), **about}, _entries(spec, outtype)))
-            _write_tensors(out, spec, source, outtype, progress, cancelled)
+            _write_tensors(out, spec, source, outtype, progress)
         file = _check(spec, part, outtype, about)
         _complete(part, {file.places[key]: text() for key, (_, text) in later.items()})
     return file.size
@@ -66,7 +65,7 @@ def write(
 def replacing(target: Path, force: bool) -> Iterator[Path]:
     """A part beside a target, which takes its place when the block ends well; else nothing is left of it.
 
-    Raises OutputError for what the disk says, or for a target that has appeared meanwhile.
+    Raises StorageError for what the disk says, or for a target that has appeared meanwhile.
     """
     part = target.with_name(f"{target.name}.{os.getpid()}.part")
     try:
@@ -74,7 +73,7 @@ def replacing(target: Path, force: bool) -> Iterator[Path]:
         refuse(target, force)
         os.replace(part, target)
     except OSError as error:
-        raise OutputError(f"{shown(target)} could not be written", shown(error.strerror or error)) from None
+        raise StorageError(f"{escaped(target)} could not be written", escaped(error.strerror or error)) from None
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
@@ -92,18 +91,18 @@ def stored_size(tensor: TensorSpec, outtype: OutType) -> int:
 
 
 def refuse(target: Path, force: bool, needed: int = 0) -> None:
-    """OutputError where something stands already, or the disk has not that many bytes left."""
+    """StorageError where something stands already, or the disk has not that many bytes left."""
     import shutil
 
     if target.is_dir() or (target.exists() and not force):
         try_ = "Give another name" if target.is_dir() else "Give another name, or --force to replace it"
-        raise OutputError(f"{shown(target)} exists", "", try_)
+        raise StorageError(f"{escaped(target)} exists", "", try_)
     try:
         free = shutil.disk_usage(target.parent).free
     except OSError as error:
-        raise OutputError(f"{shown(target)} could not be written", shown(error.strerror or error)) from None
+        raise StorageError(f"{escaped(target)} could not be written", escaped(error.strerror or error)) from None
     if needed and free < needed + _SLACK:
-        raise OutputError("the disk is too full", f"{needed >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
+        raise StorageError("the disk is too full", f"{needed >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
 
 
 def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
@@ -147,16 +146,16 @@ def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
 
 
 def _checked(tensor: TensorSpec, slab: Floats, outtype: OutType) -> Array:
-    """A slab as it is stored; ConvertError unless every value is a number that its type can hold."""
+    """A slab as it is stored; ModelError unless every value is a number that its type can hold."""
     stored_as = type_of(tensor, outtype)
     least, most = (float(slab.min()), float(slab.max())) if slab.size else (0.0, 0.0)  # NaN is both of any
     name = ", ".join(taken(tensor.value)) or tensor.name
     if not math.isfinite(least) or not math.isfinite(most):
         why = "NaN or infinity; training diverged"
-        raise ConvertError(f"tensor {shown(name)} has values that are no numbers", why)
+        raise ModelError(f"tensor {escaped(name)} has values that are no numbers", why)
     if stored_as == "f16" and max(most, -least) >= _BEYOND_F16:
         why = f"it has {max(most, -least):.4g}"
-        raise ConvertError(f"tensor {shown(name)} does not fit F16", why, "Give --outtype bf16 or f32")
+        raise ModelError(f"tensor {escaped(name)} does not fit F16", why, "Give --outtype bf16 or f32")
     return cast(slab, stored_as)
 
 
@@ -175,14 +174,11 @@ def _write_tensors(
     source: Source,
     outtype: OutType,
     progress: Progress,
-    cancelled: Callable[[], bool],
 ) -> None:
     total = sum(stored_size(tensor, outtype) for tensor in spec.tensors)
     done = 0
     with ThreadPoolExecutor(_THREADS, "cast") as threads:
         for is_first, stored in _ahead(threads, spec, source, outtype):
-            if cancelled():
-                raise Cancelled("the conversion was stopped")
             file.write(bytes(-file.tell() % ALIGNMENT) if is_first else b"")
             file.write(stored.data)
             done += stored.nbytes
@@ -231,15 +227,15 @@ def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str,
     """Read the file again: every tensor with its type, shape and room for its bytes, every key with its value."""
     file = read_gguf(part)
     wanted = {**keys(spec, outtype), **metadata}
-    wrong = [f"key {shown(key)}" for key, value in wanted.items() if not _equal(file.keys.get(key), value)]
-    wrong += [f"key {shown(key)}" for key in file.keys if key not in wanted]
+    wrong = [f"key {escaped(key)}" for key, value in wanted.items() if not _equal(file.keys.get(key), value)]
+    wrong += [f"key {escaped(key)}" for key in file.keys if key not in wanted]
     for tensor in spec.tensors:
         entry, end = file.tensors.get(tensor.name), stored_size(tensor, outtype)
         type_id = GGML_TYPES[type_of(tensor, outtype)]
         if entry is None or (entry.type, entry.shape) != (type_id, tensor.shape) or entry.offset + end > file.size:
             wrong.append(f"tensor {tensor.name}")
     if wrong or len(file.tensors) != len(spec.tensors):
-        raise OutputError(f"{shown(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
+        raise StorageError(f"{escaped(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
     return file
 
 

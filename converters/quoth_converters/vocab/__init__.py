@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 from typing import Final
 
-from quoth_converters.errors import TokenizerError, shown
+from quoth.errors import ModelError, escaped
 
 END: Final = "<|endoftext|>"
 MAX_TOKENS: Final = 1 << 21
@@ -73,17 +73,17 @@ def finished(vocabulary: Vocabulary) -> Vocabulary:
     """
     tokens = vocabulary.tokens
     if not tokens or len(tokens) > MAX_TOKENS:
-        raise TokenizerError("the tokenizer has no tokens" if not tokens else "the tokenizer has too many tokens")
+        raise ModelError("the tokenizer has no tokens" if not tokens else "the tokenizer has too many tokens")
     if nul := [token for token in tokens if "\0" in token]:
-        raise TokenizerError("a token has a zero in its name", shown(nul[0]))
+        raise ModelError("a token has a zero in its name", escaped(nul[0]))
     texts = [*tokens, vocabulary.chat_template, *vocabulary.named_templates, *vocabulary.named_templates.values()]
     if broken := [text for text in texts if not _is_unicode(text)]:
-        raise TokenizerError("a text of the tokenizer is not Unicode", shown(broken[0]))
+        raise ModelError("a text of the tokenizer is not Unicode", escaped(broken[0]))
     if "" in tokens:
-        raise TokenizerError("a token has no name", f"number {tokens.index('')}")
+        raise ModelError("a token has no name", f"number {tokens.index('')}")
     if len(set(tokens)) != len(tokens):
         twice = next(token for token, times in Counter(tokens).items() if times > 1)
-        raise TokenizerError("two tokens of the tokenizer are the same", shown(twice))
+        raise ModelError("two tokens of the tokenizer are the same", escaped(twice))
     special = {role: token for role, token in vocabulary.special.items() if 0 <= token < len(tokens)}
     vocabulary = replace(vocabulary, special=special)
     if "eos" not in special:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.byte_level import missing_bytes
@@ -24,7 +24,7 @@ _AS_IS: Final = (
 
 
 def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> Vocabulary:
-    """The vocabulary of a tokenizer.json; UnsupportedError where llama.cpp splits text in no such way.
+    """The vocabulary of a tokenizer.json; ModelError where llama.cpp splits text in no such way.
 
     `files`: those beside it, which may add tokens to one that was made from SentencePiece.
     """
@@ -38,9 +38,9 @@ def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> 
 
         return read_fallback(path, content, files or {})
     if kind != "BPE":
-        raise UnsupportedError(f"the tokenizer is {shown(kind)}", "only BPE is read from a tokenizer.json yet")
+        raise ModelError(f"the tokenizer is {escaped(kind)}", "only BPE is read from a tokenizer.json yet")
     if odd := [name for name in _AS_IS if model.get(name)]:
-        raise UnsupportedError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has no such thing")
+        raise ModelError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has no such thing")
     pre, notes = _splitting(content)
     bos, eos = added_around(content.get("post_processor"))
     tokens, types = tokens_of(path, model.get("vocab"), content.get("added_tokens") or [])
@@ -78,16 +78,16 @@ def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
         notes.append("text is not brought to NFC first, as the source's tokenizer does")
     elif normalizer:
         name = normalizer.get("type") if isinstance(normalizer, dict) else normalizer
-        raise UnsupportedError(f"the tokenizer rewrites text with {shown(name)}", "llama.cpp has no such step")
+        raise ModelError(f"the tokenizer rewrites text with {escaped(name)}", "llama.cpp has no such step")
     steps = _steps(content.get("pre_tokenizer"))
     if not steps or steps[-1].get("type") != "ByteLevel":
-        raise UnsupportedError("the tokenizer is not byte-level", "only BPE is read from a tokenizer.json yet")
+        raise ModelError("the tokenizer is not byte-level", "only BPE is read from a tokenizer.json yet")
     if steps[-1].get("add_prefix_space"):
-        raise UnsupportedError("the tokenizer puts a space before every text", "llama.cpp's byte-level BPE does not")
+        raise ModelError("the tokenizer puts a space before every text", "llama.cpp's byte-level BPE does not")
     pre = _pre_of(steps)
     if pre is None:
-        names = " and ".join(shown(step.get("type")) for step in steps)
-        raise UnsupportedError("the tokenizer splits text in a way that llama.cpp has not", names)
+        names = " and ".join(escaped(step.get("type")) for step in steps)
+        raise ModelError("the tokenizer splits text in a way that llama.cpp has not", names)
     return pre, tuple(notes)
 
 

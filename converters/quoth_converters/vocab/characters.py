@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from quoth_converters.errors import TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats import pickles
 from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.byte_level import spelled
@@ -22,7 +22,7 @@ _PRE = "qwen2"
 def read_meta(path: Path) -> Vocabulary:
     """The vocabulary of a meta.pkl: {"vocab_size", "itos": {id: character}, "stoi"}, plain values only."""
     if path.stat().st_size > pickles.MAX_BYTES:
-        raise TokenizerError(f"{shown(path.name)} is too large")
+        raise ModelError(f"{escaped(path.name)} is too large")
     meta: Any = pickles.load(path.read_bytes(), {})
     table = meta.get("itos") if isinstance(meta, dict) else None
     if isinstance(table, dict) and set(table) == set(range(len(table))):
@@ -30,18 +30,18 @@ def read_meta(path: Path) -> Vocabulary:
     elif isinstance(table, (list, tuple)):
         characters = list(table)
     else:
-        raise TokenizerError(f"{shown(path.name)} is no character table", "it has no itos with ids from 0 on")
+        raise ModelError(f"{escaped(path.name)} is no character table", "it has no itos with ids from 0 on")
     if not all(isinstance(character, str) for character in characters):
-        raise TokenizerError(f"{shown(path.name)} is no character table", "a token is no text")
+        raise ModelError(f"{escaped(path.name)} is no character table", "a token is no text")
     return character_vocabulary(characters, path.name)
 
 
 def character_vocabulary(characters: list[str], origin: str) -> Vocabulary:
     """A vocabulary in which each of these characters is one token, in this order."""
     if wrong := [character for character in characters if len(character) != 1 or "\ud800" <= character <= "\udfff"]:
-        raise TokenizerError("the character table has an entry that is not one character", shown(wrong[0]))
+        raise ModelError("the character table has an entry that is not one character", escaped(wrong[0]))
     if len(set(characters)) != len(characters):
-        raise TokenizerError("the character table has a character twice")
+        raise ModelError("the character table has a character twice")
     letters = [spelled(character.encode()) for character in characters]
     merges: Mapping[str, None] = {
         f"{word[:end]} {word[end]}": None for word in letters for end in range(1, len(word))

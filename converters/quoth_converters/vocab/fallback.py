@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.sentencepiece import BYTES, SPACE, checked, with_added
 from quoth_converters.vocab.tokenizer_json import added_around, merges_of, tokens_of
@@ -23,7 +23,7 @@ _SECOND_SPACE: Final = (
 
 
 def read_fallback(path: Path, content: Mapping[str, Any], files: Mapping[str, Path]) -> Vocabulary:
-    """The vocabulary of such a tokenizer.json; UnsupportedError where it treats text in another way."""
+    """The vocabulary of such a tokenizer.json; ModelError where it treats text in another way."""
     model = content["model"]
     space_before = _space_before(content)
     tokens, types = tokens_of(path, model.get("vocab"), content.get("added_tokens") or [])
@@ -74,8 +74,8 @@ def _space_before(content: Mapping[str, Any]) -> bool:
         prepended = steps[0].get("prepend") if kinds[0] == "Prepend" else SPACE
         if replaced == ({"String": " "}, SPACE) and prepended == SPACE:
             return len(kinds) == 2
-    names = " and ".join(shown(kind) for kind in (*kinds, splitter.get("type")) if kind)
-    raise UnsupportedError("the tokenizer treats text in a way that llama.cpp has not", names)
+    names = " and ".join(escaped(kind) for kind in (*kinds, splitter.get("type")) if kind)
+    raise ModelError("the tokenizer treats text in a way that llama.cpp has not", names)
 
 
 def _step(step: Any) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from quoth_converters.errors import TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json, tokenizer_files
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
@@ -25,13 +25,13 @@ TRY = (
 
 
 def find_vocabulary(files: Mapping[str, Path], config: Mapping[str, Any], named: Path | None = None) -> Vocabulary:
-    """The vocabulary of `named`, else of `files`; TokenizerError if there is none."""
+    """The vocabulary of `named`, else of `files`; ModelError if there is none."""
     if named is None:
         return _of_files(files, config)
     if named.is_dir():
         return _of_files(tokenizer_files(named), config)
     if not named.is_file():
-        raise TokenizerError(f"the tokenizer {shown(named)} does not exist", "", TRY)
+        raise ModelError(f"the tokenizer {escaped(named)} does not exist", "", TRY)
     if named.name in ("vocab.json", "encoder.json", "merges.txt", "vocab.bpe"):
         return _of_files(tokenizer_files(named.parent), config)
     return _of_file(named, config)
@@ -53,7 +53,7 @@ def _of_file(path: Path, config: Mapping[str, Any]) -> Vocabulary:
         return with_special(_of_bin(path), {}, config)
     if path.suffix == ".pkl":
         return read_meta(path)
-    raise TokenizerError(f"{shown(path.name)} is no tokenizer that is known", "", TRY)
+    raise ModelError(f"{escaped(path.name)} is no tokenizer that is known", "", TRY)
 
 
 def _settings_beside(path: Path) -> dict[str, Path]:
@@ -83,7 +83,7 @@ def _of_files(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabular
             return with_special(_of_bin(files[name]), {}, config)
     if "tokenizer.model" in files:
         return with_special(read_ranks(files["tokenizer.model"]), files, config)
-    raise TokenizerError("the tokenizer is missing", "no file of one lies beside the checkpoint", TRY)
+    raise ModelError("the tokenizer is missing", "no file of one lies beside the checkpoint", TRY)
 
 
 def _of_sentencepiece(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabulary:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from quoth_converters.errors import UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.output.gguf_file import read_gguf
 from quoth_converters.vocab import ROLE_KEYS, Type, Vocabulary
 
@@ -18,7 +18,7 @@ def read_gguf_vocabulary(path: Path) -> Vocabulary:
     model, tokens = keys.get("model"), keys.get("tokens")
     if model not in ("gpt2", "llama") or not isinstance(tokens, list):
         why = "only byte-level BPE and SentencePiece are taken"
-        raise UnsupportedError(f"the tokenizer of {shown(path.name)} is {shown(model)}", why)
+        raise ModelError(f"the tokenizer of {escaped(path.name)} is {escaped(model)}", why)
     types = keys.get("token_type") or [Type.NORMAL] * len(tokens)
     special = {role: keys.get(name) for role, name in ROLE_KEYS.items()}
     return Vocabulary(

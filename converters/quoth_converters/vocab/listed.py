@@ -9,7 +9,7 @@ import struct
 from pathlib import Path
 from typing import Final
 
-from quoth_converters.errors import TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
 from quoth_converters.vocab.ranks import of_ranks
 from quoth_converters.vocab.sentencepiece import BYTES, SPACE, checked
@@ -41,7 +41,7 @@ def read_llmc_tokenizer(path: Path) -> Vocabulary:
         if at != len(data):
             raise ValueError(f"its tokens take {at:,} bytes and it has {len(data):,}")
     except (ValueError, IndexError, struct.error) as error:
-        raise TokenizerError(f"{shown(path.name)} is no tokenizer of llm.c", shown(error)) from None
+        raise ModelError(f"{escaped(path.name)} is no tokenizer of llm.c", escaped(error)) from None
     return of_ranks({token: rank for rank, token in enumerate(tokens[:-1])}, path.name)
 
 
@@ -64,7 +64,7 @@ def read_llama2c_tokenizer(path: Path) -> Vocabulary:
         if len(texts) < _FIRST_BYTE + 256 or [text.strip("\n") for text in texts[:3]] != [name for name, _ in _MARKS]:
             raise ValueError("it does not begin with <unk>, <s> and </s>")
     except (ValueError, struct.error) as error:
-        raise TokenizerError(f"{shown(path.name)} is no tokenizer of llama2.c", shown(error)) from None
+        raise ModelError(f"{escaped(path.name)} is no tokenizer of llama2.c", escaped(error)) from None
     head = [*(name for name, _ in _MARKS), *BYTES]
     types = [*(kind for _, kind in _MARKS), *[Type.BYTE] * 256]
     pieces = [text.replace(" ", SPACE) for text in texts[len(head) :]]
@@ -86,5 +86,5 @@ def read_llama2c_tokenizer(path: Path) -> Vocabulary:
 
 def _data(path: Path) -> bytes:
     if path.stat().st_size > _MAX_BYTES:
-        raise TokenizerError(f"{shown(path.name)} is too large", f"more than {_MAX_BYTES >> 20} MiB")
+        raise ModelError(f"{escaped(path.name)} is too large", f"more than {_MAX_BYTES >> 20} MiB")
     return path.read_bytes()

@@ -14,7 +14,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Final
 
-from quoth_converters.errors import TokenizerError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.vocab import END, Type, Vocabulary
 from quoth_converters.vocab.byte_level import spelled
 
@@ -42,7 +42,7 @@ def read_ranks(path: Path) -> Vocabulary:
 def of_ranks(ranks: Mapping[bytes, int], origin: str) -> Vocabulary:
     """The vocabulary of such ranks, which run from 0 on."""
     if len(ranks) not in _KNOWN:
-        raise UnsupportedError(f"{shown(origin)} has {len(ranks):,} ranks", "only gpt2 and cl100k_base are known")
+        raise ModelError(f"{escaped(origin)} has {len(ranks):,} ranks", "only gpt2 and cl100k_base are known")
     pre, special = _KNOWN[len(ranks)]
     names = {**{rank: spelled(token) for token, rank in ranks.items()}, **special}
     ids = range(max(names) + 1)
@@ -65,9 +65,9 @@ def _ranks(path: Path) -> dict[bytes, int]:
         try:
             ranks[base64.b64decode(token, validate=True)] = int(rank)
         except (binascii.Error, ValueError):
-            raise TokenizerError(f"{shown(path.name)} is no rank file", shown(line[:40])) from None
+            raise ModelError(f"{escaped(path.name)} is no rank file", escaped(line[:40])) from None
     if sorted(ranks.values()) != list(range(len(ranks))):
-        raise TokenizerError(f"{shown(path.name)} is no rank file", "its ranks do not run from 0 on")
+        raise ModelError(f"{escaped(path.name)} is no rank file", "its ranks do not run from 0 on")
     return ranks
 
 
@@ -79,7 +79,7 @@ def _merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
             joined = [ranks.get(a + b, rank) for a, b in pairwise(parts)]
             lowest = min(joined)
             if lowest >= rank:
-                raise TokenizerError("the rank file is no BPE", f"token {rank} is not made of earlier ones")
+                raise ModelError("the rank file is no BPE", f"token {rank} is not made of earlier ones")
             at = joined.index(lowest)
             parts[at : at + 2] = [parts[at] + parts[at + 1]]
         if len(parts) == 2:

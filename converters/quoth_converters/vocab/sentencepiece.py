@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.errors import TokenizerError, UnsupportedError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
 from quoth_converters.vocab.protobuf import Field, fields, float32, integer, raw, text
@@ -52,17 +52,17 @@ def is_sentencepiece(path: Path) -> bool:
 def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
     """The vocabulary of a .model file with the tokens that `files` add to it; not finished yet."""
     if path.stat().st_size > MAX_BYTES:
-        raise TokenizerError(f"{shown(path.name)} is too large", f"more than {MAX_BYTES >> 20} MiB")
+        raise ModelError(f"{escaped(path.name)} is too large", f"more than {MAX_BYTES >> 20} MiB")
     try:
         model = _model(path.read_bytes())
     except ValueError as error:  # UnicodeDecodeError is one
-        raise TokenizerError(f"{shown(path.name)} is not a good SentencePiece model", shown(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not a good SentencePiece model", escaped(error)) from None
     if model.kind != _BPE:
         kind = _MODELS.get(model.kind, str(model.kind))
         why = "llama.cpp joins pieces by their scores, as BPE does alone"
-        raise UnsupportedError(f"the tokenizer is a SentencePiece {kind} model", why)
+        raise ModelError(f"the tokenizer is a SentencePiece {kind} model", why)
     if model.space_behind:
-        raise UnsupportedError("the tokenizer puts a space behind every word", "llama.cpp's SentencePiece does not")
+        raise ModelError("the tokenizer puts a space behind every word", "llama.cpp's SentencePiece does not")
     vocabulary = Vocabulary(
         "llama",
         "default",
@@ -80,7 +80,7 @@ def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
 
 
 def checked(vocabulary: Vocabulary) -> Vocabulary:
-    """The vocabulary with what is to be said of it; UnsupportedError if it lacks bytes.
+    """The vocabulary with what is to be said of it; ModelError if it lacks bytes.
 
     llama.cpp ends the program at a character for which it has neither a token nor its bytes.
     """
@@ -88,7 +88,7 @@ def checked(vocabulary: Vocabulary) -> Vocabulary:
     lost = [name for name in BYTES if types.get(name) != Type.BYTE]
     if lost:
         why = f"it has no token {lost[0]}, and llama.cpp fails at text it has no token for"
-        raise UnsupportedError("the tokenizer does not fall back to bytes", why)
+        raise ModelError("the tokenizer does not fall back to bytes", why)
     if vocabulary.add_space_prefix and Type.USER_DEFINED in vocabulary.types:
         note = "a space is put behind its added words, as llama.cpp does behind any that is matched as a whole"
         return replace(vocabulary, notes=(*vocabulary.notes, note))
@@ -100,7 +100,7 @@ def with_added(vocabulary: Vocabulary, files: Mapping[str, Path]) -> Vocabulary:
     tokens, types, scores = list(vocabulary.tokens), list(vocabulary.types), list(vocabulary.scores)
     for index, (name, is_special) in sorted(_added(files).items()):
         if not 0 <= index < min(MAX_TOKENS, 2 * len(vocabulary) + 1024):
-            raise TokenizerError(f"the added token {shown(name)} has an id out of range", shown(index))
+            raise ModelError(f"the added token {escaped(name)} has an id out of range", escaped(index))
         while index >= len(tokens):
             tokens.append(f"[PAD{len(tokens)}]")
             types.append(Type.UNUSED)
@@ -134,7 +134,7 @@ def _added(files: Mapping[str, Path]) -> dict[int, tuple[str, bool]]:
         if isinstance(token, dict) and str(number).isdecimal() and len(number) < 10:
             found[int(number)] = (str(token.get("content", "")), token.get("special") is True)
     if wrong := [name for index, (name, _) in found.items() if type(index) is not int or not name]:
-        raise TokenizerError("an added token is not described as one", shown(wrong[0]))
+        raise ModelError("an added token is not described as one", escaped(wrong[0]))
     return found
 
 
@@ -186,7 +186,7 @@ def _notes(model: _Model) -> tuple[str, ...]:
     """What the tokenizer does to a text and llama.cpp does not."""
     notes = []
     if model.normalizer and model.normalizer != "identity":
-        notes.append(f"text is not normalized by {shown(model.normalizer)} first, as the source's tokenizer does")
+        notes.append(f"text is not normalized by {escaped(model.normalizer)} first, as the source's tokenizer does")
     if model.spaces_joined:
         notes.append("runs of spaces are kept; the source's tokenizer makes one of them")
     return tuple(notes)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from quoth_converters.errors import TokenizerError, shown
+from quoth.errors import ModelError, escaped
 from quoth_converters.vocab import MAX_TOKENS, Type
 
 
@@ -24,7 +24,7 @@ def tokens_of(path: Path, table: Any, added: Any) -> tuple[tuple[str, ...], tupl
             raise bad_file(path, "an added token is not described as one")
         index, text = token["id"], token["content"]
         if by_id.get(index, text) != text or table.get(text, index) != index:
-            raise bad_file(path, f"token {shown(text)} has two ids, or shares one")
+            raise bad_file(path, f"token {escaped(text)} has two ids, or shares one")
         by_id[index] = text
         kinds[index] = Type.CONTROL if token.get("special", True) else Type.USER_DEFINED
     if by_id and (min(by_id) < 0 or max(by_id) >= MAX_TOKENS):
@@ -41,7 +41,7 @@ def merges_of(path: Path, merges: Any) -> tuple[str, ...]:
     texts = [pair if isinstance(pair, str) else _joined(pair) for pair in merges]
     for pair, text in zip(merges, texts, strict=True):
         if text.count(" ") != 1 or text[0] == " " or text[-1] == " ":
-            raise bad_file(path, f"a merge is no pair: {shown(pair)}")
+            raise bad_file(path, f"a merge is no pair: {escaped(pair)}")
     return tuple(texts)
 
 
@@ -74,5 +74,5 @@ def processors_of(processor: Any) -> list[dict[str, Any]]:
     return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
-def bad_file(path: Path, why: str) -> TokenizerError:
-    return TokenizerError(f"{shown(path.name)} is not a good tokenizer", why)
+def bad_file(path: Path, why: str) -> ModelError:
+    return ModelError(f"{escaped(path.name)} is not a good tokenizer", why)

@@ -11,9 +11,9 @@ from typing import Any
 import click
 
 from quoth.chat import Message
+from quoth.cli.answer_writer import Format
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
-from quoth.cli.output import Format
 from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
@@ -87,7 +87,7 @@ def stoppable() -> Iterator[Event]:
 
 def talk_in_lines(environment: Environment) -> int:
     """Questions from the terminal until Ctrl-D, answers as they come."""
-    from quoth.cli.run.answering import answer
+    from quoth.cli.run.answer_session import answer
 
     streams = environment.streams
     messages: list[Message] = []

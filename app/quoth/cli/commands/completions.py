@@ -6,7 +6,9 @@ import click
 
 from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment
+from quoth.cli.main import load_command
 from quoth.cli.options import HELP_NAMES
+from quoth.cli.routing import PROMPT
 
 HELP = """Print a completion script for SHELL: bash, zsh or fish.
 
@@ -70,9 +72,6 @@ def command(environment: Environment, /, shell: str) -> int:
 
 def _flags() -> dict[str, list[tuple[str, str]]]:
     """Every command's flags with their help; the prompt's under its own name."""
-    from quoth.cli.main import load_command
-    from quoth.cli.routing import PROMPT
-
     flags = {}
     for name in (PROMPT, *COMMANDS):
         flags[name] = [
@@ -86,8 +85,6 @@ def _flags() -> dict[str, list[tuple[str, str]]]:
 
 def _operands(name: str) -> list[str]:
     """The words that may follow a command: its own commands, or what its argument can be."""
-    from quoth.cli.main import load_command
-
     command = load_command(name)
     if isinstance(command, click.Group):
         return [*command.commands]
@@ -96,8 +93,6 @@ def _operands(name: str) -> list[str]:
 
 
 def _bash() -> str:
-    from quoth.cli.routing import PROMPT
-
     flags = _flags()
     cases = "\n".join(_BASH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
     operands = "\n".join(_BASH_OPERANDS.format(name=name, operands=" ".join(_operands(name))) for name in COMMANDS)
@@ -105,8 +100,6 @@ def _bash() -> str:
 
 
 def _zsh() -> str:
-    from quoth.cli.routing import PROMPT
-
     flags = _flags()
     described = " ".join(f"'{name}:{command.help}'" for name, command in COMMANDS.items())
     cases = "\n".join(
@@ -116,8 +109,6 @@ def _zsh() -> str:
 
 
 def _fish() -> str:
-    from quoth.cli.routing import PROMPT
-
     lines = [
         f"complete -c quoth -n __fish_use_subcommand -a {name} -d '{facts.help}'" for name, facts in COMMANDS.items()
     ]

@@ -12,6 +12,7 @@ import click
 
 from quoth.cli.environment import Environment
 from quoth.cli.options import HELP_NAMES, setting_options
+from quoth.cli.printing import escaped_template
 from quoth.text import sane
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _checkpoint(environment: Environment, order: Order, tensors: bool, as_json: 
     if as_json:
         print_json(environment, description(described))
     else:
-        lines = [*about(described), *sizes(described), *_template(spec.vocabulary.chat_template)]
+        lines = [*about(described), *sizes(described), *escaped_template(spec.vocabulary.chat_template)]
         if tensors:
             lines += [
                 f"{name}  {tensor.dtype}  {_shape(tensor.shape)}" for name, tensor in described.source.tensors.items()
@@ -101,7 +102,7 @@ def _gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> 
     from quoth.cli.commands.quantize import table
     from quoth.cli.run.converting import print_json
     from quoth.gguf import check, read_header
-    from quoth.models.names import resolve
+    from quoth.models.resolve import resolve
 
     header = read_header(resolve(file, store=environment.store, environment=environment.environ).path)
     check(header)
@@ -113,7 +114,7 @@ def _gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> 
         width = max(len(key) for key, _ in rows)
         lines = [f"{key:<{width}}  {sane(value, 4000)}" for key, value in rows]
         lines += [*table(plans, best)] if plans else []
-        lines += _template(header.chat_template)
+        lines += escaped_template(header.chat_template)
         lines += [f"{t.name}  {_type(t.type)}  {_shape(t.shape[::-1])}" for t in header.tensors] if tensors else []
         environment.streams.answer("".join(f"{line}\n" for line in lines))
     environment.streams.finish()
@@ -124,13 +125,11 @@ def _plans(header: Header) -> tuple[list[Plan], Plan | None]:
     """What it would come to at each quantization; nothing for a file that is quantized already."""
     if header.quantization not in _WHOLE or len(header.parts) > 1:
         return [], None
-    from quoth.models.conversion import parameters, sentences
+    from quoth.models.conversion import parameters
+    from quoth_converters.output.quantize import plan, recommended
 
-    with sentences():
-        from quoth_converters.output.quantize import plan, recommended
-
-        plans = plan(header.path)
-        return plans, recommended(plans, parameters(header))
+    plans = plan(header.path)
+    return plans, recommended(plans, parameters(header))
 
 
 def _rows(header: Header) -> Iterator[Row]:
@@ -196,15 +195,6 @@ def _fields(header: Header, plans: list[Plan], best: Plan | None) -> dict[str, A
         "sizes": {plan.type: plan.size for plan in plans},
         "recommended": best.type if best else None,
     }
-
-
-def _template(template: str) -> list[str]:
-    """The template with every control code visible."""
-    if not template:
-        return ["chat template: none; this is a base model"]
-    from quoth.cli.commands.models import escaped_template
-
-    return escaped_template(template).rstrip("\n").split("\n")
 
 
 def _type(number: int) -> str:

@@ -55,7 +55,7 @@ def command(
     as_json: bool,
     **flags: Any,
 ) -> int:
-    from quoth.models.conversion import known_types, sentences
+    from quoth.models.conversion import known_types
 
     environment.use(flags)
     environment.streams.require_stdout()
@@ -64,18 +64,17 @@ def command(
     known_types(each for each in wanted if each != AUTO)
     if not wanted and not dry_run:
         raise UsageError("no type was given", "", f"Add -q Q8_0, or see what there is: quoth quantize {file} --dry-run")
-    with sentences():
-        if dry_run:
-            return _show_plans(environment, source, wanted, as_json)
-        chosen = [*dict.fromkeys(_recommended(source) if each == AUTO else each for each in wanted)]
-        targets = _targets(source, chosen, output, beside=os.path.exists(os.path.expanduser(file)), force=force)
-        return _write(environment, source, targets, requantize=requantize, force=force, as_json=as_json)
+    if dry_run:
+        return _show_plans(environment, source, wanted, as_json)
+    chosen = [*dict.fromkeys(_recommended(source) if each == AUTO else each for each in wanted)]
+    targets = _targets(source, chosen, output, beside=os.path.exists(os.path.expanduser(file)), force=force)
+    return _write(environment, source, targets, requantize=requantize, force=force, as_json=as_json)
 
 
 def _source(environment: Environment, file: str) -> Path:
     """The file itself, or that of a model; a quick look says whether it is a model at all."""
     from quoth.gguf import check, read_header
-    from quoth.models.names import resolve
+    from quoth.models.resolve import resolve
 
     path = resolve(file, store=environment.store, environment=environment.environ).path
     check(read_header(path))

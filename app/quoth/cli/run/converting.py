@@ -168,15 +168,12 @@ def sizes(described: Described) -> Iterator[str]:
 
 def check_file(environment: Environment, order: Order, file: Path, as_json: bool) -> int:
     """Hold a GGUF made earlier, or elsewhere, against its checkpoint."""
-    from quoth.models.conversion import sentences
-
     streams = environment.streams
-    with sentences():
-        from quoth_converters.checks.verify import check
-        from quoth_converters.families import Options
+    from quoth_converters.checks.verify import check
+    from quoth_converters.families import Options
 
-        options = Options(order.tokenizer, order.meta, order.n_head)
-        report = check(file, order.source, options=options, level=order.level, progress=Counting(environment).steps)
+    options = Options(order.tokenizer, order.meta, order.n_head)
+    report = check(file, order.source, options=options, level=order.level, progress=Counting(environment).steps)
     streams.progress.clear()
     if report.failure:
         what = f"{file.name} is not the model of {order.source.name}"
@@ -192,9 +189,9 @@ def check_file(environment: Environment, order: Order, file: Path, as_json: bool
 @contextmanager
 def fetched(environment: Environment, spec: str, order: Order, *, keep: bool) -> Iterator[Order]:
     """The order with the files of a repository of the hub on the disk; they go once they are converted, unless kept."""
-    from quoth.cli.run.pulling import Reporter
+    from quoth.cli.run.model_download import Reporter
     from quoth.models.sources import hub, network
-    from quoth.models.sources.originals import fetch_original, forget
+    from quoth.models.sources.original_checkpoint import fetch_original, forget
 
     repository, wanted = hub.parse(spec)
     if wanted:

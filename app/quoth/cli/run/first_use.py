@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quoth.cli.environment import Environment
-from quoth.cli.run.pulling import pull_named
+from quoth.cli.run.model_download import pull_named
 from quoth.errors import ModelError, NetworkError
 from quoth.library.model_offers import best_here, found_here, remember
 from quoth.models import ModelFile, catalogue
-from quoth.models.choices import DEMONSTRATION, choices, download_label
+from quoth.models.offered_models import DEMONSTRATION, choices, download_label
 from quoth.models.sources import hub
 
 

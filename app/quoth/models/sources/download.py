@@ -10,10 +10,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from quoth.errors import StorageError
+from quoth.models.sources.http_transfer import Again, Count, RetryPolicy, Transfer, wrong_file
 from quoth.models.sources.partial_download import PartialDownload
-from quoth.models.sources.transfer import Again, Count, RetryPolicy, Transfer, wrong_file
 from quoth.platform import safe_files
-from quoth.platform.locks import held
+from quoth.platform.file_locks import held
 
 _PROGRESS = 1 << 20  # an attempt that brought this much gives back all tries
 

@@ -23,8 +23,8 @@ from typing import BinaryIO
 
 from quoth.errors import NetworkError
 from quoth.models.sources.download import check, is_right, own_part
+from quoth.models.sources.http_transfer import Count, RetryPolicy, wrong_file
 from quoth.models.sources.partial_download import Origin, PartialDownload, format_size, require_space, writing
-from quoth.models.sources.transfer import Count, RetryPolicy, wrong_file
 from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
 

@@ -22,7 +22,7 @@ BEGUN = "-"  # the answer is begun with it, so that it is a list
 
 
 class NotesCache(Protocol):
-    """Texts by key, such as quoth.cache.notes.Notes."""
+    """Texts by key, such as quoth.cache.stored_notes.StoredNotes."""
 
     def get(self, key: str) -> str | None: ...
     def put(self, key: str, text: str) -> None: ...

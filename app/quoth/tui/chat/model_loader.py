@@ -19,8 +19,8 @@ from quoth.tui.dialogs import ChooseModel
 
 if TYPE_CHECKING:
     from quoth.models import ModelFile
-    from quoth.models.choices import Choice
-    from quoth.models.progress import PullProgress
+    from quoth.models.offered_models import Choice
+    from quoth.models.pull_progress import PullProgress
 
 TOLD_SECONDS = 30.0  # that a sentence of the engine's stays
 LOAD, FETCH = "model", "fetch"  # groups of threads

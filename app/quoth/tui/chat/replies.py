@@ -25,7 +25,7 @@ from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.turn_view import TurnView
 
 if TYPE_CHECKING:
-    from quoth.history.turns import Role, Turn
+    from quoth.history import Role, Turn
 
 COMPACT = (
     "Summarize our conversation so far for yourself, so that you could go on with it from the summary alone: "

@@ -10,12 +10,11 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from quoth.chat import Attachment
 from quoth.errors import QuothError
-from quoth.history import Conversation, History, Turn
+from quoth.history import Conversation, History, Role, Turn
 from quoth.tui.commands import parse
 from quoth.tui.history_writer import HistoryWriter, PendingId, stored
 
 if TYPE_CHECKING:
-    from quoth.history.turns import Role
     from quoth.library.model import Model
     from quoth.models import ModelFile
     from quoth.tui.chat.running_turn import RunningTurn

@@ -14,7 +14,7 @@ from textual.widgets import OptionList, ProgressBar, Static
 from textual.widgets.option_list import Option
 
 if TYPE_CHECKING:
-    from quoth.models.choices import Choice
+    from quoth.models.offered_models import Choice
 
 EXAMPLES = (
     "Explain in three sentences what a language model is.",

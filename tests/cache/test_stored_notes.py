@@ -11,32 +11,32 @@ from pathlib import Path
 
 import pytest
 
-from quoth.cache.notes import Notes
+from quoth.cache.stored_notes import StoredNotes
 from quoth.errors import StorageError
 
 
 def test_what_was_put_is_there_for_the_next_process(tmp_path: Path) -> None:
     path = tmp_path / "cache" / "notes.db"
-    notes = Notes(path)
+    notes = StoredNotes(path)
     assert notes.get("a") is None
     notes.put("a", "- ships\n- Häfen 港")
-    assert Notes(path).get("a") == "- ships\n- Häfen 港"  # nothing was closed
+    assert StoredNotes(path).get("a") == "- ships\n- Häfen 港"  # nothing was closed
     notes.put("a", "- boats")
     notes.close()
-    assert Notes(path).get("a") == "- boats"
-    assert Notes(path).count() == (1, len("a") + len("- boats"))
+    assert StoredNotes(path).get("a") == "- boats"
+    assert StoredNotes(path).count() == (1, len("a") + len("- boats"))
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
 def test_only_the_owner_can_read_them(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
-    Notes(path).put("a", "secret")
+    StoredNotes(path).put("a", "secret")
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
 def test_they_are_bounded_and_the_least_recently_used_go_first(tmp_path: Path) -> None:
     time = iter(range(10_000))
-    notes = Notes(tmp_path / "notes.db", most=10_000, clock=lambda: float(next(time)))
+    notes = StoredNotes(tmp_path / "notes.db", most=10_000, clock=lambda: float(next(time)))
     for number in range(100):
         notes.put(f"{number:03}", "x" * 497)
         assert notes.get("000") is not None  # in use
@@ -48,7 +48,7 @@ def test_they_are_bounded_and_the_least_recently_used_go_first(tmp_path: Path) -
 
 
 def test_in_memory_nothing_is_written(tmp_path: Path) -> None:
-    notes = Notes(None)
+    notes = StoredNotes(None)
     notes.put("a", "secret")
     assert notes.get("a") == "secret"
     assert notes.clear() == (0, 0)
@@ -57,7 +57,7 @@ def test_in_memory_nothing_is_written(tmp_path: Path) -> None:
 
 def test_clearing_says_what_there_was_and_removes_it(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
-    notes = Notes(path)
+    notes = StoredNotes(path)
     notes.put("a", "1234")
     assert notes.clear() == (1, 5)
     assert not path.exists()
@@ -72,20 +72,20 @@ def test_clearing_says_what_there_was_and_removes_it(tmp_path: Path) -> None:
 def test_a_damaged_file_is_forgotten_and_can_be_cleared(tmp_path: Path, damage: bytes) -> None:
     path = tmp_path / "notes.db"
     path.write_bytes(damage)
-    notes = Notes(path)
+    notes = StoredNotes(path)
     assert notes.get("a") is None
     notes.put("a", "1")
     assert notes.get("a") == "1"  # in memory from here on
     assert str(path) in notes.problem
     with pytest.raises(StorageError, match="quoth cache --clear"):
-        Notes(path).count()
-    Notes(path).clear()
+        StoredNotes(path).count()
+    StoredNotes(path).clear()
     assert not path.exists()
 
 
 def test_a_folder_that_cannot_be_made_is_a_problem_and_no_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("in the way")
-    notes = Notes(tmp_path / "file" / "notes.db")
+    notes = StoredNotes(tmp_path / "file" / "notes.db")
     notes.put("a", "1")
     assert notes.problem
     assert notes.get("b") is None
@@ -96,7 +96,7 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
     target = tmp_path / "precious.txt"
     target.write_text("precious")
     (tmp_path / "notes.db").symlink_to(target)
-    notes = Notes(tmp_path / "notes.db")
+    notes = StoredNotes(tmp_path / "notes.db")
     notes.put("a", "1")
     assert "is a link" in notes.problem
     assert target.read_text() == "precious"
@@ -105,9 +105,9 @@ def test_a_link_in_its_place_is_not_followed(tmp_path: Path) -> None:
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file size limit of POSIX")
 def test_a_full_disk_is_a_problem_and_no_error(tmp_path: Path) -> None:
     script = (
-        "import resource, signal, sys\nfrom pathlib import Path\nfrom quoth.cache.notes import Notes\n"
+        "import resource, signal, sys\nfrom pathlib import Path\nfrom quoth.cache.stored_notes import StoredNotes\n"
         "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\nresource.setrlimit(resource.RLIMIT_FSIZE, (40960, 40960))\n"
-        "notes = Notes(Path(sys.argv[1]))\n"
+        "notes = StoredNotes(Path(sys.argv[1]))\n"
         "for n in range(100): notes.put(str(n), 'x' * 2000)\n"
         "assert notes.problem, 'no problem'\n"
         "notes.put('last', 'text'); print(notes.get('last'))\n"
@@ -120,12 +120,12 @@ def test_a_full_disk_is_a_problem_and_no_error(tmp_path: Path) -> None:
 
 def test_two_processes_use_it_together(tmp_path: Path) -> None:
     path = tmp_path / "notes.db"
-    Notes(path).put("start", "1")
+    StoredNotes(path).put("start", "1")
     script = (
-        "import sys\nfrom pathlib import Path\nfrom quoth.cache.notes import Notes\n"
-        "notes = Notes(Path(sys.argv[1]))\nfor n in range(60): notes.put(f'{sys.argv[2]}-{n}', 'x' * 100)\n"
+        "import sys\nfrom pathlib import Path\nfrom quoth.cache.stored_notes import StoredNotes\n"
+        "notes = StoredNotes(Path(sys.argv[1]))\nfor n in range(60): notes.put(f'{sys.argv[2]}-{n}', 'x' * 100)\n"
         "raise SystemExit(notes.problem or 0)\n"
     )
     runs = [subprocess.Popen([sys.executable, "-c", script, str(path), name]) for name in "ab"]
     assert [run.wait(timeout=60) for run in runs] == [0, 0]
-    assert Notes(path).count()[0] == 121
+    assert StoredNotes(path).count()[0] == 121

@@ -129,7 +129,7 @@ def test_only_a_summary_is_edited_in_place(history: History) -> None:
     assert texts(history, home)[-1] == "they spoke"
     assert [hit.turn for hit in history.search("spoke")] == [summary]
     assert history.search("talked") == []
-    with pytest.raises(ValueError, match="is no summary"):
+    with pytest.raises(ValueError, match="is not a summary"):
         history.edit(question, "x")
     assert texts(history, home)[0] == "q"
 

@@ -1,4 +1,4 @@
-"""Summaries as `quoth summarize` writes them: text or JSON on standard output, talk on standard error."""
+"""`quoth summarize`: summaries as text or JSON on standard output, notices on standard error."""
 
 from __future__ import annotations
 
@@ -9,32 +9,87 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from quoth.cli.documents import span_fields
+from quoth.cli.documents import names_documents, read_documents, span_fields
 from quoth.cli.environment import Environment
+from quoth.cli.printing import json_text
+from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
 from quoth.documents import Document
 from quoth.engine import Notice
-from quoth.errors import Ended, InputError, QuothError, StorageError
+from quoth.errors import Ended, InputError, QuothError, StorageError, UsageError
 from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import quotes_only, summarizing
 from quoth.library.model import Model
-from quoth.library.opened_documents import OpenDocuments
+from quoth.library.opened_documents import OpenDocuments, looks_like_file, require_text
+from quoth.platform import safe_files
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarize as task
+from quoth.tasks.summaries.summary import Style
 from quoth.tasks.wording import LONG, covered, planned, too_small
-from quoth.version import __version__
+
+
+def summarize(
+    environment: Environment,
+    words: Sequence[str],
+    *,
+    length: str,
+    style: Style,
+    focus: str,
+    language: str,
+    extracts: bool | None,
+    cites: bool | None,
+    each: bool,
+    as_json: bool,
+    output: str | None,
+    verbose: bool,
+) -> int:
+    """Summarize the documents that the words name, together or each of them. Returns the exit code."""
+    environment.streams.require_stdout()
+    number = _number_of_words(length)
+    target = _Output.of(environment.streams, output)
+    with open_chosen_model(environment) as model:
+        documents, about = _documents(environment, words)
+        require_text(documents)
+        options = task.SummaryOptions(number, style, f"{focus.strip()} {about}".strip(), language.strip())
+        form = _Form(extracts, cites, json=as_json or each, verbose=verbose)
+        summaries = _Summaries(environment, model, options, form, target)
+        code = summaries.each(documents) if each else summaries.together(documents)
+        target.finish()
+    return code
+
+
+def _number_of_words(length: str) -> int:
+    words = task.LENGTHS.get(length) or (int(length) if length.isdecimal() else 0)
+    if not 1 <= words <= 10_000:
+        raise UsageError("--length must be short, medium, long or from 1 to 10000 words", f"it is {length!r}", "")
+    return words
+
+
+def _documents(environment: Environment, words: Sequence[str]) -> tuple[list[Document], str]:
+    """The documents that operands name; where a pipe has the text, the words that name none are the focus."""
+    named = [word for word in words if names_documents(word)]
+    others = [word for word in words if word not in named]
+    if others and (named or all(map(looks_like_file, others))):
+        raise InputError(f"{others[0]} does not exist", "", "Check the name; --focus TEXT says what matters")
+    if not named and environment.streams.stdin_isatty:
+        what = f"{others[0]} does not exist" if others else "there is nothing to summarize"
+        raise UsageError(what, "", "Name a file, or pipe a text: quoth summarize report.pdf")
+    documents = read_documents(environment, named or ["-"])
+    if others and not any(len(document.text) for document in documents):
+        raise InputError(f"{others[0]} does not exist", "and standard input is empty", "Check the name")
+    return documents, " ".join(others)
 
 
 @dataclass(slots=True)
-class Output:
-    """Where summaries go: standard output at once, or the file of -o, whole or not at all."""
+class _Output:
+    """Where summaries go: to standard output at once, or to the file of -o, written completely or not at all."""
 
     streams: Streams
     path: Path | None
     text: str = ""
 
     @classmethod
-    def of(cls, streams: Streams, name: str | None) -> Output:
+    def of(cls, streams: Streams, name: str | None) -> _Output:
         """Raises StorageError before any work for a file that cannot be written."""
         if not name or name == "-":
             return cls(streams, None)
@@ -53,7 +108,7 @@ class Output:
             self.streams.answer(text)
 
     def end(self) -> None:
-        """A summary is whole."""
+        """A summary is complete."""
         if self.path:
             self.text = self.text.rstrip("\n") + "\n"
         else:
@@ -62,8 +117,6 @@ class Output:
     def finish(self) -> None:
         """Write the file."""
         if self.path:
-            from quoth.platform import safe_files
-
             with safe_files.attempt(f"write {self.path}"):
                 safe_files.write(self.path, self.text.encode("utf-8", "replace"))
 
@@ -80,37 +133,37 @@ class _Result:
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
-    """How summaries are shown. None: as the model is, and as the summary is made."""
+class _Form:
+    """How summaries are written. None: the model's size decides on extracts, and they on citations."""
 
     extracts: bool | None
-    cite: bool | None
+    cites: bool | None
     json: bool
     verbose: bool
 
 
-class SummaryCommand:
-    """Summaries with one model and one wish."""
+class _Summaries:
+    """Summaries with one model and the same options."""
 
     def __init__(
         self,
         environment: Environment,
         model: Model,
-        wish: task.SummaryOptions,
-        shape: Shape,
-        output: Output,
+        options: task.SummaryOptions,
+        form: _Form,
+        output: _Output,
     ) -> None:
         self._environment = environment
         self._streams = environment.streams
         self._model = model
-        self._wish = wish
+        self._options = options
         self._output = output
         model.ready()
-        self._by_itself = quotes_only(model) and shape.extracts is None
-        self._extracts = self._by_itself or bool(shape.extracts)
-        self._cites = self._extracts if shape.cite is None else shape.cite
-        self._as_json = shape.json
-        self._verbose = shape.verbose
+        self._by_itself = quotes_only(model) and form.extracts is None
+        self._extracts = self._by_itself or bool(form.extracts)
+        self._cites = self._extracts if form.cites is None else form.cites
+        self._as_json = form.json
+        self._verbose = form.verbose
         self._private = bool(environment.settings.private)
         self._noted = 0  # parts of the document at hand
 
@@ -121,7 +174,7 @@ class SummaryCommand:
         return 0
 
     def each(self, documents: Sequence[Document]) -> int:
-        """One summary a document; one that cannot be summarized is told and the others are done."""
+        """One summary for each document; one that cannot be summarized is reported, and the others are done."""
         code = 0
         for document in documents:
             try:
@@ -129,7 +182,7 @@ class SummaryCommand:
             except InputError as error:
                 code = int(error.exit_code)
                 about = {"files": [document.name], "error": {"code": code, "message": str(error)}}
-                self._put_json({**about, "version": __version__, "model": self._model.name})
+                self._put_json({**about, "model": self._model.name})
                 self._streams.say(f"{document.name}: {error}")
         self._say_problem()
         return code
@@ -149,11 +202,11 @@ class SummaryCommand:
         self._say_coverage(result)
 
     def _events(self, collection: Collection) -> Iterator[task.Event]:
-        task.room_for(collection, self._wish)  # before anything is said
+        task.room_for(collection, self._options)  # before anything is said
         if self._by_itself:
             self._by_itself = False
             self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
-        return summarizing(self._model, collection, self._wish, extract=self._extracts)
+        return summarizing(self._model, collection, self._options, extract=self._extracts)
 
     def _run(self, collection: Collection, began: float) -> _Result:
         text = ""
@@ -188,12 +241,10 @@ class SummaryCommand:
         return f" [{'; '.join(dict.fromkeys(map(collection.cite, sentence.spans)))}]"
 
     def _put_json(self, fields: dict[str, Any]) -> None:
-        import json
-
-        self._output.put(json.dumps(fields, ensure_ascii=False) + "\n")
+        self._output.put(json_text(fields))
         self._output.end()
 
-    # Talk
+    # Notices
 
     def _say_plan(self, plan: task.Planned) -> None:
         if plan.seconds > LONG:
@@ -209,7 +260,7 @@ class SummaryCommand:
     def _say_what_is_kept(self, collection: Collection) -> None:
         if self._noted and not self._private and not self._environment.notes.problem:
             self._streams.say(
-                f"the notes on {self._noted} of {len(collection)} parts are kept: the same command goes on from there"
+                f"the notes on {self._noted} of {len(collection)} parts are kept: the same command continues from there"
             )
 
     def _say_problem(self) -> None:
@@ -244,7 +295,6 @@ class SummaryCommand:
             "seconds": round(result.seconds, 3),
             "tokens_per_second": round(end.tokens_read / max(result.seconds, 0.001), 1),
             "reason": end.reason,
-            "version": __version__,
             "model": self._model.name,
             "seed": 0,
             "usage": usage_fields(end.usage),

@@ -10,12 +10,12 @@ from typing import Final
 
 from quoth.errors import ModelError
 from quoth.models.installed import name_from
-from quoth.models.progress import PullProgress
+from quoth.models.pull_progress import PullProgress
 from quoth.models.sources import hub
 from quoth.models.sources.download import download
+from quoth.models.sources.http_transfer import RetryPolicy
 from quoth.models.sources.hub_variants import is_safe
 from quoth.models.sources.partial_download import format_size, require_space
-from quoth.models.sources.transfer import RetryPolicy
 from quoth.platform import safe_files
 
 # Of these the first that a repository has: torch's own files are read as well, but are twice the size at times.

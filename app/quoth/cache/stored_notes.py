@@ -27,7 +27,7 @@ CREATE INDEX IF NOT EXISTS note_used ON note (used);
 """
 
 
-class Notes:
+class StoredNotes:
     """Texts by key in a file of their own; without a path in memory, for as long as the process lives."""
 
     def __init__(self, path: Path | None, *, most: int = MOST, clock: Callable[[], float] = time.time) -> None:

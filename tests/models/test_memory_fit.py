@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from quoth.gguf import Header, read_header
-from quoth.models.fit import Need, estimate, judge, largest_context
+from quoth.models.memory_fit import Need, estimate, judge, largest_context
 from tests.gguf_files import U32, Typed, Value, write_tiny
 
 GB = 10**9

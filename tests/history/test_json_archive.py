@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quoth.chat import Attachment
 from quoth.errors import InputError
-from quoth.history import History, export
+from quoth.history import History, export, json_archive
 from quoth.text import clean
 from tests.cli.attacks import ATTACKS
 
@@ -35,14 +35,14 @@ def sample(history: History) -> None:
 
 def test_what_was_exported_comes_back_the_same(history: History) -> None:
     sample(history)
-    text = history.export()
+    text = json_archive.export(history)
     other = History(None)
-    assert other.import_(text, "file") == [1, 2]
-    assert other.export() == text.replace('"reason": ""', '"reason": "interrupted"')
+    assert json_archive.import_into(other, text, "file") == [1, 2]
+    assert json_archive.export(other) == text.replace('"reason": ""', '"reason": "interrupted"')
     again = History(None)
     again.begin("something else")
-    ids = again.import_(other.export())
-    assert again.export(ids) == other.export()
+    ids = json_archive.import_into(again, json_archive.export(other))
+    assert json_archive.export(again, ids) == json_archive.export(other)
     first = [(t.role, t.text, t.thought, t.documents, t.settings, t.reason) for t in history.path(1)]
     assert [(t.role, t.text, t.thought, t.documents, t.settings, t.reason) for t in again.path(ids[0])] == first
     assert again.search("quotes")
@@ -53,7 +53,7 @@ def test_an_export_has_no_invisible_character(history: History) -> None:
     sample(history)
     for attack in ATTACKS.values():
         history.begin(str(attack))
-    text = history.export()
+    text = json_archive.export(history)
     assert clean(text) == (text, 0)
     assert json.loads(text)["conversations"][0]["turns"][0]["text"] == HOSTILE
 
@@ -61,7 +61,7 @@ def test_an_export_has_no_invisible_character(history: History) -> None:
 def broken(change: Callable[[dict[str, Any]], Any]) -> str:
     history = History(None)
     sample(history)
-    whole = json.loads(history.export())
+    whole = json.loads(json_archive.export(history))
     change(whole)
     return json.dumps(whole)
 
@@ -90,11 +90,11 @@ TURN = ("conversations", 0, "turns", 1)
             at("conversations", 0, "origin", value="x"),
             'conversations[0].origin is "x", not one of chat, prompt, import',
         ),
-        (at("conversations", 0, "leaf", value=9), "conversations[0].leaf is 9, which is no turn"),
-        (at("conversations", 0, "leaf", value=True), "conversations[0].leaf is true, which is no turn"),
+        (at("conversations", 0, "leaf", value=9), "conversations[0].leaf is 9, which is not a turn"),
+        (at("conversations", 0, "leaf", value=True), "conversations[0].leaf is true, which is not a turn"),
         (at(*TURN, "id", value=7), "conversations[0].turns[1].id is 7; the turns must be numbered from 1"),
-        (at(*TURN, "parent", value=2), "conversations[0].turns[1].parent is 2, which is no earlier turn"),
-        (at(*TURN, "parent", value=0), "conversations[0].turns[1].parent is 0, which is no earlier turn"),
+        (at(*TURN, "parent", value=2), "conversations[0].turns[1].parent is 2, which is not an earlier turn"),
+        (at(*TURN, "parent", value=0), "conversations[0].turns[1].parent is 0, which is not an earlier turn"),
         (at(*TURN, "parent", value="1"), 'conversations[0].turns[1].parent is "1", not a number or null'),
         (at(*TURN, "role", value="system"), 'conversations[0].turns[1].role is "system", not one of user'),
         (at(*TURN, "role", value=[1]), "conversations[0].turns[1].role is [1], not one of user"),
@@ -112,16 +112,16 @@ def test_a_bad_place_is_named_and_nothing_is_added(
     history: History, change: Callable[[dict[str, Any]], None], place: str
 ) -> None:
     with pytest.raises(InputError) as caught:
-        history.import_(broken(change), "FILE")
-    assert str(caught.value).startswith("FILE is no history (")
+        json_archive.import_into(history, broken(change), "FILE")
+    assert str(caught.value).startswith("FILE is not a history (")
     assert place in str(caught.value)
     assert history.conversations() == []
 
 
 @pytest.mark.parametrize("text", ["", "{", "[" * 100_000, "NaN", '{"a": Infinity}', "nul\0"])
 def test_what_is_no_json_is_told(history: History, text: str) -> None:
-    with pytest.raises(InputError, match="FILE is no JSON"):
-        history.import_(text, "FILE")
+    with pytest.raises(InputError, match="FILE is not JSON"):
+        json_archive.import_into(history, text, "FILE")
 
 
 JSON = st.recursive(
@@ -140,11 +140,11 @@ def test_any_value_in_any_place_is_taken_or_refused(field: str, value: Any) -> N
     text = broken(at(*place, value=value))
     history = History(None)
     try:
-        ids = history.import_(text)
+        ids = json_archive.import_into(history, text)
     except InputError:
         assert history.conversations() == []
     else:
-        assert len(history.export(ids)) > 100
+        assert len(json_archive.export(history, ids)) > 100
 
 
 class Tags(HTMLParser):

@@ -1,4 +1,4 @@
-"""Conversations as JSON text and back. Everything is looked at before anything is stored."""
+"""Conversations as JSON text and back. Everything is checked before anything is stored."""
 
 from __future__ import annotations
 
@@ -10,36 +10,49 @@ from typing import Any
 
 from quoth.chat import Attachment
 from quoth.errors import InputError
-from quoth.history.turns import ORIGINS, REASONS, ROLES, Conversation, Turn
+from quoth.history.records import ORIGINS, REASONS, ROLES, Conversation, Turn
+from quoth.history.sqlite_history import History
 
-FORMAT = "quoth-history"
-VERSION = 1
+_FORMAT = "quoth-history"
+_VERSION = 1
 _TRY = 'Pass what "quoth history export --format json" wrote'
+_KINDS = {str: "text", int: "a whole number", float: "a number"}
+_PLAIN: dict[str, type] = {  # fields of a turn that are text or numbers
+    **dict.fromkeys(("text", "thought", "model", "notice"), str),
+    **dict.fromkeys(("id", "prompt_tokens", "reused_tokens", "generated_tokens"), int),
+    **dict.fromkeys(("read_seconds", "write_seconds", "created", "ended"), float),
+}
 
 Tree = tuple[Conversation, list[Turn]]
 
 
-def written(trees: Sequence[Tree]) -> str:
-    """JSON text. Turns are numbered from 1 in each conversation: the same trees give the same text everywhere."""
-    conversations = [fields_of(conversation, turns) for conversation, turns in trees]
-    whole = {"format": FORMAT, "version": VERSION, "conversations": conversations}
+def export(history: History, ids: Sequence[int] | None = None) -> str:
+    """Conversations with their whole trees as JSON; None: all of them, the last changed last."""
+    chosen = [each.id for each in history.conversations(-1)][::-1] if ids is None else ids
+    return to_json([(history.conversation(id_), history.tree(id_)) for id_ in chosen])
+
+
+def import_into(history: History, text: str, name: str = "the text") -> list[int]:
+    """Add what `export` wrote; returns the new ids. Raises InputError naming the place; nothing is added then."""
+    return history.add_copies(from_json(text, name))
+
+
+def to_json(trees: Sequence[Tree]) -> str:
+    """JSON text, the turns of each conversation numbered from 1."""
+    conversations = [_conversation_fields(conversation, turns) for conversation, turns in trees]
+    whole = {"format": _FORMAT, "version": _VERSION, "conversations": conversations}
     return printable(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n"
 
 
 def printable(text: str) -> str:
-    """JSON text with everything invisible as an escape: no filter on its way takes anything out of it."""
+    """JSON text with everything invisible as an escape, so that no filter on its way removes anything."""
     return re.sub(r"[^\n -~]", lambda match: match[0] if match[0].isprintable() else json.dumps(match[0])[1:-1], text)
 
 
-def fields_of(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:
-    """A conversation with its turns, by their numbers in it, as JSON has it."""
+def _conversation_fields(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:
     numbers: dict[int | None, int | None] = {turn.id: number for number, turn in enumerate(turns, 1)}
     return {
-        "title": conversation.title,
-        "system": conversation.system,
-        "origin": conversation.origin,
-        "created": conversation.created,
-        "changed": conversation.changed,
+        **{name: getattr(conversation, name) for name in ("title", "system", "origin", "created", "changed")},
         "leaf": numbers.get(conversation.leaf),
         "turns": [{**turn_fields(turn), "id": numbers[turn.id], "parent": numbers.get(turn.parent)} for turn in turns],
     }
@@ -52,32 +65,32 @@ def turn_fields(turn: Turn) -> dict[str, Any]:
     return {**fields, "documents": documents, "settings": dict(turn.settings)}
 
 
-def read(text: str, name: str) -> list[Tree]:
+def from_json(text: str, name: str) -> list[Tree]:
     """The trees of a JSON text. Raises InputError that names the place in it."""
     try:
         whole = json.loads(text, parse_constant=_refuse)
     except (ValueError, RecursionError) as error:
-        raise InputError(f"{name} is no JSON", str(error) or "it is nested too deeply", _TRY) from None
+        raise InputError(f"{name} is not JSON", str(error) or "it is nested too deeply", _TRY) from None
     try:
         return _trees(whole)
-    except Misplaced as error:
-        raise InputError(f"{name} is no history", str(error), _TRY) from None
+    except _InvalidArchive as error:
+        raise InputError(f"{name} is not a history", str(error), _TRY) from None
 
 
-class Misplaced(Exception):
+class _InvalidArchive(Exception):
     """What is wrong, and where."""
 
 
 def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is no number of JSON")
+    raise ValueError(f"{constant} is not a number of JSON")
 
 
 def _trees(whole: Any) -> list[Tree]:
     head = _object(whole, "the whole")
-    if head.get("format") != FORMAT:
-        raise Misplaced(f'"format" is not "{FORMAT}"')
-    if head.get("version") != VERSION:
-        raise Misplaced(f'"version" is {_short(head.get("version"))}; this program reads {VERSION}')
+    if head.get("format") != _FORMAT:
+        raise _InvalidArchive(f'"format" is not "{_FORMAT}"')
+    if head.get("version") != _VERSION:
+        raise _InvalidArchive(f'"version" is {_short(head.get("version"))}; this program reads {_VERSION}')
     conversations = _list(head.get("conversations"), "conversations")
     return [_tree(each, f"conversations[{at}]") for at, each in enumerate(conversations)]
 
@@ -88,13 +101,13 @@ def _tree(value: Any, place: str) -> Tree:
     for at, each in enumerate(_list(fields.get("turns"), f"{place}.turns")):
         turn = _turn(_object(each, f"{place}.turns[{at}]"), f"{place}.turns[{at}]")
         if turn.id != at + 1:
-            raise Misplaced(f"{place}.turns[{at}].id is {turn.id}; the turns must be numbered from 1")
+            raise _InvalidArchive(f"{place}.turns[{at}].id is {turn.id}; the turns must be numbered from 1")
         if turn.parent is not None and not 1 <= turn.parent <= at:
-            raise Misplaced(f"{place}.turns[{at}].parent is {turn.parent}, which is no earlier turn")
+            raise _InvalidArchive(f"{place}.turns[{at}].parent is {turn.parent}, which is not an earlier turn")
         turns.append(turn)
     leaf = fields.get("leaf")
     if leaf is not None and (type(leaf) is not int or not 1 <= leaf <= len(turns)):
-        raise Misplaced(f"{place}.leaf is {_short(leaf)}, which is no turn")
+        raise _InvalidArchive(f"{place}.leaf is {_short(leaf)}, which is not a turn")
     get = _getter(fields, place)
     conversation = Conversation(
         id=0,
@@ -113,26 +126,15 @@ def _turn(fields: Mapping[str, Any], place: str) -> Turn:
     get = _getter(fields, place)
     parent = fields.get("parent")
     if parent is not None and type(parent) is not int:
-        raise Misplaced(f"{place}.parent is {_short(parent)}, not a number or null")
+        raise _InvalidArchive(f"{place}.parent is {_short(parent)}, not a number or null")
     return Turn(
-        id=get("id", int),
         conversation=0,
         parent=parent,
         role=_one_of(fields.get("role"), ROLES, f"{place}.role"),
-        text=get("text", str),
-        thought=get("thought", str),
         documents=tuple(_documents(fields.get("documents", []), f"{place}.documents")),
-        model=get("model", str),
         settings=_object(fields.get("settings", {}), f"{place}.settings"),
         reason=_one_of(fields.get("reason", "stop"), ("", *REASONS), f"{place}.reason"),
-        notice=get("notice", str),
-        prompt_tokens=get("prompt_tokens", int),
-        reused_tokens=get("reused_tokens", int),
-        generated_tokens=get("generated_tokens", int),
-        read_seconds=get("read_seconds", float),
-        write_seconds=get("write_seconds", float),
-        created=get("created", float),
-        ended=get("ended", float),
+        **{name: get(name, kind) for name, kind in _PLAIN.items()},
     )
 
 
@@ -145,39 +147,36 @@ def _documents(value: Any, place: str) -> list[Attachment]:
 
 
 def _getter(fields: Mapping[str, Any], place: str) -> Callable[[str, type], Any]:
-    """Reads fields of one kind; what is absent is empty or zero."""
+    """Reads fields by name and kind; one that is absent is empty or zero."""
 
     def get(name: str, kind: type[Any]) -> Any:
         value: Any = fields.get(name, kind())
         if kind is float and type(value) is int and abs(value) < 2**53:
             value = float(value)
         if not isinstance(value, kind) or isinstance(value, bool):
-            raise Misplaced(f"{place}.{name} is {_short(value)}, not {_KINDS[kind]}")
+            raise _InvalidArchive(f"{place}.{name} is {_short(value)}, not {_KINDS[kind]}")
         if kind is not str and not (math.isfinite(value) and abs(value) < 2**53):
-            raise Misplaced(f"{place}.{name} is {_short(value)}, which is out of range")
+            raise _InvalidArchive(f"{place}.{name} is {_short(value)}, which is out of range")
         return value
 
     return get
 
 
-_KINDS = {str: "text", int: "a whole number", float: "a number"}
-
-
 def _object(value: Any, place: str) -> dict[str, Any]:
     if not isinstance(value, dict):
-        raise Misplaced(f"{place} is {_short(value)}, not an object")
+        raise _InvalidArchive(f"{place} is {_short(value)}, not an object")
     return value
 
 
 def _list(value: Any, place: str) -> list[Any]:
     if not isinstance(value, list):
-        raise Misplaced(f"{place} is {_short(value)}, not a list")
+        raise _InvalidArchive(f"{place} is {_short(value)}, not a list")
     return value
 
 
 def _one_of(value: Any, allowed: Sequence[Any], place: str) -> Any:
     if not isinstance(value, str) or value not in allowed:
-        raise Misplaced(f"{place} is {_short(value)}, not one of {', '.join(each for each in allowed if each)}")
+        raise _InvalidArchive(f"{place} is {_short(value)}, not one of {', '.join(each for each in allowed if each)}")
     return value
 
 

@@ -1,4 +1,4 @@
-"""The history: conversations and their turns as trees, kept in one SQLite file, or in memory where none may be kept."""
+"""The history: conversations as trees of turns, in one SQLite file, or in memory where nothing may be kept."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from sqlite3 import Connection, DatabaseError
+from typing import Any
 
 from quoth.chat import Attachment
 from quoth.errors import StorageError, UsageError
-from quoth.history import rows
+from quoth.history import queries
 from quoth.history.database import Database
-from quoth.history.turn_locks import TurnWriter, lives, sweep
-from quoth.history.turns import Conversation, Hit, Origin, Role, Turn, title_of
+from quoth.history.records import Conversation, Hit, Origin, Role, Turn, title_of
+from quoth.history.rescue import copy_conversation
+from quoth.history.search import search
+from quoth.history.turn_locks import TurnWriter, is_running, remove_stale_locks
 from quoth.text import sane, well_formed
-
-if TYPE_CHECKING:
-    import sqlite3
 
 INTERRUPTED = "interrupted"
 
@@ -26,23 +26,22 @@ INTERRUPTED = "interrupted"
 class History:
     """All conversations. Safe to use from several threads, and by several processes at once.
 
-    Where the file cannot be used everything works in memory; where it can only be read, what writes raises
-    StorageError. In both cases `writable` is False and `problem` is the sentence that says why.
+    If the file cannot be used, everything works in memory; if it can only be read, methods that write raise
+    StorageError. In both cases `writable` is False and `problem` says why.
     """
 
     def __init__(self, path: Path | None, clock: Callable[[], float] = time.time) -> None:
-        self._database = Database(path, self._take_along)
+        self._database = Database(path, self._copy_current)
         self._writer = TurnWriter(path)
         self._clock = clock
         self._current: int | None = None  # the conversation that was written last
-        self._looked = False
+        self._opened = False
 
     @property
     def writable(self) -> bool:
         """Whether what is written is kept as intended: in the file, or in memory if there is to be no file."""
-        if self._failure():
-            return False
-        return not self._database.read_only and (not self._database.in_memory or self._database.path is None)
+        database = self._database
+        return not self._failure() and not database.read_only and (not database.in_memory or database.path is None)
 
     @property
     def problem(self) -> str:
@@ -56,17 +55,31 @@ class History:
         return self._database.in_memory
 
     def open(self) -> None:
-        """Open the file now. Raises StorageError where it is locked or too damaged."""
-        self._look()
+        """Open the file now, and end the turns whose writer is gone. Raises StorageError if it cannot be read."""
+        if self._opened:
+            return
+        database = self._database
+        with database.read():
+            on_disk = not (database.in_memory or database.read_only)
+            gone = self._gone() if on_disk else set()
+        if on_disk and database.path:
+            remove_stale_locks(database.path)
+        if gone:
+            with database.write() as connection:
+                for id_ in gone & self._gone():
+                    turn = queries.turn(connection, id_)
+                    ended = replace(turn, reason=INTERRUPTED, ended=turn.ended or turn.created)
+                    queries.replace_turn(connection, turn, ended)
+        self._opened = True
 
     def wait_for_locks(self, seconds: float) -> None:
-        """How long a call waits for another program that has the file locked; 5 seconds without this."""
-        self._database.patience = seconds
+        """Set how long a call waits while another program has the file locked; 5 seconds unless set."""
+        self._database.lock_wait = seconds
 
     def new(self, *, title: str = "", system: str = "", origin: Origin = "chat") -> int:
         """Begin a conversation; returns its id."""
         with self._write() as connection:
-            return rows.begin(connection, title, system, origin, self._clock())
+            return queries.add_conversation(connection, title, system, origin, self._clock())
 
     def add(
         self,
@@ -90,7 +103,7 @@ class History:
             return self._put(connection, replace(turn, reason="stop", ended=now) if ended else turn)
 
     def record(self, turn: Turn) -> int:
-        """Add a turn that is whole, as `add` and `finish` would in two steps; its id and times are made here."""
+        """Add a finished turn, as `add` and `finish` would in two steps; its id and times are set here."""
         with self._write(turn.conversation) as connection:
             return self._put(connection, replace(turn, created=self._clock(), ended=self._clock()))
 
@@ -100,83 +113,72 @@ class History:
         """A new conversation with its first question, in one step; returns both ids."""
         now = self._clock()
         with self._write() as connection:
-            conversation = rows.begin(connection, "", system, origin, now)
-            turn = Turn(
-                0, conversation, None, "user", text, "", tuple(documents), reason="stop", created=now, ended=now
-            )
-            return conversation, self._put(connection, turn)
+            conversation = queries.add_conversation(connection, "", system, origin, now)
+            turn = Turn(0, conversation, None, "user", text, documents=tuple(documents), created=now)
+            return conversation, self._put(connection, replace(turn, reason="stop", ended=now))
 
     def write(self, turn: int, text: str, thought: str = "") -> None:
-        """What has been said so far. A turn that had ended is open again."""
+        """Set what has been said so far. A turn that had ended is open again."""
         with self._write() as connection:
-            old = rows.turn(connection, turn)
-            rows.update(connection, old, replace(old, text=text, thought=thought, reason=""), self._hold())
+            old = queries.turn(connection, turn)
+            queries.replace_turn(connection, old, replace(old, text=text, thought=thought, reason=""), self._hold())
 
-    def finish(
-        self,
-        turn: int,
-        text: str,
-        thought: str,
-        reason: str,
-        *,
-        notice: str = "",
-        **fields: Any,
-    ) -> None:
-        """All that was said, and why it ended. `fields` are those of Turn: the numbers, from prompt_tokens to
-        write_seconds, and `settings` where they were not known when the turn was added."""
+    def finish(self, turn: int, text: str, thought: str, reason: str, *, notice: str = "", **fields: Any) -> None:
+        """Set all that was said, and why it ended. `fields` are those of Turn: the numbers, from prompt_tokens to
+        write_seconds, and `settings` if they were not known when the turn was added."""
         now = self._clock()
         changes: dict[str, Any] = {"text": text, "thought": thought, "reason": reason, "notice": notice, **fields}
         with self._write() as connection:
-            old = rows.turn(connection, turn)
-            rows.update(connection, old, replace(old, **changes, ended=now))
-            rows.touch(connection, old.conversation, now)
+            old = queries.turn(connection, turn)
+            queries.replace_turn(connection, old, replace(old, **changes, ended=now))
+            queries.touch(connection, old.conversation, now)
 
     def edit(self, turn: int, text: str) -> None:
         """Replace the text of a summary. Raises ValueError for other turns: those get a sibling."""
         with self._write() as connection:
-            old = rows.turn(connection, turn)
+            old = queries.turn(connection, turn)
             if old.role != "summary":
-                raise ValueError(f"turn {turn} is no summary, its role is {old.role}")
-            rows.update(connection, old, replace(old, text=text))
+                raise ValueError(f"turn {turn} is not a summary, its role is {old.role}")
+            queries.replace_turn(connection, old, replace(old, text=text))
 
     def path(self, conversation: int, leaf: int | None = None) -> list[Turn]:
         """The turns from the root to the leaf, the current one if none is named.
 
-        Where the file is damaged: what can be read from the leaf upwards, and `problem` says so.
+        In a damaged file: what can be read from the leaf upwards, and `problem` says so.
         """
         with self._read() as connection:
-            kept = rows.conversation(connection, conversation).leaf
+            kept = queries.conversation(connection, conversation).leaf
             self._check_member(connection, conversation, leaf)
-            return self._readable(rows.upwards(connection, kept if leaf is None else leaf))[::-1]
+            return self._readable(queries.upwards(connection, kept if leaf is None else leaf))[::-1]
 
     def tree(self, conversation: int) -> list[Turn]:
         """All turns of a conversation by id: parents come before their children."""
         with self._read() as connection:
-            rows.conversation(connection, conversation)
-            return self._readable(rows.tree(connection, conversation))
+            queries.conversation(connection, conversation)
+            return self._readable(queries.tree(connection, conversation))
 
     def siblings(self, turn: int) -> list[int]:
         """The turns with the same parent, by id, itself among them."""
         with self._read() as connection:
-            return rows.siblings(connection, rows.turn(connection, turn))
+            return queries.siblings(connection, queries.turn(connection, turn))
 
     def select(self, turn: int) -> int:
         """Make the newest descendant of a turn the leaf, or the turn itself; returns it."""
         with self._write() as connection:
-            conversation = rows.turn(connection, turn).conversation
-            leaf = rows.newest_below(connection, turn)
-            rows.set_leaf(connection, conversation, leaf, self._clock())
+            conversation = queries.turn(connection, turn).conversation
+            leaf = queries.newest_below(connection, turn)
+            queries.set_leaf(connection, conversation, leaf, self._clock())
             return leaf
 
     def conversation(self, id: int) -> Conversation:
         """Raises UsageError if there is none."""
         with self._read() as connection:
-            return rows.conversation(connection, id)
+            return queries.conversation(connection, id)
 
     def conversations(self, limit: int = 100, offset: int = 0) -> list[Conversation]:
         """The last changed first; all of them with limit -1."""
         with self._read() as connection:
-            return rows.conversations(connection, limit, offset)
+            return queries.conversations(connection, limit, offset)
 
     def last(self) -> Conversation | None:
         """The conversation that was changed last."""
@@ -184,31 +186,29 @@ class History:
 
     def search(self, words: str, limit: int = 50) -> list[Hit]:
         """Titles, then turns, that have all the words; the newest first. Any text is a search."""
-        from quoth.history import search
-
         with self._read() as connection:
-            return search.search(connection, well_formed(words), limit)
+            return search(connection, well_formed(words), limit)
 
     def rename(self, conversation: int, title: str) -> None:
         with self._write(conversation) as connection:
-            rows.conversation(connection, conversation)
-            rows.retitle(connection, conversation, sane(title, 200))
-            rows.touch(connection, conversation, self._clock())
+            queries.conversation(connection, conversation)
+            queries.set_title(connection, conversation, sane(title, 200))
+            queries.touch(connection, conversation, self._clock())
 
     def set_system(self, conversation: int, system: str) -> None:
         with self._write(conversation) as connection:
-            rows.conversation(connection, conversation)
+            queries.conversation(connection, conversation)
             connection.execute("UPDATE conversations SET system = ? WHERE id = ?", (well_formed(system), conversation))
-            rows.touch(connection, conversation, self._clock())
+            queries.touch(connection, conversation, self._clock())
 
     def delete(self, conversation: int) -> None:
         """Remove a conversation with all its turns."""
         with self._write() as connection:
-            rows.conversation(connection, conversation)
-            rows.drop(connection, conversation)
+            queries.conversation(connection, conversation)
+            queries.delete_conversation(connection, conversation)
 
     def compact(self) -> None:
-        """Let no word of what was removed stay in the index; the pages themselves were overwritten."""
+        """Remove the words of deleted texts from the index; the pages themselves were overwritten."""
         with self._write() as connection:
             for index in ("turn_words", "title_words"):
                 connection.execute(f"INSERT INTO {index} ({index}) VALUES ('optimize')")
@@ -216,32 +216,22 @@ class History:
     def discard(self, turn: int) -> None:
         """Remove a turn that nothing follows, and its conversation if nothing is left of it."""
         with self._write() as connection:
-            found = rows.turn(connection, turn)
-            rows.forget(connection, [found])
-            if rows.conversation(connection, found.conversation).turns:
-                rows.set_leaf(connection, found.conversation, found.parent, self._clock())
+            found = queries.turn(connection, turn)
+            queries.delete_turns(connection, [found])
+            if queries.conversation(connection, found.conversation).turns:
+                queries.set_leaf(connection, found.conversation, found.parent, self._clock())
             else:
-                rows.drop(connection, found.conversation)
+                queries.delete_conversation(connection, found.conversation)
 
     def fork(self, turn: int) -> int:
         """A new conversation with copies of the path to a turn; returns its id."""
         with self._write() as connection:
-            path = self._readable(rows.upwards(connection, turn))[::-1]
-            source = rows.conversation(connection, path[-1].conversation)
+            path = self._readable(queries.upwards(connection, turn))[::-1]
+            source = queries.conversation(connection, path[-1].conversation)
             return self._copy(connection, source, path, path[-1].id)
 
-    def export(self, conversations: Sequence[int] | None = None) -> str:
-        """Conversations with their whole trees as JSON; all, the last changed last, if none is named."""
-        from quoth.history import archive
-
-        chosen = [each.id for each in self.conversations(-1)][::-1] if conversations is None else conversations
-        return archive.written([(self.conversation(id_), self.tree(id_)) for id_ in chosen])
-
-    def import_(self, text: str, name: str = "the text") -> list[int]:
-        """Add what `export` wrote; returns the new ids. Raises InputError naming the place; nothing is added then."""
-        from quoth.history import archive
-
-        trees = archive.read(text, name)
+    def add_copies(self, trees: Iterable[tuple[Conversation, Sequence[Turn]]]) -> list[int]:
+        """Add copies of conversations with their trees, all or none; returns the new ids."""
         with self._write() as connection:
             return [self._copy(connection, each, tree, each.leaf) for each, tree in trees]
 
@@ -249,48 +239,42 @@ class History:
         self._writer.close()
         self._database.close()
 
-    def _put(self, connection: sqlite3.Connection, turn: Turn) -> int:
+    def _put(self, connection: Connection, turn: Turn) -> int:
         """Insert a turn as the leaf of its conversation."""
-        conversation = rows.conversation(connection, turn.conversation)
+        conversation = queries.conversation(connection, turn.conversation)
         self._check_member(connection, turn.conversation, turn.parent)
-        id_ = rows.insert(connection, turn, "" if turn.reason else self._hold())
+        id_ = queries.add_turn(connection, turn, "" if turn.reason else self._hold())
         if not conversation.title and turn.role == "user":
-            rows.retitle(connection, conversation.id, title_of(turn.text, turn.documents))
-        rows.set_leaf(connection, conversation.id, id_, self._clock())
+            queries.set_title(connection, conversation.id, title_of(turn.text, turn.documents))
+        queries.set_leaf(connection, conversation.id, id_, self._clock())
         self._current = conversation.id
         return id_
 
-    def _copy(
-        self, connection: sqlite3.Connection, source: Conversation, tree: Iterable[Turn], leaf: int | None
-    ) -> int:
+    def _copy(self, connection: Connection, source: Conversation, tree: Iterable[Turn], leaf: int | None) -> int:
         """A new conversation with copies of turns; parents come before their children."""
-        conversation = rows.begin(connection, source.title, source.system, source.origin, self._clock())
+        conversation = queries.add_conversation(connection, source.title, source.system, source.origin, self._clock())
         ids: dict[int | None, int | None] = {None: None}
         for turn in tree:
-            parent = ids[turn.parent]
             reason = turn.reason or INTERRUPTED
-            ids[turn.id] = rows.insert(
-                connection, replace(turn, conversation=conversation, parent=parent, reason=reason)
-            )
+            copy = replace(turn, conversation=conversation, parent=ids[turn.parent], reason=reason)
+            ids[turn.id] = queries.add_turn(connection, copy)
         connection.execute(
             "UPDATE conversations SET leaf = ?, created = ?, changed = ? WHERE id = ?",
             (ids[leaf], source.created, source.changed, conversation),
         )
         return conversation
 
-    def _check_member(self, connection: sqlite3.Connection, conversation: int, turn: int | None) -> None:
-        if turn is not None and rows.turn(connection, turn).conversation != conversation:
+    def _check_member(self, connection: Connection, conversation: int, turn: int | None) -> None:
+        if turn is not None and queries.turn(connection, turn).conversation != conversation:
             raise UsageError(f"turn {turn} is not in conversation {conversation}", "", "Name one of its turns")
 
     def _readable(self, turns: Iterable[Turn]) -> list[Turn]:
         """The turns until one cannot be read; an open one whose writer is gone is shown as interrupted."""
-        import sqlite3
-
         read: list[Turn] = []
         try:
             for turn in turns:
                 read.append(turn)
-        except sqlite3.DatabaseError as error:
+        except DatabaseError as error:
             if not read:
                 raise
             self._database.explained(error)
@@ -298,49 +282,33 @@ class History:
         return [replace(turn, reason=INTERRUPTED) if turn.id in gone else turn for turn in read]
 
     @contextmanager
-    def _read(self) -> Iterator[sqlite3.Connection]:
-        self._look()
+    def _read(self) -> Iterator[Connection]:
+        self.open()
         with self._database.read() as connection:
             yield connection
 
     @contextmanager
-    def _write(self, conversation: int | None = None) -> Iterator[sqlite3.Connection]:
+    def _write(self, conversation: int | None = None) -> Iterator[Connection]:
         """A transaction. If the file was deleted meanwhile, the conversation in use goes along to the new one."""
-        self._look()
+        self.open()
         self._current = conversation or self._current
         with self._database.write() as connection:
             yield connection
 
-    def _look(self) -> None:
-        """At the first use: turns whose writer is gone end as interrupted."""
-        if self._looked:
-            return
-        with self._database.read():
-            gone = set() if self._database.in_memory or self._database.read_only else self._gone()
-        if self._database.path and not (self._database.in_memory or self._database.read_only):
-            sweep(self._database.path)
-        if gone:
-            with self._database.write() as connection:
-                for id_ in gone & self._gone():
-                    turn = rows.turn(connection, id_)
-                    rows.update(connection, turn, replace(turn, reason=INTERRUPTED, ended=turn.ended or turn.created))
-        self._looked = True
-
     def _failure(self) -> str:
         """Why the history cannot be used now, or nothing."""
         try:
-            self._look()
+            self.open()
         except StorageError as error:
             return str(error)
         return ""
 
     def _gone(self) -> set[int]:
-        """Open turns whose writer does not live."""
-        connection = self._database.connection()
+        """Open turns whose writer no longer runs."""
         path = self._database.path
-        found = rows.open_turns(connection)
+        found = queries.open_turns(self._database.connection())
         writers = {writer for _, writer in found if writer != self._writer.name}
-        dead = {writer for writer in writers if path is None or not lives(path, writer)}
+        dead = {writer for writer in writers if path is None or not is_running(path, writer)}
         return {id_ for id_, writer in found if writer in dead}
 
     def _hold(self) -> str:
@@ -352,9 +320,6 @@ class History:
             why = (error.strerror or str(error)).lower()
             raise StorageError("the history cannot be written", why, "Check the disk and its permissions") from None
 
-    def _take_along(self, old: sqlite3.Connection, new: sqlite3.Connection) -> None:
-        """Copy the conversation in use from a file that was deleted to the new one, under the same ids."""
-        from quoth.history.rescue import take_along
-
+    def _copy_current(self, old: Connection, new: Connection) -> None:
         if self._current is not None:
-            take_along(old, new, self._current)
+            copy_conversation(old, new, self._current)

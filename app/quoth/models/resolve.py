@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from quoth.errors import ModelError
+from quoth.errors import ModelError, escaped
 from quoth.models import FOUND_ORIGINS, ModelFile, describe
 
 if TYPE_CHECKING:
@@ -125,10 +125,9 @@ def _match_file(row: CatalogueRow, models: Iterable[ModelFile]) -> ModelFile | N
 def _unknown(name: str, here: Iterable[str]) -> ModelError:
     from difflib import get_close_matches
 
-    from quoth.gguf import shown
     from quoth.models import catalogue
 
     known = {each.casefold(): each for each in (*(row.name for row in catalogue.ROWS), *here)}
     near = [known[each] for each in get_close_matches(name.casefold(), known, n=3, cutoff=0.5)]
-    hint = f"Did you mean {' or '.join(shown(each) for each in near)}? " if near else ""
-    return ModelError(f"no model is called {shown(name)!r}", try_=f"{hint}`quoth models` lists what there is")
+    hint = f"Did you mean {' or '.join(escaped(each) for each in near)}? " if near else ""
+    return ModelError(f"no model is called {escaped(name)!r}", try_=f"{hint}`quoth models` lists what there is")
