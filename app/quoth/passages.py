@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from quoth.text.code import CodeBlocks
+from quoth.text.fenced_blocks import CodeBlocks
 from quoth.text.graphemes import joined
 from quoth.text.long_text import LongText
 from quoth.text.sentences import sentences

@@ -17,9 +17,9 @@ from quoth import documents
 from quoth.documents.ranking import Ranking
 from quoth.engine.client.client import Client
 from quoth.tasks import model_classes
-from quoth.tasks.ask import Answered, QuestionAnswering
 from quoth.tasks.collection import Collection
-from quoth.tasks.quotes import find
+from quoth.tasks.question_answering import Answered, QuestionAnswering
+from quoth.tasks.quote_search import find
 from tests.bench import corpus, places, questions
 from tests.bench.questions import Question
 from tests.bench.report import Figure, Floor, Report

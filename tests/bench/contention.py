@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from quoth.platform import machine
+from quoth.platform import processors
 from tests.bench import places
 from tests.bench.peers import Task
 from tests.bench.report import Figure, Floor, PeerDied, Report
@@ -51,7 +51,7 @@ def busy(count: int) -> Iterator[None]:
 def run(report: Report, rounds: int) -> None:
     """One round at a time: alone and beside others in turn, since the machine changes its speed."""
     model = places.model_or("qwen2.5-coder-1.5b")
-    task = Task(str(model), machine.physical_cores(), 512, REPORTS, WRITE)
+    task = Task(str(model), processors.physical_cores(), 512, REPORTS, WRITE)
     shots: dict[tuple[str, int], list[Shot]] = {}
     dead = set[str]()
     for _ in range(max(1, min(rounds, 3))):

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from quoth.platform import machine
+from quoth.platform import processors
 from tests.bench.places import ROOT
 from tests.bench.report import PeerDied
 
@@ -21,7 +21,7 @@ Chats = Sequence[tuple[Sequence[dict[str, str]], int]]  # messages, and how many
 @contextmanager
 def obvious_loop(model: Path, n_ctx: int) -> Iterator[Callable[[Chats], float]]:
     """A process that holds the model; it returns the seconds that the chats took."""
-    command = [sys.executable, "-m", "tests.bench.loop", str(model), str(n_ctx), str(machine.physical_cores())]
+    command = [sys.executable, "-m", "tests.bench.loop", str(model), str(n_ctx), str(processors.physical_cores())]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
         assert process.stdout is not None

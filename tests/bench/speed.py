@@ -13,7 +13,7 @@ from pathlib import Path
 
 from quoth.engine.client.client import Client
 from quoth.engine.worker.session import slices
-from quoth.platform import machine
+from quoth.platform import processors
 from tests.bench.peers import PEERS, Speed, Task
 from tests.bench.places import ROOT, is_chosen, large_model, small_model
 from tests.bench.report import Figure, Floor, PeerDied, Report, alternate, living
@@ -31,7 +31,7 @@ TURNS = 6  # measurements of a process
 
 def run(report: Report, rounds: int) -> None:
     for name, file, n_params, reports, write in _chosen_case() or CASES:
-        threads = machine.physical_cores()
+        threads = processors.physical_cores()
         most = slices(n_params, threads, False).most
         task = Task(str(file()), threads, most, reports, write, proved_rung(file()).extra_buffers)
         results = measure(report, task, rounds)

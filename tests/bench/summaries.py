@@ -18,8 +18,8 @@ from quoth.engine import Chat, Engine, Piece, Request, Usage
 from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.summaries import notes
-from quoth.tasks.summaries.summarize import Sentence, Summarized, Summarizer, SummaryOptions, by_extract
+from quoth.tasks.summaries import part_notes
+from quoth.tasks.summaries.summarizer import Sentence, Summarized, Summarizer, SummaryOptions, by_extract
 from quoth.tasks.support import SourceText, best, invented, names, numbers, support
 from quoth.text.sentences import sentences
 from tests.bench import corpus, places, questions
@@ -102,7 +102,7 @@ def truncated(engine: Engine, collection: Collection) -> str:
     ends = engine.offsets(whole[: room * 8])
     text = whole[: ends[min(room, len(ends)) - 1]]
     message = user_message(f"Write a summary of the text in about {WORDS} words.", [Attachment(document.name, text)])
-    request = Request(Chat((message,)), notes.SAMPLING, WORDS * 2)
+    request = Request(Chat((message,)), part_notes.SAMPLING, WORDS * 2)
     return "".join(event.text for event in engine.generate([request]) if isinstance(event, Piece))
 
 
@@ -145,14 +145,14 @@ def map_step(report: Report, rounds: int) -> list[Figure]:
     class_ = model_class(client.ready().n_params)
     document = documents.read(str(corpus.path("debian-faq.txt")), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.part)
-    asked = [notes.about_part(collection.text(n), "text", "", class_.note) for n in range(2, 2 + MAPPED)]
+    asked = [part_notes.about_part(collection.text(n), "text", "", class_.note) for n in range(2, 2 + MAPPED)]
     tokens = sum(collection.parts[n].passage.tokens for n in range(2, 2 + MAPPED))
     written: dict[int, Usage] = {}
 
     def ours() -> float:
         began = time.monotonic()
-        for event in notes.write(client, asked, kept=notes.NoCache(), model=""):
-            if isinstance(event, notes.Written) and event.usage is not None:
+        for event in part_notes.write(client, asked, kept=part_notes.NoCache(), model=""):
+            if isinstance(event, part_notes.Written) and event.usage is not None:
                 written[event.number] = event.usage
         return time.monotonic() - began
 

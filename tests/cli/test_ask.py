@@ -147,7 +147,7 @@ def test_a_document_that_gives_orders_is_content(quoth: Run, tmp_path: Path) -> 
         (["ask", "-f", "here.txt"], 2, "there is no question"),
         (["ask", "-f", "here.txt", "  "], 2, "there is no question"),
         (["ask", "-f", "here.txt", "--json"], 2, "there is no question"),
-        (["ask", "What?"], 5, "stdin has no text"),
+        (["ask", "What?"], 5, "standard input has no text (empty). For example: quoth ask -f"),
         (["ask", "-f", ".", "What?"], 5, "has no readable files"),
     ],
 )

@@ -132,7 +132,7 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(environ: dict[str, str]
         ([str(NANO), "--meta", "nowhere.pkl"], 3, "nowhere.pkl does not exist"),
         ([str(NANO), "--n-head", "0"], 2, "n-head"),
         (["hf:owner/repo"], 6, "offline"),
-        (["hf:nonsense"], 2, "names no repository"),
+        (["hf:nonsense"], 2, "does not name a repository"),
         ([], 2, "SRC"),
     ],
     ids=str,
@@ -198,7 +198,7 @@ def test_a_failed_check_keeps_nothing_and_shows_the_smallest_case(
     for arguments in ([str(source)], [str(source), "-o", str(tmp_path / "m.gguf")]):
         outcome = run_here("convert", *arguments, environ=environ)
         assert (outcome.code, outcome.out) == (3, "")
-        assert "what was written is not the model of the checkpoint (tokenizer: tokens [" in outcome.err
+        assert "the converted model differs from the checkpoint (tokenizer: tokens [" in outcome.err
     assert left(tmp_path) == before
     assert left(home) == []
 

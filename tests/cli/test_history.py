@@ -269,7 +269,7 @@ def test_a_conversation_is_shown_by_number_or_as_the_last(environ: dict[str, str
         (["show", "7"], 'there is no conversation 7. The nearest is 2; "quoth history" lists all'),
         (["show", "9" * 40], "there is no conversation 9999"),
         (["show", "sky"], "'sky' is not a conversation (pass a number or last)"),
-        (["show", "-1"], "no such option"),
+        (["show", "-1"], "quoth history show has no option -1"),
         (["rm", "1", "9", "--yes"], "there is no conversation 9"),
         (["rm"], "remove what?"),
         (["rm", "1", "--all"], "remove what?"),

@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from quoth.tasks.words import count_words
+from quoth.text.words import count_words
 from tests.cli.commands import run_here
 from tests.conftest import Run
 from tests.documents import files

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from quoth.documents import Document
-from quoth.documents.opening import CHUNK
+from quoth.documents.raw_document import CHUNK
 
 Reading = Callable[..., Document]
 ENGLISH = "The maintainer’s name — and address.\nSecond line\n"

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from quoth.documents import Document
-from quoth.documents.draft import Draft
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.formats.html import write_html
 
 Reading = Callable[..., Document]
@@ -48,9 +48,9 @@ PARTS = [
 
 
 def text_of(source: str) -> str:
-    draft = Draft()
-    write_html(draft, source)
-    return str(draft.finish("page", "html").text)
+    builder = DocumentBuilder()
+    write_html(builder, source)
+    return str(builder.finish("page", "html").text)
 
 
 def test_a_page_becomes_blocks_of_text(reading: Reading) -> None:
@@ -83,9 +83,9 @@ def test_a_declared_encoding_that_the_bytes_are_not_in_is_not_believed(reading: 
 
 def test_an_element_that_never_ends_hides_nothing_silently() -> None:
     assert "the rest" in text_of("<p>a</p><nav><a>menu</a><p>the rest</p>")
-    draft = Draft()
-    write_html(draft, "<p>a</p>\n<!-- never ends <p>gone</p>")
-    assert draft.notices == ["<!-- in line 2 never ends: what follows it was left out"]
+    builder = DocumentBuilder()
+    write_html(builder, "<p>a</p>\n<!-- never ends <p>gone</p>")
+    assert builder.notices == ["<!-- in line 2 never ends: what follows it was left out"]
 
 
 def test_less_than_signs_of_prose_stay() -> None:
@@ -131,9 +131,9 @@ def test_a_megabyte_on_one_line_takes_seconds_at_most(page: str) -> None:
 @given(st.lists(st.sampled_from(PARTS)))
 def test_no_row_of_tags_breaks_the_reader(parts: list[str]) -> None:
     source = "".join(parts)
-    draft = Draft()
-    write_html(draft, source)
-    document = draft.finish("page", "html")
+    builder = DocumentBuilder()
+    write_html(builder, source)
+    document = builder.finish("page", "html")
     place = document.place(0, len(document.text))
     assert 0 <= place.start_line <= place.end_line <= source.count("\n") + 1
     assert all(heading.start <= len(document.text) for heading in document.headings)

@@ -5,11 +5,14 @@ from __future__ import annotations
 import gzip
 import time
 from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 
 from quoth.documents import Document
-from quoth.documents.kinds import kind_of
+from quoth.documents.kinds import KINDS, Kind, kind_of
+from quoth.documents.raw_document import RawDocument
+from tests.documents.files import archive, docx, epub, paragraph
 
 Reading = Callable[..., Document]
 
@@ -231,7 +234,9 @@ def test_gzip_of_several_members_is_read_through(reading: Reading) -> None:
         ("a.pdf", b"<!DOCTYPE html><html>", "html"),
         ("a.txt", b"%PDF-1.7\n", "pdf"),
         ("stdin", b"%PDF-1.7\n", "pdf"),
-        ("stdin", b"PK\x03\x04", "zip"),
+        ("a.txt", archive({"a.txt": "hello"}), "zip"),
+        ("stdin", docx(paragraph("hello")), "docx"),
+        ("a.docx", epub({"a.xhtml": "hello"}), "epub"),
         ("stdin", b"\n<!-- x --><html lang=en>", "html"),
         ("stdin", b"WEBVTT\n\n", "subtitles"),
         ("stdin", b"1\n00:00:01,000 --> 00:00:02,000\n", "subtitles"),
@@ -244,4 +249,10 @@ def test_gzip_of_several_members_is_read_through(reading: Reading) -> None:
     ],
 )
 def test_the_kind_is_told_by_content_where_it_shows_else_by_name(name: str, head: bytes, kind: str) -> None:
-    assert kind_of(name, head) == kind
+    assert kind_of(RawDocument(name, [head], 10**6)).name == kind
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
+def test_every_kind_has_its_reader(kind: Kind) -> None:
+    module, _, function = kind.reader.partition(":")
+    assert callable(getattr(import_module(f"quoth.documents.formats.{module}"), function))

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from quoth.documents import Document, Heading, read
 from quoth.documents.formats.plain import WINDOW, markdown_headings, text_headings
-from quoth.documents.marks import STRIDE, LineCounts, Marks
+from quoth.documents.offset_map import STRIDE, LineMap, OffsetMap
 from quoth.text.long_text import LongText
 
 Reading = Callable[..., Document]
@@ -39,20 +39,20 @@ def test_lines_are_those_of_an_editor_whatever_ends_them(reading: Reading) -> No
 def test_a_line_number_is_right_for_every_character(lines: list[tuple[str, str]]) -> None:
     source = "".join(text + end for text, end in lines)
     text = re.sub("\r\n|\r", "\n", source)
-    counts = LineCounts(LongText([text]))
+    counts = LineMap(LongText([text]))
     numbers = [number for number, line in enumerate(text.split("\n"), 1) for _ in range(len(line) + 1)]
     assert [counts.at(offset) for offset in range(len(text) + 1)] == numbers
 
 
 def test_a_line_number_is_right_on_both_sides_of_a_count() -> None:
     text = "x" * (STRIDE - 1) + "\n" + "y" * STRIDE + "\nz"
-    counts = LineCounts(LongText([text]))
+    counts = LineMap(LongText([text]))
     for offset in (0, STRIDE - 1, STRIDE, STRIDE + 1, 2 * STRIDE - 1, 2 * STRIDE, 2 * STRIDE + 1, len(text)):
         assert counts.at(offset) == 1 + text.count("\n", 0, offset)
 
 
 def test_marks_hold_up_to_the_next_one() -> None:
-    marks: Marks[str] = Marks()
+    marks: OffsetMap[str] = OffsetMap()
     for offset, value in ((0, "a"), (5, "b"), (5, "c"), (9, "c"), (12, "d")):
         marks.set(offset, value)
     assert "".join(marks.at(offset) for offset in range(14)) == "aaaaacccccccdd"

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth.platform import cgroups, machine
+from quoth.platform import cgroups, memory
 
 GIB = 1 << 30
 MB = 1_000_000
@@ -199,7 +199,7 @@ def test_a_model_that_does_not_fit_is_refused_and_never_killed(environ: dict[str
 
 @as_root
 def test_a_limit_on_processors_is_a_limit_on_threads(environ: dict[str, str]) -> None:
-    code = "from quoth.platform import machine; print(machine.physical_cores())"
+    code = "from quoth.platform import processors; print(processors.physical_cores())"
     v1, v2 = {"cpu.cfs_period_us": 100_000, "cpu.cfs_quota_us": 90_000}, {"cpu.max": 90_000}
     with group_with("cpu", v1, v2) as folder:
         done = inside(folder, [sys.executable, "-c", code], environ)
@@ -209,8 +209,8 @@ def test_a_limit_on_processors_is_a_limit_on_threads(environ: dict[str, str]) ->
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no ulimit")
 @pytest.mark.parametrize("limit", ["-v", "-d"])
 def test_a_ulimit_is_believed(environ: dict[str, str], limit: str) -> None:
-    code = "from quoth.platform import machine; print(machine.free_memory())"
+    code = "from quoth.platform import memory; print(memory.free_memory())"
     command = f'ulimit {limit} 1000000 && exec "{sys.executable}" -c "{code}"'
     done = subprocess.run(["sh", "-c", command], capture_output=True, env=environ, timeout=30, check=True)
     assert 0 < int(done.stdout) < 1_000_000 * 1024
-    assert machine.free_memory() > 1_000_000 * 1024 or machine.free_memory() == 0
+    assert memory.free_memory() > 1_000_000 * 1024 or memory.free_memory() == 0

@@ -37,23 +37,23 @@ def test_every_source_can_be_pulled() -> None:
 
 
 def test_the_best_of_the_package_index_is_more_than_a_demonstration() -> None:
-    best = catalogue.of_the_index()
+    best = catalogue.best_on_package_index()
     assert best.wheels is not None
-    assert best.size > 10 * catalogue.of("demonstration").size
+    assert best.size > 10 * catalogue.first_of("demonstration").size
     assert "Chinese" in best.languages
     assert best.licence == "Apache-2.0"
 
 
 def test_the_tiers_are_what_they_should_be() -> None:
-    recommended, small = catalogue.of("recommended"), catalogue.of("small")
-    assert catalogue.of("demonstration").name == "smollm2-135m"
-    assert recommended.size > small.size > catalogue.of("demonstration").size
+    recommended, small = catalogue.first_of("recommended"), catalogue.first_of("small")
+    assert catalogue.first_of("demonstration").name == "smollm2-135m"
+    assert recommended.size > small.size > catalogue.first_of("demonstration").size
     for row in (recommended, small):
         assert row.licence in ("Apache-2.0", "MIT")
         assert "Chinese" in row.languages
         assert "English" in row.languages
         assert not row.thinks
-    assert set(catalogue.ORDER) == {row.class_ for row in catalogue.ROWS}
+    assert set(catalogue.BEST_FIRST) == {row.tier for row in catalogue.ROWS}
 
 
 def test_sampling_is_named_as_the_engine_names_it() -> None:

@@ -19,7 +19,8 @@ import pytest
 
 from quoth.errors import NetworkError, StorageError
 from quoth.models.sources.download import download
-from quoth.models.sources.http_transfer import RetryPolicy, retry_after
+from quoth.models.sources.network import retry_after
+from quoth.models.sources.verified_file import RetryPolicy, VerifiedFile
 from tests.hub_server import Fault, HubServer
 
 DATA = random.Random(1).randbytes(3_000_000)
@@ -36,8 +37,9 @@ def hub() -> Iterator[HubServer]:
 
 
 def fetch(hub: HubServer, folder: Path, **changes: object) -> Path:
-    options = {"size": len(DATA), "sha256": SHA, "patience": QUICK} | changes
-    return download(hub.url(REPO, NAME), folder / "model.gguf", **options)  # type: ignore[arg-type]
+    headers = changes.pop("headers", None)
+    options = {"size": len(DATA), "sha256": SHA, "retry": QUICK} | changes
+    return download(hub.url(REPO, NAME), VerifiedFile(folder / "model.gguf", **options), headers)  # type: ignore[arg-type]
 
 
 def left_in(folder: Path) -> list[str]:
@@ -88,7 +90,7 @@ def test_a_transfer_that_failed_is_continued_by_the_next_run(hub: HubServer, tmp
 
 def test_many_cuts_do_not_end_a_transfer_that_moves(hub: HubServer, tmp_path: Path) -> None:
     hub.always = Fault(cut=1 << 20)
-    assert fetch(hub, tmp_path, patience=RetryPolicy(tries=2, stall=1, back_off=0.01)).read_bytes() == DATA
+    assert fetch(hub, tmp_path, retry=RetryPolicy(tries=2, stall=1, back_off=0.01)).read_bytes() == DATA
 
 
 def test_a_server_that_ignores_ranges_sends_it_all_again(hub: HubServer, tmp_path: Path) -> None:
@@ -193,15 +195,15 @@ def test_a_fault_that_stays_ends_after_all_tries(hub: HubServer, tmp_path: Path)
 
 
 def test_retry_after_is_waited_for_within_reason(hub: HubServer, tmp_path: Path) -> None:
-    patience = RetryPolicy(tries=3, stall=5, back_off=0.01, longest=2)
+    retry = RetryPolicy(tries=3, stall=5, back_off=0.01, longest=2)
     hub.faults.append(Fault(status=429, headers={"Retry-After": "1"}))
     started = time.monotonic()
-    fetch(hub, tmp_path, patience=patience)
+    fetch(hub, tmp_path, retry=retry)
     assert 1 <= time.monotonic() - started < 5
     (tmp_path / "model.gguf").unlink()
     hub.faults.append(Fault(status=429, headers={"Retry-After": "3600"}))
     with pytest.raises(NetworkError, match="wait 3600 seconds"):
-        fetch(hub, tmp_path, patience=patience)
+        fetch(hub, tmp_path, retry=retry)
 
 
 def test_retry_after_reads_numbers_and_dates() -> None:
@@ -254,24 +256,24 @@ def test_a_page_keeps_the_part_for_later(hub: HubServer, tmp_path: Path) -> None
 
 def test_a_packed_answer_is_unpacked(hub: HubServer, tmp_path: Path) -> None:
     hub.always = Fault(gzipped=True)
-    assert fetch(hub, tmp_path, patience=PATIENT).read_bytes() == DATA
+    assert fetch(hub, tmp_path, retry=PATIENT).read_bytes() == DATA
     assert hub.seen[0].headers["Accept-Encoding"] == "identity"
 
 
 def test_a_packed_answer_that_is_cut_starts_again(hub: HubServer, tmp_path: Path) -> None:
     hub.faults.append(Fault(gzipped=True, cut=1_000_000))
-    assert fetch(hub, tmp_path, patience=PATIENT).read_bytes() == DATA
+    assert fetch(hub, tmp_path, retry=PATIENT).read_bytes() == DATA
     assert "Range" not in hub.seen[-1].headers
 
 
 def test_a_host_without_an_address_is_named(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"nowhere\.invalid was not found"):
-        download("http://nowhere.invalid/a", tmp_path / "a", patience=QUICK)
+        download("http://nowhere.invalid/a", VerifiedFile(tmp_path / "a", retry=QUICK))
 
 
 def test_a_closed_port_is_a_sentence(tmp_path: Path) -> None:
     with pytest.raises(NetworkError, match=r"the connection to 127\.0\.0\.1:9 failed"):
-        download("http://127.0.0.1:9/a", tmp_path / "a", patience=QUICK)
+        download("http://127.0.0.1:9/a", VerifiedFile(tmp_path / "a", retry=QUICK))
 
 
 def test_a_disk_without_room_is_known_before(hub: HubServer, tmp_path: Path) -> None:
@@ -317,9 +319,9 @@ def test_one_that_stands_still_does_not_hold_up_the_other(hub: HubServer, tmp_pa
     assert (tmp_path / "model.gguf").read_bytes() == DATA
 
 
-def _fetch_quietly(hub: HubServer, folder: Path, patience: RetryPolicy) -> None:
+def _fetch_quietly(hub: HubServer, folder: Path, retry: RetryPolicy) -> None:
     with pytest.raises(NetworkError):
-        fetch(hub, folder, patience=patience)
+        fetch(hub, folder, retry=retry)
 
 
 RUN = """
@@ -327,11 +329,12 @@ import sys
 from pathlib import Path
 from quoth.errors import QuothError
 from quoth.models.sources.download import download
-from quoth.models.sources.http_transfer import RetryPolicy
+from quoth.models.sources.verified_file import RetryPolicy, VerifiedFile
 url, target, size, sha256 = sys.argv[1:5]
 try:
-    download(url, Path(target), size=int(size), sha256=sha256, patience=RetryPolicy(tries=2, stall=5, back_off=0.01),
-             progress=lambda done, total: print(done, flush=True))
+    retry = RetryPolicy(tries=2, stall=5, back_off=0.01)
+    file = VerifiedFile(Path(target), int(size), sha256, lambda done, total: print(done, flush=True), retry=retry)
+    download(url, file)
 except QuothError as error:
     print(f"{int(error.exit_code)} {error}", file=sys.stderr)
     raise SystemExit(int(error.exit_code))

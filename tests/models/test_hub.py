@@ -83,10 +83,10 @@ def test_a_certificate_that_is_not_trusted_is_named() -> None:
     untrusted = ssl.SSLCertVerificationError(1, "self-signed certificate")
     outer = OSError("connection failed")
     outer.__cause__ = untrusted
-    error, again = network.unreached(outer, "https://hub.example")
+    error = network.unreached(outer, "https://hub.example")
     assert str(error).startswith("no safe connection to hub.example (")
     assert "SSL_CERT_FILE" in str(error)
-    assert not again
+    assert not isinstance(error, network.RetryableError)
 
 
 def test_a_password_in_an_address_is_not_repeated() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import ModelError, StorageError, UsageError
+from quoth.gguf import read_header
 from quoth.models import ModelFile, describe
 from quoth.models.installed import InstalledModels, check_name, name_from
 from tests.gguf_files import write_corrupt, write_tiny
@@ -26,7 +27,7 @@ def _part(store: InstalledModels, name: str, **changes: str) -> tuple[Path, Mode
     """A verified file waiting to be installed, as a pull leaves it."""
     part = write_tiny(store.parts / f"{name}.part", general__name=name, **changes)
     digest = hashlib.sha256(part.read_bytes()).hexdigest()
-    return part, describe(part, name, "hf:someone/tiny:F32", sha256=digest)
+    return part, describe(read_header(part), name, "hf:someone/tiny:F32", sha256=digest)
 
 
 def _files(store: InstalledModels) -> list[str]:
@@ -106,7 +107,7 @@ def test_a_model_in_parts_is_installed_under_its_own_file_names(store: Installed
         name = f"m-{number:05d}-of-00002.gguf"
         parts[name] = write_tiny(store.parts / name, split__no=number - 1, split__count=2)
     first, *_ = parts
-    model = describe(parts[first], "in-parts", "hf:someone/parts")
+    model = describe(read_header(parts[first]), "in-parts", "hf:someone/parts")
     others = {name: path for name, path in parts.items() if name != first}
     installed = store.install(parts[first], model, file=first, others=others)
     assert sorted(path.name for path in installed.path.parent.glob("*.gguf")) == sorted(parts)
@@ -240,7 +241,7 @@ def test_the_default_is_remembered_and_goes_with_its_model(store: InstalledModel
 
 
 def test_removing_what_is_not_there_says_so(store: InstalledModels) -> None:
-    with pytest.raises(ModelError, match="no model called ghost"):
+    with pytest.raises(ModelError, match="no installed model is called ghost"):
         store.remove("ghost")
 
 

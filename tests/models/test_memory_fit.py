@@ -1,11 +1,11 @@
-"""Memory: the formula, the verdict and the largest context."""
+"""Memory: the formula and the verdict."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from quoth.gguf import Header, read_header
-from quoth.models.memory_fit import Need, estimate, judge, largest_context
+from quoth.models.memory_fit import FreeMemory, Need, estimate, judge
 from tests.gguf_files import U32, Typed, Value, write_tiny
 
 GB = 10**9
@@ -57,7 +57,7 @@ def test_feed_forward_widths_may_differ_by_layer(tmp_path: Path) -> None:
 
 def test_the_verdict_gives_both_numbers() -> None:
     need = Need(weights=2 * GB, kv=GB, working=GB)
-    fits, not_ = judge(need, free_main=8 * GB), judge(need, free_main=3 * GB)
+    fits, not_ = judge(need, FreeMemory(8 * GB)), judge(need, FreeMemory(3 * GB))
     assert (fits.ok, fits.where) == (True, "main")
     assert (not_.ok, not_.where) == (False, "nowhere")
     assert "4.0 GB" in not_.sentence
@@ -66,24 +66,11 @@ def test_the_verdict_gives_both_numbers() -> None:
 
 def test_a_gpu_takes_all_layers_some_or_none() -> None:
     need = Need(weights=6 * GB, kv=2 * GB, working=GB)
-    whole = judge(need, free_main=0, free_gpu=10 * GB, n_layers=36)
-    some = judge(need, free_main=8 * GB, free_gpu=5 * GB, n_layers=36)
-    none = judge(need, free_main=16 * GB, free_gpu=GB // 2, n_layers=36)
+    whole = judge(need, FreeMemory(0, 10 * GB), 36)
+    some = judge(need, FreeMemory(8 * GB, 5 * GB), 36)
+    none = judge(need, FreeMemory(16 * GB, GB // 2), 36)
     assert (whole.where, whole.gpu_layers) == ("gpu", 36)
     assert (some.where, some.gpu_layers) == ("both", 18)
     assert "18 of 36 layers" in some.sentence
     assert (none.where, none.gpu_layers) == ("main", 0)
-    assert not judge(need, free_main=3 * GB, free_gpu=5 * GB, n_layers=36).ok
-
-
-def test_the_largest_context_just_fits(tmp_path: Path) -> None:
-    header = _header(tmp_path, llama__context_length=1 << 20)
-    free = estimate(header, 100_096).total
-    assert largest_context(header, free) == 100_096
-    assert largest_context(header, free - 1) == 100_096 - 256
-
-
-def test_the_largest_context_stays_within_the_trained_one_and_may_be_none(tmp_path: Path) -> None:
-    header = _header(tmp_path, llama__context_length=1000)
-    assert largest_context(header, 1 << 40) == 1000
-    assert largest_context(header, 1000) == 0
+    assert not judge(need, FreeMemory(3 * GB, 5 * GB), 36).ok

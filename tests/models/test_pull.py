@@ -22,9 +22,10 @@ from quoth.errors import EngineError, ModelError, NetworkError, StorageError, Us
 from quoth.models import ModelFile, catalogue
 from quoth.models.catalogue import CatalogueRow
 from quoth.models.installed import InstalledModels
-from quoth.models.pull import Free, pull
+from quoth.models.memory_fit import FreeMemory
+from quoth.models.pull import pull
 from quoth.models.pull_progress import PullProgress
-from quoth.models.sources.http_transfer import RetryPolicy
+from quoth.models.sources.verified_file import RetryPolicy
 from tests.gguf_files import CORRUPT, tiny_bytes
 from tests.hub_server import Fault, HubServer
 
@@ -56,7 +57,7 @@ def run(
     progress: Callable[[PullProgress], None] = lambda progress: None,
     trial: Callable[[Path], None] = lambda path: None,
     rows: tuple[CatalogueRow, ...] = catalogue.ROWS,
-    free: Free | None = None,
+    free: FreeMemory | None = None,
 ) -> ModelFile:
     def quantize(source: Path, target: Path, quantization: str) -> None:
         assert quantization == "Q8_0"
@@ -70,13 +71,13 @@ def run(
         quantize=quantize,
         trial=trial,
         free=free,
-        patience=QUICK,
+        retry=QUICK,
         rows=rows,
     )
 
 
 def row(source: str, data: bytes, file: str, name: str = "tiny") -> CatalogueRow:
-    return CatalogueRow(name, source, file, len(data), "MIT", "English", 256, "other", "1M", sha256=_sha(data))
+    return CatalogueRow(name, "1M", len(data), source, file, "MIT", "English", 256, sha256=_sha(data))
 
 
 def _sha(data: bytes) -> str:
@@ -192,7 +193,7 @@ def test_a_machine_too_small_to_try_a_file_keeps_it(hub: HubServer, store: Insta
 
 def test_too_little_memory_is_said_but_does_not_stop_a_pull(hub: HubServer, store: InstalledModels) -> None:
     seen: list[PullProgress] = []
-    run(f"hf:{REPO}", store, progress=seen.append, free=Free(main=1000))
+    run(f"hf:{REPO}", store, progress=seen.append, free=FreeMemory(main=1000))
     details = {progress.stage: progress.detail for progress in seen if progress.detail}
     assert "1 kB are free: it may not load" in details["looking"]
     assert "it does not fit" in details["trying"]

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import ModelError
+from quoth.gguf import read_header
 from quoth.models import ModelFile, catalogue, describe
 from quoth.models.installed import InstalledModels
 from quoth.models.resolve import best, default_model, resolve
@@ -69,7 +70,7 @@ def test_ollama_s_latest_may_be_left_out(home: Path, store: InstalledModels) -> 
 
 
 def test_a_catalogue_model_fetched_by_another_tool_is_used_in_place(store: InstalledModels, home: Path) -> None:
-    row = catalogue.of("small")
+    row = catalogue.first_of("small")
     file = write_tiny(home / ".cache" / "llama.cpp" / Path(row.file).name)
     with file.open("r+b") as sparse:
         sparse.truncate(row.size)
@@ -147,9 +148,9 @@ def test_the_default_is_the_configured_one_then_the_store_s_then_the_best(store:
 
 
 def test_the_best_is_by_class_then_by_size_and_must_fit(tmp_path: Path) -> None:
-    model = describe(write_tiny(tmp_path / "t.gguf"), "t", "file")
+    model = describe(read_header(write_tiny(tmp_path / "t.gguf")), "t", "file")
     demonstration = model._replace(name="smollm2-135m", size=100)
-    recommended = model._replace(name="any", origin=catalogue.of("recommended").source, size=2500)
+    recommended = model._replace(name="any", origin=catalogue.first_of("recommended").source, size=2500)
     other, larger = model._replace(name="x", size=200), model._replace(name="y", size=9000)
     everything = [demonstration, other, larger, recommended]
     assert best(everything) == recommended

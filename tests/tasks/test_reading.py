@@ -9,8 +9,8 @@ import pytest
 from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.summaries import notes
-from quoth.tasks.summaries.notes import NoCache, Written
+from quoth.tasks.summaries import part_notes
+from quoth.tasks.summaries.part_notes import NoCache, Written
 from tests.tasks.texts import document, harbours
 
 
@@ -20,10 +20,10 @@ def test_every_token_is_read_and_hardly_more(model_path: Path) -> None:
     try:
         part = model_class(client.ready().n_params, client.info.n_ctx).part
         parts = Collection([document(harbours(44))], client.offsets, part)
-        asked = [notes.about_part(text, "text", "", 1) for text in parts.texts()]
+        asked = [part_notes.about_part(text, "text", "", 1) for text in parts.texts()]
         read = [
             event.usage.prompt - event.usage.reused
-            for event in notes.write(client, asked, kept=NoCache(), model="m")
+            for event in part_notes.write(client, asked, kept=NoCache(), model="m")
             if isinstance(event, Written) and event.usage is not None
         ]
     finally:

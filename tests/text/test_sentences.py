@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.text.code import CodeBlocks, code_blocks
+from quoth.text.fenced_blocks import CodeBlocks, code_blocks
 from quoth.text.sentences import sentences
 from tests.rounds import rounds
 

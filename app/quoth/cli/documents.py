@@ -11,10 +11,10 @@ from quoth.library.opened_documents import OpenDocuments, document_limit, read_n
 from quoth.tasks.collection import Collection, Span
 
 
-def open_documents(environment: Environment, names: Sequence[str]) -> OpenDocuments:
-    """The documents that operands name, with progress as they are cut. Raises InputError where there is no text."""
+def open_documents(environment: Environment, names: Sequence[str], hint: str) -> OpenDocuments:
+    """The documents that operands name, with progress as they are cut. Raises InputError, with `hint`, without text."""
     documents = read_documents(environment, names)
-    require_text(documents)
+    require_text(documents, hint)
     return OpenDocuments(documents, progress=environment.streams.progress.update)
 
 

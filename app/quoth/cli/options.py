@@ -25,6 +25,17 @@ logprobs_option = click.option(
 stop_option = click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated.")
 
 
+def checkpoint_options(command: Callable[..., Any]) -> Any:
+    """What only the user can say of a checkpoint."""
+    for option in (
+        click.option("--n-head", type=click.IntRange(1), metavar="N", help="Heads, if the checkpoint does not say."),
+        click.option("--meta", metavar="FILE", help="The meta.pkl of a character model's data set."),
+        click.option("--tokenizer", metavar="PATH", help="The folder or file of the checkpoint's tokenizer."),
+    ):
+        command = option(command)
+    return command
+
+
 class SettingType(click.ParamType[Any]):
     """A setting's own parser, so that flags, environment and file have one range and one sentence."""
 

@@ -42,6 +42,10 @@ def _width(text: str) -> int:
     return cell_len(text)
 
 
+def shape_text(shape: Sequence[int]) -> str:
+    return " x ".join(map(str, shape)) or "scalar"
+
+
 def escaped_template(template: str) -> Iterator[str]:
     """A chat template with every control code visible, and its hash, in lines."""
     import hashlib

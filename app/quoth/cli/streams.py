@@ -272,4 +272,5 @@ class Streams:
 
 
 def _too_long(length: str, limit: int) -> InputError:
-    return InputError(f"standard input is {length}", f"at most {limit:,} are read", "Raise it with --max-input BYTES")
+    why, hint = f"at most {limit:,} are read", "Raise the limit with --max-input BYTES"
+    return InputError(f"standard input is {length}", why, hint)

@@ -1,14 +1,14 @@
-"""Documents of many kinds as text, each with a map back to its own coordinates.
-
-The format readers are imported when the first document of their kind is read.
-"""
+"""Documents of many kinds as text, each with a map back to its own coordinates."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import BinaryIO
 
-from quoth.documents.document import Document, Gathered, Heading, Place
+from quoth.documents.citation import Place
+from quoth.documents.document import Document, Heading
+from quoth.documents.folders import Gathered, gather
+from quoth.documents.kinds import kind_of
+from quoth.documents.raw_document import RawDocument
 
 __all__ = ["Document", "Gathered", "Heading", "Place", "gather", "read", "read_stream"]
 
@@ -18,23 +18,11 @@ def read(path: str, *, limit: int) -> Document:
 
     Raises InputError for what cannot be read: missing, binary, encrypted, cut in half, too long.
     """
-    from quoth.documents.reading import read_path
-
-    return read_path(path, limit)
+    raw = RawDocument.of_file(path, limit)
+    return kind_of(raw).read(raw)
 
 
 def read_stream(stream: BinaryIO, *, name: str = "stdin", limit: int) -> Document:
     """A pipe as a document; its kind is told by its content. Raises InputError as `read` does."""
-    from quoth.documents.reading import read_pipe
-
-    return read_pipe(stream, name, limit)
-
-
-def gather(operands: Sequence[str]) -> Gathered:
-    """The files that operands name: files, folders and patterns that no shell expanded.
-
-    Raises InputError for one that is missing, and for a folder without readable files.
-    """
-    from quoth.documents.folders import files_of
-
-    return files_of(operands)
+    raw = RawDocument.of_stream(stream, name, limit)
+    return kind_of(raw).read(raw)

@@ -6,20 +6,9 @@ from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from quoth.documents.marks import Marks, Positions
+from quoth.documents.citation import Place, citation
+from quoth.documents.offset_map import OffsetMap, Positions
 from quoth.text.long_text import LongText
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a stretch of a document is, in the document's own coordinates; 0 and "" where it has no such thing."""
-
-    start_line: int = 0  # lines of the file as an editor counts them, from 1
-    end_line: int = 0
-    page: int = 0  # PDF, from 1
-    end_page: int = 0
-    chapter: str = ""  # EPUB
-    headings: tuple[str, ...] = ()  # the heading path above the start, outermost first
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,10 +28,10 @@ class Document:
     kind: str  # "text", "markdown", "html", "pdf", "epub", "docx", "man", "info", "subtitles", "code" or "email"
     text: LongText  # "\n" ends its lines, no NUL
     headings: Sequence[Heading] = ()  # in order of start
-    notices: tuple[str, ...] = ()  # what the person should know of how it was read
+    notices: tuple[str, ...] = ()  # what the user should know of how it was read
     lines: Positions | None = None  # line of the file by offset in the text
     pages: Positions | None = None
-    chapters: Marks[str] | None = None
+    chapters: OffsetMap[str] | None = None
     _starts: list[int] = field(init=False, repr=False)
     _parents: list[int] = field(init=False, repr=False)
 
@@ -63,13 +52,8 @@ class Document:
         )
 
     def cite(self, place: Place) -> str:
-        """A place as it is shown: "policy.txt:12-14", "report.pdf p.3", "book.epub, Chapter 3"."""
-        if place.start_line:
-            return f"{self.name}:{_span(place.start_line, place.end_line)}"
-        if place.page:
-            return f"{self.name} p.{_span(place.page, place.end_page)}"
-        title = place.chapter or (place.headings[-1] if place.headings else "")
-        return f"{self.name}, {title}" if title else self.name
+        """A place as it is shown: "policy.txt:12-14"."""
+        return citation(self.name, place)
 
     def _path(self, offset: int) -> tuple[str, ...]:
         number = bisect_right(self._starts, offset) - 1
@@ -78,14 +62,6 @@ class Document:
             path.append(self.headings[number].title)
             number = self._parents[number]
         return tuple(reversed(path))
-
-
-@dataclass(frozen=True, slots=True)
-class Gathered:
-    """The files that operands name."""
-
-    files: tuple[str, ...]
-    skipped: tuple[tuple[str, str], ...]  # what was left out, and why
 
 
 def _parents(headings: Sequence[Heading]) -> list[int]:
@@ -97,7 +73,3 @@ def _parents(headings: Sequence[Heading]) -> list[int]:
             parent = parents[parent]
         parents.append(parent)
     return parents
-
-
-def _span(first: int, last: int) -> str:
-    return f"{first}-{last}" if last > first else str(first)

@@ -5,19 +5,29 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Iterator, Sequence
+from pathlib import PurePath
+from typing import NamedTuple
 
-from quoth.documents.document import Gathered
-from quoth.documents.kinds import why_unreadable
+from quoth.documents.kinds import ZIP, kind_by_name, kind_of
+from quoth.documents.raw_document import RawDocument
 from quoth.errors import InputError
-from quoth.text.inputs import HEAD
+from quoth.text.decoding import HEAD, decode_input
 
-_LEFT_OUT = frozenset(
-    ("CVS", "node_modules", "__pycache__", "_darcs")
-)  # besides hidden folders: .git, .hg, .svn, .venv
+_LEFT_OUT = frozenset({"CVS", "node_modules", "__pycache__", "_darcs"})  # besides hidden folders like .git
 
 
-def files_of(operands: Sequence[str]) -> Gathered:
-    """The files in the order of the operands, each once. Raises InputError."""
+class Gathered(NamedTuple):
+    """The files that operands name."""
+
+    files: tuple[str, ...]
+    skipped: tuple[tuple[str, str], ...]  # what was left out, and why
+
+
+def gather(operands: Sequence[str]) -> Gathered:
+    """The files that operands name, in their order, each once.
+
+    Raises InputError for an operand that is missing, and for a folder without readable files.
+    """
     files: dict[str, None] = {}
     skipped: list[tuple[str, str]] = []
     for operand in operands:
@@ -27,7 +37,7 @@ def files_of(operands: Sequence[str]) -> Gathered:
                 found = list(_in_folder(path, skipped))
                 files.update(dict.fromkeys(found))
                 if not found and len(files) == before:
-                    raise InputError(f"{path} has no readable files", _told(skipped, path))
+                    raise InputError(f"{path} has no readable files", _why_none(skipped, path))
             else:
                 files.setdefault(path)
     return Gathered(tuple(files), tuple(skipped))
@@ -58,15 +68,14 @@ def _in_folder(folder: str, skipped: list[tuple[str, str]]) -> Iterator[str]:
         if entry.is_dir(follow_symlinks=False):
             yield from _in_folder(entry.path, skipped)
         elif entry.is_file():
-            reason = _unreadable(entry.path)
-            if reason:
+            if reason := _why_skipped(entry.path):
                 skipped.append((entry.path, reason))
             else:
                 yield entry.path
 
 
-def _unreadable(path: str) -> str:
-    """Why a file of a folder is left out, or nothing."""
+def _why_skipped(path: str) -> str:
+    """Why a file of a folder is left out, by its name and its first bytes; or nothing."""
     try:
         with open(path, "rb") as stream:
             head = stream.read(HEAD)
@@ -74,9 +83,23 @@ def _unreadable(path: str) -> str:
         return error.strerror or str(error)
     if not head:
         return "empty"
-    return why_unreadable(path, head)
+    named = kind_by_name(path)
+    zipped = named is not None and named.name in ("epub", "docx")
+    if head.startswith(b"\x1f\x8b"):
+        return "" if named and not zipped else "gzip data of an unknown kind"
+    if head.startswith(ZIP):
+        return "" if zipped else "a ZIP archive"
+    kind = kind_of(RawDocument(path, [head], HEAD))
+    if kind.name == "pdf" or head.startswith((b"\xff\xfe", b"\xfe\xff", b"\x00\x00\xfe\xff")):
+        return ""
+    try:
+        decode_input(head, path)
+    except InputError as error:
+        return error.why
+    suffix = PurePath(path).suffix
+    return f"{suffix} files are of no known kind" if suffix and not named and kind.name in ("text", "code") else ""
 
 
-def _told(skipped: Sequence[tuple[str, str]], folder: str) -> str:
+def _why_none(skipped: Sequence[tuple[str, str]], folder: str) -> str:
     count = sum(1 for path, _ in skipped if path.startswith(folder))
     return f"{count} skipped: {skipped[-1][1]}" if count else "it is empty"

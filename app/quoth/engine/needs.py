@@ -1,4 +1,4 @@
-"""How much memory a model needs beside its weights: for what loads one, and for what asks whether it fits."""
+"""What a model needs: memory beside its weights, and the time in which a slow disk reads it."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 F16, F32 = 2, 4  # bytes
 REST = 16 << 20  # bytes of the process beside what is counted
+SLOWEST_DISK = 20e6  # bytes of a file that one native call reads in a second
 
 
 def kv_bytes(n_ctx: int, kv_heads: Iterable[int], key_width: int, value_width: int) -> int:

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, NamedTuple
 from quoth.engine import Notice, Usage
 from quoth.library.answer_stream import Cancelled, Stream
 from quoth.library.opened_documents import OpenDocuments
-from quoth.tasks.ask import Answered, QuestionAnswering
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.summaries import summarize
+from quoth.tasks.question_answering import Answered, QuestionAnswering
+from quoth.tasks.summaries import summarizer
 from quoth.tasks.summaries.summary import Event as SummaryEvent
 from quoth.tasks.summaries.summary import Sentence, Summarized, SummaryOptions
 
@@ -45,10 +45,10 @@ def summarizing(
     Nothing of a `private` one is kept; None: as the settings say.
     """
     if extract:
-        return takewhile(lambda event: not cancelled(), summarize.by_extract(collection, options))
+        return takewhile(lambda event: not cancelled(), summarizer.by_extract(collection, options))
     always_private = model.workspace.settings.private  # then the workspace's notes are in memory
     private = always_private if private is None else private
-    return summarize.Summarizer(
+    return summarizer.Summarizer(
         model.engine,
         collection,
         options,

@@ -5,19 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quoth.errors import StorageError
-from quoth.gguf import Header, read_header
+from quoth.gguf import read_header
 from quoth.library.engines import bare_engine
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile, other_tools
 from quoth.models.installed import name_from
-from quoth.models.memory_fit import Fit, estimate, judge
+from quoth.models.memory_fit import FreeMemory, fit
 from quoth.models.offered_models import Choice, choices
-from quoth.models.pull import Free
 from quoth.models.resolve import best
 from quoth.models.sources import hub
-from quoth.platform import machine
-
-USUAL_CONTEXT = 4096  # tokens, for the question whether a model fits
+from quoth.platform import memory
+from quoth.text.units import format_size
 
 
 def found_here(workspace: Workspace) -> list[ModelFile]:
@@ -27,7 +25,7 @@ def found_here(workspace: Workspace) -> list[ModelFile]:
 
 def best_here(models: Sequence[ModelFile]) -> ModelFile | None:
     """The best of the models that fit into free memory."""
-    return best(models, room=machine.free_memory() or None)
+    return best(models, room=memory.free_memory() or None)
 
 
 def remember(workspace: Workspace, model: ModelFile) -> ModelFile:
@@ -57,21 +55,15 @@ def all_choices(workspace: Workspace) -> list[Choice]:
     return [*here, *offered]
 
 
-def free_memory(workspace: Workspace) -> Free:
+def free_memory(workspace: Workspace) -> FreeMemory:
     """Free main and GPU memory, as the engine's build sees them."""
     with bare_engine(workspace) as engine:
         devices = engine.describe()["devices"]
-    return Free(machine.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
-
-
-def fit(header: Header, free: Free) -> Fit:
-    """Whether a model fits with a usual context."""
-    need = estimate(header, min(header.n_ctx_train or USUAL_CONTEXT, USUAL_CONTEXT))
-    return judge(need, free_main=free.main, free_gpu=free.gpu, n_layers=header.n_layers)
+    return FreeMemory(memory.free_memory(), sum(free for _, _, kind, free, _ in devices if kind == "gpu"))
 
 
 def fit_sentence(workspace: Workspace, choice: Choice) -> str:
     """Whether a choice fits this machine: "needs 1.1 GB, 5.8 GB of memory are free: it fits"."""
     if choice.model is None:
-        return "" if choice.row is None else f"{choice.row.name} is fetched first: {choice.row.size / 1e9:.1f} GB"
+        return "" if choice.row is None else f"{choice.row.name} is fetched first: {format_size(choice.row.size)}"
     return fit(read_header(choice.model.path), free_memory(workspace)).sentence

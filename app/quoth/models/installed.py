@@ -1,21 +1,24 @@
 """The models that Quoth keeps: a folder each, with the GGUF file and a record, model.json.
 
-A record is written beside its place, flushed and renamed, so that there is always a whole one; a file is moved into
-place before the record names it. Reading never needs a writable folder, or one at all.
+A record is written beside its place, flushed and renamed, so that it is always whole; a file is moved into place before
+the record names it. Reading needs no writable folder, or none at all.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from quoth.errors import ModelError, UsageError, escaped
-from quoth.models import Broken, ModelFile, ModelListing, describe
+from quoth.errors import ModelError, UsageError
+from quoth.models import BrokenModel, ModelFile, ModelListing, describe
 from quoth.platform import safe_files
+from quoth.text import sane
 
 _RECORD: Final = "model.json"
 _DEFAULT: Final = ".default"
@@ -27,18 +30,16 @@ _RESERVED: Final = re.compile(r"(con|prn|aux|nul|com\d|lpt\d)(\..*)?\Z")  # devi
 
 
 def check_name(name: str) -> str:
-    """The name as the store writes it, in small letters. Raises UsageError if it is not fit for a folder."""
+    """The name in small letters. Raises UsageError if it cannot be the name of a folder."""
     lower = name.lower()
     if not _SAFE.match(lower) or _RESERVED.match(lower) or lower.endswith((".", ".gguf")):
-        raise UsageError(
-            f"{escaped(name)!r} cannot be a model's name",
-            try_="Use letters, digits, dots and dashes, such as qwen3-4b",
-        )
+        hint = "Use letters, digits, dots and dashes, such as qwen3-4b"
+        raise UsageError(f"{sane(name)!r} cannot be a model's name", try_=hint)
     return lower
 
 
 def name_from(text: str) -> str:
-    """A safe name made from a file's or a repository's."""
+    """A safe name made from that of a file or a repository."""
     name = re.sub(r"[^a-z0-9._-]+", "-", text.lower()).strip(".-")[:100].rstrip(".-")
     return name if _SAFE.match(name) and not _RESERVED.match(name) else f"model-{name}".rstrip(".-")
 
@@ -61,13 +62,13 @@ class InstalledModels:
             try:
                 model = self.get(name)
             except ModelError as error:
-                broken.append(Broken(name, "store", str(error)))
+                broken.append(BrokenModel(name, "store", str(error)))
             else:
                 models += [model] if model else []
         return ModelListing(tuple(models), tuple(broken))
 
     def get(self, name: str) -> ModelFile | None:
-        """The model of a name, or None. Raises ModelError if its record is damaged or its file gone."""
+        """The model of a name, or None. Raises ModelError if its record is damaged or its file is gone."""
         try:
             name = check_name(name)
         except UsageError:
@@ -86,14 +87,14 @@ class InstalledModels:
 
     def add(self, file: Path, name: str | None = None, *, copy: bool = False, origin: str = "file") -> ModelFile:
         """Register a local GGUF file where it is, or copy it in. Raises ModelError if it cannot be loaded."""
-        from quoth.gguf import check, read_header
+        from quoth.gguf import check, read_header  # not needed by an answer
 
         header = read_header(file)
         check(header)
         name = check_name(name) if name is not None else name_from(file.stem)
         if (self.folder / name / _RECORD).exists():
             raise UsageError(f"there is a model called {name} already", try_="Give another name, or remove that one")
-        model = describe(file, name, origin, installed=True)
+        model = describe(header, name, origin)
         if not copy:
             return self._record(model._replace(path=Path(os.path.abspath(file))))
         if len(header.parts) > 1:
@@ -121,18 +122,18 @@ class InstalledModels:
                 safe_files.flush(source)
                 os.replace(source, place / target)
             safe_files.flush_folder(place)
-        installed = self._record(model._replace(name=name, path=place / file, installed=True))
-        _sweep(self.folder / name, {place / each for each in files})
+        installed = self._record(model._replace(name=name, path=place / file))
+        _delete_old_files(self.folder / name, keep={place / each for each in files})
         return installed
 
     def remove(self, name: str) -> ModelFile:
         """Forget a model and delete its file, unless the file was only registered. Returns what was removed."""
-        import shutil
+        import shutil  # not needed by an answer
 
         name = check_name(name)
         place = self.folder / name
         if _read(place / _RECORD) is None and not place.is_dir():
-            raise ModelError(f"there is no model called {name} in the store", try_="`quoth models` lists them")
+            raise _not_installed(name)
         try:
             model = self.get(name)
         except ModelError:
@@ -151,7 +152,7 @@ class InstalledModels:
         """Hash a model's file again: its SHA-256. Raises ModelError if it is not what was recorded."""
         model = self.get(name)
         if model is None:
-            raise ModelError(f"there is no model called {name} in the store", try_="`quoth models` lists them")
+            raise _not_installed(name)
         with safe_files.attempt(f"read {model.path}"):
             digest = safe_files.digest(model.path, progress)
         if model.sha256 not in (None, digest):
@@ -173,9 +174,7 @@ class InstalledModels:
         return data.decode("utf-8", "replace").strip() or None if data else None
 
     def trust(self, path: Path) -> bool:
-        """Remember that a file, in the store or not, was loaded once. False if that could not be written."""
-        import json
-
+        """Remember that a file, installed or not, was loaded once. False if that could not be written."""
         fingerprint, known = _fingerprint(path), self._trusted()
         if fingerprint is None:
             return False
@@ -196,7 +195,7 @@ class InstalledModels:
         return fingerprint is not None and self._trusted().get(os.path.realpath(path)) == fingerprint
 
     def _trusted(self) -> dict[str, Any]:
-        return safe_files.as_object(safe_files.read_small(self.folder / _TRUSTED)) or {}
+        return safe_files.read_object(self.folder / _TRUSTED) or {}
 
     def _names(self) -> Iterator[str]:
         try:
@@ -208,8 +207,6 @@ class InstalledModels:
                 yield name
 
     def _record(self, model: ModelFile) -> ModelFile:
-        import json
-
         place = self.folder / model.name
         record = {**model._asdict(), "version": 1, "path": str(model.path)}
         if model.path.is_relative_to(place):  # the whole folder may be moved
@@ -218,12 +215,14 @@ class InstalledModels:
         with safe_files.attempt(f"record the model {model.name} in {self.folder}"):
             safe_files.make_folder(place)
             safe_files.write(place / _RECORD, json.dumps(record, indent=1).encode())
-        return model
+        return model._replace(installed=True)
+
+
+def _not_installed(name: str) -> ModelError:
+    return ModelError(f"no installed model is called {name}", try_="`quoth models` lists them")
 
 
 def _model(name: str, data: bytes, place: Path) -> ModelFile:
-    import json
-
     record = json.loads(data)
     texts = {key: record[key] for key in ("origin", "quantization", "architecture")}
     if not all(isinstance(value, str) for value in (*texts.values(), record["path"])):
@@ -252,24 +251,19 @@ def _free_place(folder: Path, files: Mapping[str, Path]) -> Path:
     return place
 
 
-def _sweep(folder: Path, keep: set[Path]) -> None:
+def _delete_old_files(folder: Path, keep: set[Path]) -> None:
     """Delete the files of an older install; one that is in use on Windows stays until the next time."""
     for path in [*folder.glob("*.gguf"), *folder.glob("[0-9]*/*.gguf")]:
         if path not in keep:
-            _quietly(path.unlink)
+            with suppress(OSError):
+                path.unlink()
     for place in folder.glob("[0-9]*"):
-        _quietly(place.rmdir)
-
-
-def _quietly(action: Callable[[], None]) -> None:
-    try:
-        action()
-    except OSError:
-        return
+        with suppress(OSError):
+            place.rmdir()
 
 
 def _read(path: Path) -> bytes | None:
-    """A record; an unreadable one is empty, which no record is."""
+    """A record; an unreadable one is empty, which no whole record is."""
     return safe_files.read_small(path) or (b"" if os.path.lexists(path) else None)
 
 

@@ -7,8 +7,18 @@ from typing import Final, Literal
 
 from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.gguf import Header
+from quoth.text.units import format_size
 
 _STEP: Final = 256  # llama.cpp rounds a context up to a multiple of this
+_USUAL_CONTEXT: Final = 4096  # tokens
+
+
+@dataclass(frozen=True, slots=True)
+class FreeMemory:
+    """Bytes; `gpu` is 0 without a GPU."""
+
+    main: int
+    gpu: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +36,18 @@ class Need:
 
 @dataclass(frozen=True, slots=True)
 class Fit:
-    """The verdict: where the weights would go, how many layers of them on the GPU, and the sentence that says so."""
+    """Where the weights would go, how many of their layers on the GPU, and the sentence that says so."""
 
     ok: bool
     where: Literal["gpu", "both", "main", "nowhere"]
     gpu_layers: int
     sentence: str
+
+
+def fit(header: Header, free: FreeMemory) -> Fit:
+    """Whether a model fits with a context of the usual size."""
+    need = estimate(header, min(_USUAL_CONTEXT, header.n_ctx_train or _USUAL_CONTEXT))
+    return judge(need, free, header.n_layers)
 
 
 def estimate(header: Header, n_ctx: int, *, batch: int = 512) -> Need:
@@ -45,32 +61,20 @@ def estimate(header: Header, n_ctx: int, *, batch: int = 512) -> Need:
     return Need(weights, kv, working_bytes(batch, n_ctx, header.n_embd, header.n_vocab, _widest(header)))
 
 
-def judge(need: Need, *, free_main: int, free_gpu: int = 0, n_layers: int = 0) -> Fit:
-    """Whether `need` fits the free bytes of main and of GPU memory (0: no GPU)."""
-    size, main, gpu = _shown(need.total), _shown(free_main), _shown(free_gpu)
-    free = f"{main} of main memory and {gpu} of GPU memory are free" if free_gpu else f"{main} of memory are free"
-    if free_gpu and need.total <= free_gpu:
-        return Fit(True, "gpu", n_layers, f"needs {size}, {free}: it fits the GPU")
-    if free_gpu > need.working and need.total <= free_main + free_gpu and n_layers:
-        share = max(0.0, (free_gpu - need.working) / max(1, need.weights + need.kv))
+def judge(need: Need, free: FreeMemory, n_layers: int = 0) -> Fit:
+    """Whether `need` fits the free memory of the machine and of its GPU."""
+    sentence = f"needs {format_size(need.total)}, {format_size(free.main)} of "
+    sentence += f"main memory and {format_size(free.gpu)} of GPU memory are free" if free.gpu else "memory are free"
+    if free.gpu and need.total <= free.gpu:
+        return Fit(True, "gpu", n_layers, f"{sentence}: it fits the GPU")
+    if free.gpu > need.working and need.total <= free.main + free.gpu:
+        share = max(0.0, (free.gpu - need.working) / max(1, need.weights + need.kv))
         layers = int(n_layers * share)
-        if layers and need.total - free_gpu <= free_main:
-            return Fit(True, "both", layers, f"needs {size}, {free}: {layers} of {n_layers} layers fit the GPU")
-    if need.total <= free_main:
-        return Fit(True, "main", 0, f"needs {size}, {free}: it fits")
-    return Fit(False, "nowhere", 0, f"needs {size}, {free}: it does not fit")
-
-
-def largest_context(header: Header, free: int, *, batch: int = 512) -> int:
-    """The most tokens of context that fit `free` bytes, at most what it was trained for; 0 if not even 256 do."""
-    fitting, too_many = 0, -(-max(1, header.n_ctx_train) // _STEP) + 1  # in steps
-    while too_many - fitting > 1:
-        middle = (fitting + too_many) // 2
-        if estimate(header, middle * _STEP, batch=batch).total <= free:
-            fitting = middle
-        else:
-            too_many = middle
-    return min(fitting * _STEP, header.n_ctx_train)
+        if layers and need.total - free.gpu <= free.main:
+            return Fit(True, "both", layers, f"{sentence}: {layers} of {n_layers} layers fit the GPU")
+    if need.total <= free.main:
+        return Fit(True, "main", 0, f"{sentence}: it fits")
+    return Fit(False, "nowhere", 0, f"{sentence}: it does not fit")
 
 
 def _kv_heads(header: Header) -> tuple[int, ...]:
@@ -95,7 +99,3 @@ def _size_of_others(header: Header) -> list[int]:
         except OSError:
             sizes.append(0)
     return sizes
-
-
-def _shown(size: int) -> str:
-    return f"{size / 1e9:.1f} GB" if size >= 95e7 else f"{size / 1e6:.0f} MB"

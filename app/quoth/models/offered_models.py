@@ -1,4 +1,4 @@
-"""What somebody without a model can choose from: models that are here, and catalogue rows to fetch."""
+"""What a user without a model can choose from: models that are here, and catalogue rows to fetch."""
 
 from __future__ import annotations
 
@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.models import ModelFile, catalogue
-from quoth.models.sources.partial_download import format_size
+from quoth.platform.memory import free_memory
+from quoth.text.units import format_size
 
-GIB = 1024**3
-RECOMMENDED_NEEDS = 8 * GIB  # free memory from which the recommended class is offered
-MEGABYTES_A_SECOND = 5.0  # what minutes are reckoned with
+RECOMMENDED_NEEDS = 8 << 30  # bytes of free memory from which the recommended tier is offered
+MEGABYTES_A_SECOND = 5.0  # assumed where minutes are told
 DEMONSTRATION = "a 135M demonstration model: expect mistakes"
 
 
@@ -25,32 +25,30 @@ class Choice:
 
 def recommended_row() -> catalogue.CatalogueRow:
     """The catalogue row for this machine's free memory."""
-    from quoth.platform import machine
-
-    return catalogue.of("recommended" if machine.free_memory() >= RECOMMENDED_NEEDS else "small")
+    return catalogue.first_of("recommended" if free_memory() >= RECOMMENDED_NEEDS else "small")
 
 
 def choices(found: Sequence[ModelFile], hub_reachable: bool) -> list[Choice]:
-    """What can be chosen; the first is what Enter takes. Without the hub there is what the package index has."""
+    """What can be chosen; Enter takes the first. Without the hub there is what the package index has."""
     lines: list[Choice] = []
     if hub_reachable:
         rows = [recommended_row()]
-        if rows[0].class_ == "recommended":
-            rows.append(catalogue.of("small"))
+        if rows[0].tier == "recommended":
+            rows.append(catalogue.first_of("small"))
         lines += [Choice(f"{row.name}: {download_label(row)}", row=row) for row in rows]
     best_first = sorted(found, key=lambda model: (model.kind != "chat", -model.size))[:5]
     lines += [Choice(_described(model), model=model) for model in best_first]
-    row = catalogue.of("demonstration")
+    row = catalogue.first_of("demonstration")
     lines.append(Choice(f"{row.name}: {download_label(row)}; {DEMONSTRATION}", row=row))
     if not hub_reachable:
-        row = catalogue.of_the_index()
-        when = "from the package index; how long that takes is told once it has begun"
+        row = catalogue.best_on_package_index()
+        when = "from the package index; the time left is shown once it has begun"
         lines.append(Choice(f"{row.name}: {_size_label(row)} {when}", row=row))
     return lines
 
 
 def _described(model: ModelFile) -> str:
-    return f"{model.name}: {model.size / 1e9:.1f} GB, already on this machine ({model.origin.partition(':')[0]})"
+    return f"{model.name}: {format_size(model.size)}, already on this machine ({model.origin.partition(':')[0]})"
 
 
 def _size_label(row: catalogue.CatalogueRow) -> str:

@@ -1,4 +1,4 @@
-"""Models that other tools left on the disk: found without changing anything, and run where they are.
+"""Models that other tools left on the disk: found without changing anything, and used where they are.
 
 Ollama: manifests (JSON) that name blobs by their SHA-256. LM Studio: PUBLISHER/REPO/FILE.gguf. Hugging Face cache:
 models--OWNER--REPO/snapshots/REVISION/FILE.gguf, links to blobs. llama.cpp: files in one folder.
@@ -6,6 +6,7 @@ models--OWNER--REPO/snapshots/REVISION/FILE.gguf, links to blobs. llama.cpp: fil
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sys
@@ -14,7 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from quoth.errors import ModelError
-from quoth.models import Broken, ModelFile, ModelListing, describe
+from quoth.gguf import read_header
+from quoth.models import BrokenModel, ModelFile, ModelListing, describe
 
 _OLLAMA_MODEL: Final = "application/vnd.ollama.image.model"
 _DIGEST: Final = re.compile(r"sha256:([0-9a-f]{64})\Z")
@@ -33,9 +35,9 @@ def find(
 ) -> ModelListing:
     """All models of other tools. Without `headers` no file is opened, and only names, paths and sizes are known."""
     models: dict[str, ModelFile] = {}
-    broken: list[Broken] = []
+    broken: list[BrokenModel] = []
     for candidate in _candidates(environment, _home(environment, home), platform):
-        if isinstance(candidate, Broken):
+        if isinstance(candidate, BrokenModel):
             broken.append(candidate)
             continue
         key = os.path.realpath(candidate.path)
@@ -44,12 +46,12 @@ def find(
         try:
             models[key] = _described(candidate) if headers else candidate
         except ModelError as error:
-            broken.append(Broken(candidate.name, candidate.origin, str(error)))
+            broken.append(BrokenModel(candidate.name, candidate.origin, str(error)))
     return ModelListing(tuple(models.values()), tuple(broken))
 
 
 def _described(model: ModelFile) -> ModelFile:
-    return describe(model.path, model.name, model.origin, sha256=model.sha256)
+    return describe(read_header(model.path), model.name, model.origin, sha256=model.sha256)
 
 
 def _home(environment: Mapping[str, str], home: Path | None) -> Path | None:
@@ -61,7 +63,7 @@ def _home(environment: Mapping[str, str], home: Path | None) -> Path | None:
         return None
 
 
-def _candidates(environment: Mapping[str, str], home: Path | None, platform: str) -> Iterator[ModelFile | Broken]:
+def _candidates(environment: Mapping[str, str], home: Path | None, platform: str) -> Iterator[ModelFile | BrokenModel]:
     for folder in _ollama_folders(environment, home, platform):
         yield from _ollama(folder)
     for folder in _lmstudio_folders(home):
@@ -117,7 +119,7 @@ def _llama_folders(environment: Mapping[str, str], home: Path | None, platform: 
     return [base / "llama.cpp"] if base else []
 
 
-def _ollama(folder: Path) -> Iterator[ModelFile | Broken]:
+def _ollama(folder: Path) -> Iterator[ModelFile | BrokenModel]:
     manifests = folder / "manifests"
     for path in _walk(manifests, depth=5):
         name = _ollama_name(path.relative_to(manifests).parts)
@@ -127,7 +129,7 @@ def _ollama(folder: Path) -> Iterator[ModelFile | Broken]:
         blob = folder / "blobs" / f"sha256-{digest}"
         size = _size(blob)
         if size is None:
-            yield Broken(name, "ollama", f"its file {blob.name[:19]}... is gone; run `ollama pull {name}`")
+            yield BrokenModel(name, "ollama", f"its file {blob.name[:19]}... is gone; run `ollama pull {name}`")
         else:
             yield ModelFile(name, blob, f"ollama:{name}", size, sha256=digest)
 
@@ -146,8 +148,6 @@ def _ollama_name(parts: tuple[str, ...]) -> str:
 
 def _ollama_digest(manifest: Path) -> str:
     """The SHA-256 of the model's file; empty if the manifest has none, as those of models in a cloud."""
-    import json
-
     try:
         if manifest.stat().st_size > 1 << 20:
             return ""
@@ -159,7 +159,7 @@ def _ollama_digest(manifest: Path) -> str:
     return found[1] if found else ""
 
 
-def _gguf_files(folder: Path, origin: str) -> Iterator[ModelFile | Broken]:
+def _gguf_files(folder: Path, origin: str) -> Iterator[ModelFile | BrokenModel]:
     for path in _walk(folder, depth=_DEEPEST):
         if path.suffix.lower() != ".gguf" or "mmproj" in path.name.lower():
             continue
@@ -172,7 +172,7 @@ def _gguf_files(folder: Path, origin: str) -> Iterator[ModelFile | Broken]:
             parts = [path.with_name(f"{name}-{n:05d}-of-{part[2]}.gguf") for n in range(1, int(part[2]) + 1)]
         sizes = [size for size in map(_size, parts) if size is not None]
         if len(sizes) != len(parts):
-            yield Broken(name, origin, f"{len(parts) - len(sizes)} of its {len(parts)} files are missing")
+            yield BrokenModel(name, origin, f"{len(parts) - len(sizes)} of its {len(parts)} files are missing")
         else:
             yield ModelFile(name, path, origin, sum(sizes), sha256=_linked_digest(path) if len(parts) == 1 else None)
 

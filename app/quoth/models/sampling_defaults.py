@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from quoth.engine import SAMPLING_KEYS, Sampling
-from quoth.models import ModelFile
+from quoth.models import ModelFile, catalogue
 
 
 def sampling_values(
@@ -16,9 +16,7 @@ def sampling_values(
 
     `in_file` has values by field of Sampling; `asked` has values (None: not asked) with their origins.
     """
-    from quoth.models import catalogue
-
-    row = next((row for row in catalogue.ROWS if model.origin in row.origins or model.name == row.name), None)
+    row = catalogue.row_of(model.name, model.origin)
     own = Sampling()
     values: dict[str, tuple[Any, str]] = {}
     for name in SAMPLING_KEYS:

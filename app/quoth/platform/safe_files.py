@@ -29,7 +29,7 @@ def attempt(what: str) -> Iterator[None]:
 
 
 def make_folder(path: Path) -> None:
-    """Make a folder for its owner alone."""
+    """Make a folder that only its owner can use."""
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
 
 
@@ -50,23 +50,20 @@ def write(path: Path, data: bytes) -> None:
 
 
 def move(path: Path, target: Path, *, replace: bool) -> None:
-    """Give a file another name on the same disk. Raises StorageError where that is taken, unless it may be replaced.
+    """Give a file another name on the same disk. Raises StorageError if that is taken, unless it may be replaced.
 
-    To look first would not do: another program may write the target between the look and the move.
+    Looking first would not do: another program may write the target before the move.
     """
-    if replace:
-        os.replace(path, target)
-        return
-    try:
-        os.link(path, target)
-    except FileExistsError:
-        raise StorageError(f"{target} exists", "", "Give another name, or --force to replace it") from None
-    except OSError:  # a file system without hard links
-        if os.path.lexists(target):
-            raise StorageError(f"{target} exists", "", "Give another name, or --force to replace it") from None
-        os.replace(path, target)
-    else:
-        os.unlink(path)
+    if not replace:
+        try:
+            os.link(path, target)
+        except OSError:  # the name is taken, or a file system without hard links
+            if os.path.lexists(target):
+                raise StorageError(f"{target} exists", "", "Give another name, or --force to replace it") from None
+        else:
+            os.unlink(path)
+            return
+    os.replace(path, target)
 
 
 def flush(path: Path) -> None:
@@ -76,7 +73,7 @@ def flush(path: Path) -> None:
 
 
 def flush_folder(path: Path) -> None:
-    """Make a rename outlast a power cut; Windows has no such call for folders."""
+    """Make a rename survive a power cut; Windows has no such call for folders."""
     if os.name == "nt":
         return
     descriptor = os.open(path, os.O_RDONLY)
@@ -97,7 +94,7 @@ def read_small(path: Path) -> bytes | None:
 
 
 def read_text(path: Path) -> str:
-    """A file of some settings as text. Raises OSError, and ValueError for what is too long or no UTF-8."""
+    """A text file that a setting names. Raises OSError, and ValueError if it is too long or not UTF-8."""
     with path.open("rb") as file:
         data = file.read(_MOST_TEXT + 1)
     if len(data) > _MOST_TEXT:
@@ -105,12 +102,12 @@ def read_text(path: Path) -> str:
     return data.decode("utf-8")
 
 
-def as_object(data: bytes | None) -> dict[str, Any] | None:
-    """A JSON object; None if it is anything else."""
-    import json
+def read_object(path: Path) -> dict[str, Any] | None:
+    """A small file's JSON object; None if it is anything else."""
+    import json  # not needed by `quoth --help`, which loads this module
 
     try:
-        value = json.loads(data or b"")
+        value = json.loads(read_small(path) or b"")
     except (ValueError, RecursionError):
         return None
     return value if isinstance(value, dict) else None
@@ -118,28 +115,25 @@ def as_object(data: bytes | None) -> dict[str, Any] | None:
 
 def copy(source: Path, target: Path) -> str:
     """Copy a file and return its SHA-256; a failed copy is removed."""
-    import hashlib
-
-    digest = hashlib.sha256()
     try:
-        with source.open("rb") as reader, open(os.open(target, _NEW, 0o600), "wb") as writer:
-            while chunk := reader.read(_CHUNK):
-                digest.update(chunk)
-                writer.write(chunk)
+        with open(os.open(target, _NEW, 0o600), "wb") as writer:
+            return digest(source, also=writer.write)
     except OSError:
         target.unlink(missing_ok=True)
         raise
-    return digest.hexdigest()
 
 
-def digest(path: Path, progress: Progress) -> str:
-    """The SHA-256 of a file."""
-    import hashlib
+def digest(
+    path: Path, progress: Progress = lambda done, total: None, *, also: Callable[[bytes], object] = lambda chunk: None
+) -> str:
+    """The SHA-256 of a file, in hex. `also` gets each chunk that was read."""
+    import hashlib  # 3 ms, and no answer needs it
 
     hashed, done, total = hashlib.sha256(), 0, path.stat().st_size
     with path.open("rb") as file:
         while chunk := file.read(_CHUNK):
             hashed.update(chunk)
+            also(chunk)
             done += len(chunk)
             progress(done, total)
     return hashed.hexdigest()

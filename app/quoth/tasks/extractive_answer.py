@@ -11,8 +11,8 @@ from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from quoth.tasks.collection import Collection, Span
-from quoth.tasks.words import content_terms, count_words
 from quoth.text.sentences import sentences
+from quoth.text.words import content_terms, count_words
 
 MOST = 90  # words of a quote
 TOGETHER = 4  # sentences of a quote

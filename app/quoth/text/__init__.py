@@ -1,9 +1,9 @@
 """Text that is safe: cleaned of what controls a terminal, decoded from any bytes, followed piece by piece. Pure."""
 
 from quoth.text.cleaning import Cleaner, clean, sane, well_formed
-from quoth.text.fences import FirstBlock, first_block
-from quoth.text.inputs import Decoded, decode_input
-from quoth.text.pieces import Decoder, LoopDetector, StopStrings, Thinking
+from quoth.text.decoding import Decoded, decode_input
+from quoth.text.fenced_blocks import FirstBlock, first_block
+from quoth.text.stream_filters import Decoder, LoopDetector, StopStrings, Thinking
 
 __all__ = [
     "Cleaner",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from quoth.text.code import code_blocks
+from quoth.text.fenced_blocks import code_blocks
 
 Span = tuple[int, int]  # start, end in characters
 

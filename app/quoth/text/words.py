@@ -86,6 +86,16 @@ def terms(text: str, *, stem: bool = True) -> list[str]:
     return found
 
 
+def content_terms(text: str) -> list[str]:
+    """The terms of a text that say what it is about."""
+    return [term for term in terms(text) if not is_stopword(term)]
+
+
+def count_words(text: str) -> int:
+    """Words of a text, as people count them: one of Chinese or Japanese is a character."""
+    return sum(1 for _ in _counted_word().finditer(text))
+
+
 def is_stopword(term: str) -> bool:
     """Whether a term says nothing of what a text is about."""
     if term in STOPWORDS:
@@ -125,6 +135,11 @@ def _ascii_word() -> re.Pattern[str]:
 @cache
 def _word() -> re.Pattern[str]:
     return re.compile(f"([{_PAIRED}]+)|(?:(?![{_PAIRED}])[^\\W_]|[{_MARKS}])+")
+
+
+@cache
+def _counted_word() -> re.Pattern[str]:
+    return re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}](?:[^\W_{UNSPACED}]|['’.,-](?=[^\W_{UNSPACED}]))*")
 
 
 @cache

@@ -10,7 +10,7 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 
-class Call(Message):
+class ThreadCall(Message):
     """A function or a coroutine to call. Of several in a row that are only the `latest`, the last one is called."""
 
     def __init__(self, function: Callable[..., Any], arguments: Sequence[Any], latest: bool) -> None:
@@ -18,7 +18,7 @@ class Call(Message):
         self.function, self.arguments, self.latest = function, arguments, latest
 
     def can_replace(self, message: Message) -> bool:
-        return isinstance(message, Call) and self.latest and message.latest and message.function == self.function
+        return isinstance(message, ThreadCall) and self.latest and message.latest and message.function == self.function
 
 
 class ThreadCalls(MessagePump):
@@ -26,9 +26,9 @@ class ThreadCalls(MessagePump):
 
     def call(self, function: Callable[..., Any], *arguments: Any, latest: bool = False) -> None:
         """From any thread; returns at once."""
-        self.post_message(Call(function, arguments, latest))
+        self.post_message(ThreadCall(function, arguments, latest))
 
-    async def on_call(self, event: Call) -> None:
+    async def on_call(self, event: ThreadCall) -> None:
         result = event.function(*event.arguments)
         if isawaitable(result):
             await result

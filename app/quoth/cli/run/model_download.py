@@ -10,7 +10,7 @@ from quoth.errors import UsageError
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
 from quoth.models.pull_progress import PullProgress
-from quoth.models.sources.partial_download import format_size
+from quoth.text.units import format_size
 
 MEGABYTE = 1_000_000
 WORTH_SAYING = 45.0  # seconds that a download still takes

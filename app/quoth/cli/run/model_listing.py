@@ -12,10 +12,10 @@ from quoth.engine import SAMPLING_KEYS
 from quoth.errors import ModelError, QuothError
 from quoth.gguf import Header, check, read_header
 from quoth.library.model_choice import chosen, named
-from quoth.library.model_offers import fit, free_memory
+from quoth.library.model_offers import free_memory
 from quoth.library.model_pull import try_model
 from quoth.models import ModelFile, catalogue, other_tools
-from quoth.models.pull import Free
+from quoth.models.memory_fit import FreeMemory, fit
 from quoth.models.sampling_defaults import sampling_values
 from quoth.text import sane
 
@@ -51,7 +51,7 @@ def _default_name(environment: Environment) -> str | None:
     return model.name if model else None
 
 
-def _row(model: ModelFile, free: Free, is_default: bool) -> dict[str, Any]:
+def _row(model: ModelFile, free: FreeMemory, is_default: bool) -> dict[str, Any]:
     return {
         "name": model.name,
         "origin": model.origin,
@@ -64,7 +64,7 @@ def _row(model: ModelFile, free: Free, is_default: bool) -> dict[str, Any]:
     }
 
 
-def _fits(model: ModelFile, free: Free) -> bool | None:
+def _fits(model: ModelFile, free: FreeMemory) -> bool | None:
     """Whether the model fits; None if its file cannot be read."""
     try:
         return fit(read_header(model.path), free).ok

@@ -23,9 +23,9 @@ from quoth.library.model import Model
 from quoth.library.opened_documents import OpenDocuments, looks_like_file, require_text
 from quoth.platform import safe_files
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarize as task
+from quoth.tasks.status_text import LONG, covered, planned, too_small
+from quoth.tasks.summaries import summarizer as task
 from quoth.tasks.summaries.summary import Style
-from quoth.tasks.wording import LONG, covered, planned, too_small
 
 
 def summarize(

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
-from quoth.documents.formats.archive import Archive
-from quoth.documents.formats.xml import Event, events
+from quoth.documents.formats.xml_events import XmlEvent
+from quoth.documents.formats.zip_archive import ZipArchive
+from quoth.documents.raw_document import RawDocument
 from quoth.errors import InputError
 
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
@@ -33,35 +34,36 @@ class _Paragraph:
     item: bool = False
 
 
-def read_docx(archive: Archive, name: str) -> Document:
+def read_docx(raw: RawDocument) -> Document:
     """A Word document. Raises InputError for a damaged one."""
-    main = _main_part(archive, name)
+    archive = raw.archive
+    main = _main_part(archive)
     folder = main.rpartition("/")[0]
     styles = f"{folder}/styles.xml"
-    levels = _levels(archive, styles, name) if styles in archive else {}
-    draft = Draft()
-    _Body(draft, levels).write(events(archive.pieces(main), name))
+    levels = _levels(archive, styles) if styles in archive else {}
+    builder = DocumentBuilder()
+    _Body(builder, levels).write(archive.xml(main))
     for notes in (f"{folder}/footnotes.xml", f"{folder}/endnotes.xml"):
         if notes in archive:
-            draft.block()
-            _Body(draft, {}).write(events(archive.pieces(notes), name))
-    return draft.finish(name, "docx")
+            builder.block()
+            _Body(builder, {}).write(archive.xml(notes))
+    return builder.finish(raw.name, "docx")
 
 
-def _main_part(archive: Archive, name: str) -> str:
+def _main_part(archive: ZipArchive) -> str:
     if "word/document.xml" in archive:
         return "word/document.xml"
-    for event in events(archive.pieces("_rels/.rels"), name):
+    for event in archive.xml("_rels/.rels"):
         if event.value == "Relationship" and event.attributes.get("Type", "").endswith("/officeDocument"):
             return event.attributes.get("Target", "").lstrip("/")
-    raise InputError(f"{name} is damaged", "a Word document without text")
+    raise InputError(f"{archive.name} is damaged", "a Word document without text")
 
 
-def _levels(archive: Archive, part: str, name: str) -> dict[str, int]:
+def _levels(archive: ZipArchive, part: str) -> dict[str, int]:
     """The heading level of each style, by its id, for those that have one."""
     styles: dict[str, _Style] = {}
     style = _Style()
-    for event in events(archive.pieces(part), name):
+    for event in archive.xml(part):
         if event.kind != "start":
             continue
         value = event.attributes.get("val", "")
@@ -97,8 +99,8 @@ def _level(styles: dict[str, _Style], key: str) -> int:
 class _Body:
     """Paragraphs and tables while their events pass."""
 
-    def __init__(self, draft: Draft, levels: dict[str, int]) -> None:
-        self._draft = draft
+    def __init__(self, builder: DocumentBuilder, levels: dict[str, int]) -> None:
+        self._builder = builder
         self._levels = levels
         self._paragraphs: list[_Paragraph] = []  # a text box stands within a paragraph
         self._rows: list[list[str]] = []  # cells of the rows that are open; tables nest
@@ -106,7 +108,7 @@ class _Body:
         self._in_text = False
         self._after_item = False
 
-    def write(self, events: Iterator[Event]) -> None:
+    def write(self, events: Iterator[XmlEvent]) -> None:
         """All of it."""
         for event in events:
             if event.kind != "text" and event.value in _LEFT_OUT:
@@ -121,14 +123,14 @@ class _Body:
             else:
                 self._end(event.value)
 
-    def _start(self, event: Event) -> None:
+    def _start(self, event: XmlEvent) -> None:
         name, value = event.value, event.attributes.get("val", "")
         if name == "p":
             self._paragraphs.append(_Paragraph())
         elif name == "t":
             self._in_text = True
         elif name == "tbl":
-            self._draft.block()
+            self._builder.block()
         elif name == "tr":
             self._rows.append([])
         elif name == "tc" and self._rows:
@@ -152,7 +154,7 @@ class _Body:
         elif name == "tr" and self._rows:
             self._row(self._rows.pop())
         elif name == "tbl":
-            self._draft.block()
+            self._builder.block()
 
     def _paragraph(self, paragraph: _Paragraph) -> None:
         text = "".join(paragraph.texts).replace("\t", " ").strip()
@@ -163,13 +165,13 @@ class _Body:
             if self._rows[-1]:
                 self._rows[-1][-1] = " ".join((*self._rows[-1][-1].split(), *text.split()))
         elif level:
-            self._draft.heading(level, text)
+            self._builder.heading(level, text)
         else:
             if paragraph.item and self._after_item:
-                self._draft.newline()
+                self._builder.newline()
             else:
-                self._draft.block()
-            self._draft.write(f"- {text}" if paragraph.item else text)
+                self._builder.block()
+            self._builder.write(f"- {text}" if paragraph.item else text)
             self._after_item = paragraph.item
 
     def _row(self, cells: list[str]) -> None:
@@ -177,5 +179,5 @@ class _Body:
         if self._rows and self._rows[-1]:
             self._rows[-1][-1] = " ".join((self._rows[-1][-1], line)).strip()
         elif line.strip(" |"):
-            self._draft.newline()
-            self._draft.write(line)
+            self._builder.newline()
+            self._builder.write(line)

@@ -8,13 +8,12 @@ from dataclasses import dataclass, field
 from html import unescape
 from urllib.parse import unquote
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
-from quoth.documents.formats.archive import Archive
 from quoth.documents.formats.html import write_html
 from quoth.documents.formats.html_tokens import Tokens
-from quoth.documents.formats.xml import events
+from quoth.documents.formats.zip_archive import ZipArchive
+from quoth.documents.raw_document import RawDocument
 from quoth.errors import InputError
 
 _PAGES = {"application/xhtml+xml", "text/html", "application/x-dtbook+xml"}
@@ -39,30 +38,31 @@ class _Entry:
     anchor: str  # id within the page, or ""
 
 
-def read_epub(archive: Archive, name: str) -> Document:
+def read_epub(raw: RawDocument) -> Document:
     """A book. Raises InputError for an encrypted, damaged or empty one."""
-    package = _package(archive, name)
+    archive = raw.archive
+    package = _package(archive)
     contents: dict[str, list[_Entry]] = {}
-    for entry in _contents(archive, package, name):
+    for entry in _contents(archive, package):
         contents.setdefault(entry.page, []).append(entry)
-    draft = Draft()
+    builder = DocumentBuilder()
     missing = [page for page in package.pages if page not in archive]
     for page in package.pages:
         if page in archive:
-            _write_page(draft, archive, page, contents.get(page, []), bool(contents))
+            _write_page(builder, archive, page, contents.get(page, []), bool(contents))
     if missing:
-        draft.notices.append(f"{len(missing)} of {len(package.pages)} parts are missing from the archive")
-    if not draft.length and "META-INF/encryption.xml" in archive:
-        raise InputError(f"{name} is encrypted", "a book with copy protection")
-    return draft.finish(name, "epub")
+        builder.notices.append(f"{len(missing)} of {len(package.pages)} parts are missing from the archive")
+    if not builder.length and "META-INF/encryption.xml" in archive:
+        raise InputError(f"{raw.name} is encrypted", "a book with copy protection")
+    return builder.finish(raw.name, "epub")
 
 
-def _package(archive: Archive, name: str) -> _Package:
-    found = events(archive.pieces("META-INF/container.xml"), name)
+def _package(archive: ZipArchive) -> _Package:
+    found = archive.xml("META-INF/container.xml")
     path = next((event.attributes.get("full-path", "") for event in found if event.value == "rootfile"), "")
     package = _Package()
     hrefs: dict[str, str] = {}
-    for event in events(archive.pieces(path), name):
+    for event in archive.xml(path):
         attributes = event.attributes
         if event.kind == "start" and event.value == "item":
             href = _member(path, attributes.get("href", ""))
@@ -74,7 +74,7 @@ def _package(archive: Archive, name: str) -> _Package:
         elif event.kind == "start" and event.value == "itemref" and hrefs.get(attributes.get("idref", "")):
             package.pages.append(hrefs[attributes["idref"]])
     if not package.pages:
-        raise InputError(f"{name} is damaged", "a book without pages")
+        raise InputError(f"{archive.name} is damaged", "a book without pages")
     return package
 
 
@@ -87,20 +87,15 @@ def _entry(base: str, href: str, depth: int, title: str) -> _Entry:
     return _Entry(depth, " ".join(title.split()), _member(base, href), unquote(href.partition("#")[2]))
 
 
-def _contents(archive: Archive, package: _Package, name: str) -> Iterator[_Entry]:
-    if package.nav in archive:
-        found = list(_nav_entries(archive, package.nav, name))
-        if found:
-            yield from found
-            return
-    if package.ncx in archive:
-        yield from _ncx_entries(archive, package.ncx, name)
+def _contents(archive: ZipArchive, package: _Package) -> list[_Entry]:
+    found = [*_nav_entries(archive, package.nav)] if package.nav in archive else []
+    return found or ([*_ncx_entries(archive, package.ncx)] if package.ncx in archive else [])
 
 
-def _nav_entries(archive: Archive, path: str, name: str) -> Iterator[_Entry]:
+def _nav_entries(archive: ZipArchive, path: str) -> Iterator[_Entry]:
     depth, inside, href = 0, False, ""
     title: list[str] = []
-    for token in Tokens(str(decode_chunks([archive.read(path)], name).text), xml=True):
+    for token in Tokens(archive.text(path, archive.name), xml=True):
         if token.kind == "start" and token.value == "nav":
             inside = "toc" in token.attributes().get("epub:type", "").split()
         elif token.value == "nav":
@@ -117,9 +112,9 @@ def _nav_entries(archive: Archive, path: str, name: str) -> Iterator[_Entry]:
             yield _entry(path, href, depth, "".join(title))
 
 
-def _ncx_entries(archive: Archive, path: str, name: str) -> Iterator[_Entry]:
+def _ncx_entries(archive: ZipArchive, path: str) -> Iterator[_Entry]:
     depth, label, texts = 0, False, [""]
-    for event in events(archive.pieces(path), name):
+    for event in archive.xml(path):
         if event.value == "navPoint" and event.kind != "text":
             depth += 1 if event.kind == "start" else -1
         elif event.value == "navLabel" and event.kind != "text":
@@ -131,20 +126,21 @@ def _ncx_entries(archive: Archive, path: str, name: str) -> Iterator[_Entry]:
             yield _entry(path, event.attributes.get("src", ""), depth, "".join(texts))
 
 
-def _write_page(draft: Draft, archive: Archive, page: str, entries: list[_Entry], has_contents: bool) -> None:
+def _write_page(
+    builder: DocumentBuilder, archive: ZipArchive, page: str, entries: list[_Entry], has_contents: bool
+) -> None:
     """One page of the spine. Without an entry of its own it goes on with the chapter before it."""
-    decoded = decode_chunks([archive.read(page)], page)
     anchors: dict[str, int] = {}
-    draft.block()
-    start, headings, before = draft.next_start, len(draft.headings), draft.length
-    write_html(draft, str(decoded.text), xml=True, lines=False, anchors=anchors)
-    if draft.length == before:
+    builder.block()
+    start, headings, before = builder.next_start, len(builder.headings), builder.length
+    write_html(builder, archive.text(page, page), xml=True, lines=False, anchors=anchors)
+    if builder.length == before:
         return
     marks = {start: entries[0].title} if entries else {}
     marks.update({anchors[e.anchor]: e.title for e in entries[1:] if e.depth == 1 and e.anchor in anchors})
-    if not has_contents and len(draft.headings) > headings:
-        marks = {start: draft.headings[headings].title}
-    if not marks and not draft.chapters:
-        marks = {start: draft.headings[headings].title if len(draft.headings) > headings else ""}
+    if not has_contents and len(builder.headings) > headings:
+        marks = {start: builder.headings[headings].title}
+    if not marks and not builder.chapters:
+        marks = {start: builder.headings[headings].title if len(builder.headings) > headings else ""}
     for offset, title in sorted(marks.items()):
-        draft.chapters.set(offset, title)
+        builder.chapters.set(offset, title)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
 from quoth.documents.formats.html_tokens import Token, Tokens
+from quoth.documents.raw_document import RawDocument
 
 _META = re.compile(
     rb"""<meta[^>]{0,200}?charset\s*=\s*["']?\s*([\w.:-]{1,40})|<\?xml[^>]{0,100}encoding=["']([\w.-]{1,40})""", re.I
@@ -77,23 +77,26 @@ _DEEPEST_INDENT = 8  # levels of lists
 _ROOMY_CELL = 400  # characters; a cell with more is no cell of a table of values, but a part of the page
 
 
-def read_html(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
-    """A page; its lines are those of the source. `limit` is held by the chunks."""
-    declared = _META.search(chunks[0][:4096]) if chunks else None
-    encoding = (declared[1] or declared[2]).decode("ascii", "ignore") if declared else ""
-    decoded = decode_chunks(chunks, name, declared=encoding)
-    draft = Draft()
-    draft.notices += decoded.notices
-    write_html(draft, str(decoded.text))
-    return draft.finish(name, kind)
+def read_html(raw: RawDocument) -> Document:
+    """A page; its lines are those of the source."""
+    declared = _META.search(raw.head[:4096])
+    decoded = raw.text((declared[1] or declared[2]).decode("ascii", "ignore") if declared else "")
+    builder = DocumentBuilder(decoded.notices)
+    write_html(builder, str(decoded.text))
+    return builder.finish(raw.name, "html")
 
 
 def write_html(
-    draft: Draft, source: str, *, xml: bool = False, lines: bool = True, anchors: dict[str, int] | None = None
+    builder: DocumentBuilder,
+    source: str,
+    *,
+    xml: bool = False,
+    lines: bool = True,
+    anchors: dict[str, int] | None = None,
 ) -> None:
-    """Write a page's text into a draft: with the lines of its source, and with where its `anchors` (ids) are."""
+    """Write a page's text into a builder: with the lines of its source, and with where its `anchors` (ids) are."""
     noise = not _HtmlPage(source, xml).ends_left_out()  # an element left open that would hide the rest hides nothing
-    _HtmlPage(source, xml, noise=noise, lines=lines, anchors=anchors).write(draft)
+    _HtmlPage(source, xml, noise=noise, lines=lines, anchors=anchors).write(builder)
 
 
 class _HtmlPage:
@@ -133,14 +136,14 @@ class _HtmlPage:
                 self._leave_out(token)
         return bool(self._skipping)
 
-    def write(self, draft: Draft) -> None:
+    def write(self, builder: DocumentBuilder) -> None:
         """All of it."""
-        self._draft = draft
+        self._builder = builder
         for token in self._tokens:
             self._line += self._source.count("\n", self._counted, token.start)
             self._counted = token.start
             if token.kind == "endless":
-                draft.notices.append(f"{token.value} in line {self._line} never ends: what follows it was left out")
+                builder.notices.append(f"{token.value} in line {self._line} never ends: what follows it was left out")
             elif self._skipping:
                 self._skip(token)
             elif token.kind == "text":
@@ -150,7 +153,7 @@ class _HtmlPage:
             else:
                 self._end(token.value)
         self._close_heading()
-        draft.block()
+        builder.block()
 
     def _skip(self, token: Token) -> None:
         if token.value == self._skipping and token.kind != "text":
@@ -182,9 +185,9 @@ class _HtmlPage:
         )
 
     def _start(self, token: Token) -> None:
-        name, draft = token.value, self._draft
+        name, builder = token.value, self._builder
         if self._anchors is not None and "id" in token.raw:
-            self._anchors.setdefault(token.attributes().get("id", ""), draft.next_start)
+            self._anchors.setdefault(token.attributes().get("id", ""), builder.next_start)
         if self._left_out(token):
             self._leave_out(token)
         elif name in _HEADINGS:
@@ -199,10 +202,10 @@ class _HtmlPage:
             elif name == "li":
                 self._item()
             elif name == "dd":
-                draft.prefix("    ")
+                builder.prefix("    ")
             elif name == "pre":
                 self._pre += not (token.closed and self._xml)
-                self._pre_start = draft.length
+                self._pre_start = builder.length
 
     def _end(self, name: str) -> None:
         if name in _HEADINGS:
@@ -224,15 +227,15 @@ class _HtmlPage:
 
     def _break(self, name: str) -> None:
         """End the line or the block; within a cell of a table of values only the word."""
-        draft = self._draft
+        builder = self._builder
         if self._heading:
             self._heading[1].append(" ")
-        elif self._cells and name not in ("tr", "table", "pre") and draft.length - self._cells[-1] < _ROOMY_CELL:
-            draft.space()
+        elif self._cells and name not in ("tr", "table", "pre") and builder.length - self._cells[-1] < _ROOMY_CELL:
+            builder.space()
         elif name in _LINES or (name in _LISTS and len(self._lists) > 0):
-            draft.newline()
+            builder.newline()
         else:
-            draft.block()
+            builder.block()
 
     def _item(self) -> None:
         if self._cells:
@@ -240,18 +243,18 @@ class _HtmlPage:
         indent = "  " * min(len(self._lists) - 1, _DEEPEST_INDENT)
         if self._lists and self._lists[-1] >= 0:
             self._lists[-1] += 1
-            self._draft.prefix(f"{indent}{self._lists[-1]}. ")
+            self._builder.prefix(f"{indent}{self._lists[-1]}. ")
         else:
-            self._draft.prefix(f"{indent}- ")
+            self._builder.prefix(f"{indent}- ")
 
     def _open_cell(self) -> None:
-        draft = self._draft
+        builder = self._builder
         if self._cells:  # the end tag of a cell may be missing
             self._cells.pop()
-        if not draft.at_start_of_line:
-            draft.write(" |", self._mark)
-            draft.space()
-        self._cells.append(draft.length)
+        if not builder.at_start_of_line:
+            builder.write(" |", self._mark)
+            builder.space()
+        self._cells.append(builder.length)
 
     def _text(self, source: str) -> None:
         line = self._line
@@ -263,16 +266,16 @@ class _HtmlPage:
                 self._preformatted(text, line + number, first=number == 0)
             else:
                 if number:
-                    self._draft.space()
-                self._draft.fold(text, line + number if self._lines else 0)
+                    self._builder.space()
+                self._builder.fold(text, line + number if self._lines else 0)
 
     def _preformatted(self, text: str, line: int, *, first: bool) -> None:
-        if not first and self._draft.length > self._pre_start:
-            self._draft.end_line()
-        self._draft.write(text, line if self._lines else 0)
+        if not first and self._builder.length > self._pre_start:
+            self._builder.end_line()
+        self._builder.write(text, line if self._lines else 0)
 
     def _close_heading(self) -> None:
         if self._heading:
             level, texts, line = self._heading
             self._heading = None
-            self._draft.heading(level, "".join(texts), line if self._lines else 0)
+            self._builder.heading(level, "".join(texts), line if self._lines else 0)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import pairwise
 
-from quoth.documents.decoding import decode_chunks
 from quoth.documents.document import Document, Heading
-from quoth.documents.marks import LineCounts
+from quoth.documents.offset_map import LineMap
+from quoth.documents.raw_document import RawDocument
 from quoth.text.long_text import LongText
 
 WINDOW = 1024 * 1024  # characters looked at in one go
@@ -30,12 +30,25 @@ _NUMBER = re.compile(r"((?:\d{1,3}|[A-Z])(?:\.\d{1,3})*)\.?[ \t]+\S")
 _ENDS_LIKE_PROSE = (".", ",", ";", ":")
 
 
-def read_plain(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
-    """Plain text, Markdown or source code. `limit` is held by the chunks."""
-    decoded = decode_chunks(chunks, name)
-    find = {"markdown": markdown_headings, "text": text_headings}.get(kind)
-    headings = find(decoded.text) if find else []
-    return Document(name, kind, decoded.text, headings, decoded.notices, lines=LineCounts(decoded.text))
+def read_text(raw: RawDocument) -> Document:
+    """Plain text."""
+    return _read(raw, "text", text_headings)
+
+
+def read_markdown(raw: RawDocument) -> Document:
+    """Markdown."""
+    return _read(raw, "markdown", markdown_headings)
+
+
+def read_code(raw: RawDocument) -> Document:
+    """Source code, which has no headings."""
+    return _read(raw, "code", lambda text: [])
+
+
+def _read(raw: RawDocument, kind: str, headings: Callable[[LongText], list[Heading]]) -> Document:
+    decoded = raw.text()
+    text = decoded.text
+    return Document(raw.name, kind, text, headings(text), decoded.notices, lines=LineMap(text))
 
 
 def windows(text: LongText) -> Iterator[tuple[int, str]]:

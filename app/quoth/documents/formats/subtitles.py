@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from html import unescape
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
+from quoth.documents.raw_document import RawDocument
 
 _TIMES = re.compile(r"\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}\s*-->\s*(?:\d+:)?\d{1,2}:\d\d[.,]\d{1,3}")
 _VOICE = re.compile(r"<v(?:\.[^\s<>]*)?\s+([^<>]+)>")
@@ -15,23 +15,22 @@ _TAG = re.compile(r"</?(?:[bius]|font|c|i|v|ruby|rt|lang|\d[\d:.]*)(?:[.\s][^<>]
 _SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
 
 
-def read_subtitles(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
-    """The cues in order, a paragraph ending where a sentence does. `limit` is held by the chunks."""
-    decoded = decode_chunks(chunks, name)
-    draft = Draft()
-    draft.notices += decoded.notices
+def read_subtitles(raw: RawDocument) -> Document:
+    """The cues in order, a paragraph ending where a sentence does."""
+    decoded = raw.text()
+    builder = DocumentBuilder(decoded.notices)
     in_cue, said = False, ""
     for number, line in enumerate(str(decoded.text).split("\n"), 1):
         if _TIMES.match(line):
             in_cue = True
             if said.endswith(_SENTENCE_END):
-                draft.newline()
+                builder.newline()
         elif not line.strip():
             in_cue = False
         elif in_cue:
             text = unescape(_TAG.sub("", _VOICE.sub(r"\1: ", line))).strip()
             if text and text != said:  # cues that roll up say their last line again
-                draft.fold(text, number)
-                draft.space()
+                builder.fold(text, number)
+                builder.space()
                 said = text
-    return draft.finish(name, kind)
+    return builder.finish(raw.name, "subtitles")

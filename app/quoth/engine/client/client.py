@@ -22,8 +22,8 @@ from quoth.engine.client.worker_exit import STOPPED, Death, size_of
 from quoth.engine.client.worker_process import Message as Frame
 from quoth.engine.client.worker_process import WorkerProcess
 from quoth.engine.ladder import Finding, Fingerprint
+from quoth.engine.needs import SLOWEST_DISK
 from quoth.errors import BY_CODE, EngineError, QuothError
-from quoth.platform.machine import SLOWEST_DISK
 
 POLL_SECONDS = 0.05
 # What one native call may need, which says nothing meanwhile. A second:

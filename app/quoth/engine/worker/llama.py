@@ -34,7 +34,7 @@ from quoth.engine.worker.threads import Threads
 from quoth.engine.worker.writing import TokenWriter
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, LlamaModel
-from quoth.platform import machine
+from quoth.platform import memory, processors
 
 if TYPE_CHECKING:
     from quoth.engine.worker.prompts.prompt import Prompter
@@ -54,13 +54,13 @@ class _Watch:
     """Sees how many cores other programs use, from when it is made."""
 
     def __init__(self) -> None:
-        self._began = time.monotonic(), machine.busy_seconds(), time.process_time()
+        self._began = time.monotonic(), processors.busy_seconds(), time.process_time()
 
     def others(self) -> float:
         """Cores, on average. 0 where the machine does not say, or too little time has passed to tell."""
         wall, busy, own = (
             time.monotonic() - self._began[0],
-            machine.busy_seconds(),
+            processors.busy_seconds(),
             time.process_time() - self._began[2],
         )
         return (busy - self._began[1] - own) / wall if busy and wall > 0.05 else 0.0
@@ -74,7 +74,7 @@ class Llama:
         path: Path,
         options: LoadOptions | None = None,
         progress: Callable[[float], bool] | None = None,
-        free_memory: Callable[[], int] = machine.free_memory,
+        free_memory: Callable[[], int] = memory.free_memory,
         rung: Rung = BY_NAME["cpu"],
     ) -> None:
         """Load a model, to be computed in the way of a rung. Raises what `loading.load` does."""
@@ -82,7 +82,7 @@ class Llama:
         self._path = path
         self._options = options = options or LoadOptions()
         self._rung = rung
-        watch, private = _Watch(), machine.private_bytes()
+        watch, private = _Watch(), memory.private_bytes()
         self._model, on_gpu = load(path, options, rung, progress, free_memory())
         if self._model.has_encoder:
             raise ModelError(
@@ -90,12 +90,12 @@ class Llama:
             )
         self._template = options.template or self._model.chat_template()
         self._prompter: Prompter | None = None
-        threads = 1 if rung.one_thread else min(options.threads or machine.physical_cores(), 512)
+        threads = 1 if rung.one_thread else min(options.threads or processors.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
         self._threads = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
         self._threads.leave(watch.others())
-        copied = machine.private_bytes() - private  # into another layout
+        copied = memory.private_bytes() - private  # into another layout
         mapped = 0 if on_gpu else max(0, self._model.size - max(0, copied))
         self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
 

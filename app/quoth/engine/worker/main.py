@@ -21,12 +21,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn
 
 from quoth.engine import LoadOptions, wire
 from quoth.engine.ladder import Fingerprint, Known, Rung, Unproved, choose, usable
+from quoth.engine.needs import SLOWEST_DISK
 from quoth.engine.out_of_memory import shortage
 from quoth.engine.worker.installation import unloadable
 from quoth.engine.worker.pieces import join_pieces
 from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.errors import ModelError, QuothError
-from quoth.platform import machine
+from quoth.platform import memory, process_limits
 
 if TYPE_CHECKING:
     from quoth.engine.worker.llama import Llama
@@ -40,8 +41,8 @@ STACK_SHARE = 16  # a stack takes at most one part in so many of a limited addre
 
 def main(parent: int) -> None:
     """Run until the parent closes the stream. The log is written once the client has named it."""
-    machine.die_with_parent(parent)
-    machine.offer_to_oom_killer()
+    process_limits.die_with_parent(parent)
+    process_limits.offer_to_oom_killer()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if hasattr(signal, "SIGUSR1"):
         faulthandler.register(signal.SIGUSR1)  # the client asks where a worker hangs, before it ends it
@@ -59,7 +60,7 @@ def start_deep(target: Callable[[], None]) -> threading.Thread:
     end the process on some vocabularies. A stack takes memory only where it is used, but of a limit on the address
     space (ulimit -v) it takes all of its size: there it is small.
     """
-    limit = machine.address_space()
+    limit = memory.address_space()
     for size in STACKS:
         if limit and size * STACK_SHARE > limit:
             continue
@@ -213,7 +214,7 @@ class Worker:
         if self._model is not None:
             self._model.close()
             self._model = None
-        machine.limit_files(LARGEST_FILE)
+        process_limits.limit_files(LARGEST_FILE)
         about, known, rungs = self._rungs(message)
         failed = [*message["failed"]]
         call, gpus = message["call"], tuple(rung.name for rung in rungs if rung.gpu_share)
@@ -258,7 +259,7 @@ class Worker:
         def allow(seconds: float, step: str = "proof") -> None:
             self._send({"call": message["call"], "step": step, "within": seconds})
 
-        allow(self._model.info.size / machine.SLOWEST_DISK, "kernels" if self._model.info.on_gpu else "proof")
+        allow(self._model.info.size / SLOWEST_DISK, "kernels" if self._model.info.on_gpu else "proof")
         return {"info": self._model.info, "finding": self._model.prove(allow)._replace(load=loaded)}
 
     def _beats(self, call: int) -> Callable[[float], None]:

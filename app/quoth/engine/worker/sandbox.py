@@ -15,8 +15,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from quoth.platform.machine import LINUX
-
 
 class Call(NamedTuple):
     """A system call's number by architecture (asm/unistd.h); -1 where it does not exist."""
@@ -66,7 +64,7 @@ def confine(files: Landlock) -> str:
 
     Python and its libraries stay readable. Where nothing may be written, seccomp forbids that too.
     """
-    if not LINUX:
+    if sys.platform != "linux":
         return "off (this platform has neither Landlock nor seccomp)"
     ctypes.CDLL(None).prctl(38, 1, 0, 0, 0)  # PR_SET_NO_NEW_PRIVS: both want it
     return f"{_landlock(files)}, {_seccomp(changing=not files.writes)}"

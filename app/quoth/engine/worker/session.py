@@ -9,7 +9,7 @@ from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError
 from quoth.native import Abort, Context, LlamaModel, NativeError
-from quoth.platform import machine
+from quoth.platform import memory
 
 MIB = 1024 * 1024
 BLOCK = 256  # llama.cpp rounds a context up to this many tokens
@@ -72,7 +72,7 @@ class Session:
         threads: Threads,
         on_gpu: bool,
         abort: Abort,
-        free_memory: Callable[[], int] = machine.free_memory,
+        free_memory: Callable[[], int] = memory.free_memory,
         mapped: int = 0,
     ) -> None:
         """`limit` is the most tokens of a context; `mapped` bytes of weights are in the file, and read as needed."""

@@ -1,4 +1,4 @@
-"""The Hugging Face hub, or what HF_ENDPOINT names instead: what a repository holds, and is it in reach."""
+"""The Hugging Face hub, or the one that HF_ENDPOINT names: what a repository holds, and whether it can be reached."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import os
 import re
 import threading
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib import import_module
 from queue import Empty, Queue
 from typing import Any
@@ -40,7 +41,7 @@ def endpoint() -> str:
 
 
 def token() -> str | None:
-    """The user's access token, of HF_TOKEN or of the file that the hub's own tool keeps."""
+    """The user's access token: HF_TOKEN, or the file that the hub's own tool keeps."""
     return network.hub_library().get_token() or None
 
 
@@ -55,7 +56,7 @@ def parse(spec: str) -> tuple[str, str]:
     scheme, _, rest = spec.partition(":")
     repository, _, wanted = rest.partition(":")
     if scheme != "hf" or not _REPOSITORY.fullmatch(repository) or ".." in repository:
-        raise UsageError(f"{spec!r} names no repository", "", "Write hf:OWNER/REPO or hf:OWNER/REPO:Q4_K_M")
+        raise UsageError(f"{spec!r} does not name a repository", "", "Write hf:OWNER/REPO or hf:OWNER/REPO:Q4_K_M")
     return repository, wanted
 
 
@@ -83,11 +84,11 @@ def files(repository: str, *, endpoint: str, token: str | None = None) -> list[H
 
 
 def reachable(endpoint: str, timeout: float = 5.0) -> bool:
-    """Whether the hub answers within `timeout` seconds, the look-up of its name included."""
+    """Whether the hub answers within `timeout` seconds, including the look-up of its name."""
     if network.offline_by_environment():
         return False
     statuses: Queue[int] = Queue()
-    # A look-up of a name cannot be given a time limit; a thread that nobody waits for can.
+    # The look-up of a name takes no time limit, so a thread does it, and is left behind.
     threading.Thread(target=_knock, args=(endpoint, timeout, statuses), daemon=True).start()
     try:
         status = statuses.get(timeout=timeout)
@@ -97,7 +98,7 @@ def reachable(endpoint: str, timeout: float = 5.0) -> bool:
 
 
 def _knock(endpoint: str, timeout: float, statuses: Queue[int]) -> None:
-    """Put the HTTP status of the endpoint, or 599 if it gives none."""
+    """Put the HTTP status of the endpoint, 599 if there is none."""
     status = 599
     try:
         status = network.session().head(endpoint, timeout=timeout).status_code
@@ -123,22 +124,20 @@ def _listing(repository: str, endpoint: str, token: str | None) -> Any:
             refusal = NetworkError(refusal.what, refusal.why, f"Did you mean `quoth pull {near}`? {refusal.try_}")
         raise refusal from error
     except network.http_errors() as error:
-        raise network.unreached(error, endpoint)[0] from error
+        raise network.unreached(error, endpoint) from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _no_hub(endpoint, error) from error
 
 
 def _near(repository: str) -> str | None:
     """The catalogue's model whose repository is called nearly the same."""
-    from difflib import get_close_matches
-
     names = {row.repository.lower(): row.name for row in catalogue.ROWS if row.repository}
     near = get_close_matches(repository.lower(), names, n=1, cutoff=0.75)
     return names[near[0]] if near else None
 
 
 def _no_hub(endpoint: str, error: Exception) -> NetworkError:
-    if isinstance(error, ValueError):  # no JSON
+    if isinstance(error, ValueError):  # not JSON
         return network.web_page(endpoint)
     return NetworkError(f"{network.host_of(endpoint)} does not answer as a hub", str(error), "Check HF_ENDPOINT")
 

@@ -7,7 +7,9 @@ SSL_CERT_FILE are honoured by it, REQUESTS_CA_BUNDLE and CURL_CA_BUNDLE are tran
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,10 +19,19 @@ from quoth.errors import NetworkError
 if TYPE_CHECKING:
     from types import ModuleType
 
-# What the library reads once, when it is imported: no telemetry, no look-up of what started us, no log lines.
+# The library reads these once, when it is imported: no telemetry, no progress bars, no log lines.
 _HUB_SETTINGS = {"HF_HUB_DISABLE_TELEMETRY": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1", "HF_HUB_VERBOSITY": "error"}
 
 CONNECT_SECONDS = 10.0
+_RETRIED = frozenset({408, 425, 429, 500, 502, 503, 504})
+
+
+class RetryableError(NetworkError):
+    """A later attempt may succeed. `wait` is what the server asked for, in seconds."""
+
+    def __init__(self, what: str, why: str = "", try_: str = "", wait: float | None = None) -> None:
+        super().__init__(what, why, try_)
+        self.wait = wait
 
 
 def hub_library() -> ModuleType:
@@ -37,7 +48,7 @@ def session() -> Any:
     hub = hub_library()
     try:
         return hub.get_session()
-    # A proxy address that it cannot read, socks:// without its package, a certificate file that is none.
+    # A proxy address that it cannot read, socks:// without its package, a certificate file that is not one.
     except (ValueError, ImportError, OSError) as error:
         try_ = "Correct HTTPS_PROXY, ALL_PROXY or SSL_CERT_FILE"
         raise NetworkError("the proxy or certificate settings cannot be used", str(error), try_) from error
@@ -71,53 +82,55 @@ def offline(what: str) -> NetworkError:
     )
 
 
-def unreached(error: BaseException, url: str) -> tuple[NetworkError, bool]:
-    """The sentence for a request that got no answer, and whether it may be tried again."""
+def unreached(error: BaseException, url: str) -> NetworkError:
+    """The sentence for a request that got no answer; a RetryableError if it may be tried again."""
     host = host_of(url)
     causes = list(_chain(error))
     names = [type(cause).__name__ for cause in causes]
     if "OfflineModeIsEnabled" in names:
-        return offline(f"from {host}"), False
+        return offline(f"from {host}")
     if "SSLCertVerificationError" in names:
         try_ = "Behind a company proxy set SSL_CERT_FILE to its certificate file"
-        return NetworkError(f"no safe connection to {host}", str(causes[-1]), try_), False
+        return NetworkError(f"no safe connection to {host}", str(causes[-1]), try_)
     if "gaierror" in names:
         try_ = "Check the connection, HTTPS_PROXY or HF_ENDPOINT"
-        return NetworkError(f"{host} was not found", "its name has no address here", try_), True
+        return RetryableError(f"{host} was not found", "its name has no address here", try_)
     if "ProxyError" in names:
-        try_ = "Check HTTPS_PROXY and NO_PROXY"
-        return NetworkError(f"the proxy does not connect to {host}", str(error), try_), True
+        return RetryableError(f"the proxy does not connect to {host}", str(error), "Check HTTPS_PROXY and NO_PROXY")
     again = "Run the same command again: a pull goes on from there"
     if any("Timeout" in name for name in names):
-        return NetworkError(f"{host} did not answer in time", "", again), True
-    return NetworkError(f"the connection to {host} failed", str(error) or type(error).__name__, again), True
+        return RetryableError(f"{host} did not answer in time", "", again)
+    return RetryableError(f"the connection to {host} failed", str(error) or type(error).__name__, again)
 
 
-def refused(status: int, url: str, what: str, headers: Mapping[str, str] | None = None) -> NetworkError:
-    """The sentence for an HTTP status that is not the file."""
-    host = host_of(url)
-    code = (headers or {}).get("x-error-code", "")
-    if code == "GatedRepo" or status == 403:
-        return NetworkError(
-            f"{host} does not give {what} to everybody",
-            f"HTTP {status}",
-            f"Accept its terms on https://{host} and set HF_TOKEN, or pull another model",
-        )
-    if status in (401, 404):
-        return NetworkError(
-            f"{host} has no {what}, or it is private",
-            f"HTTP {status}",
-            "Check the name; for a private one set HF_TOKEN",
-        )
-    if status == 429:
-        wait = (headers or {}).get("retry-after", "")
+def refused(status: int, url: str, what: str, headers: Mapping[str, str]) -> NetworkError:
+    """The sentence for an HTTP status that is not the file; a RetryableError if it may be tried again."""
+    host, wait = host_of(url), headers.get("retry-after", "")
+    if headers.get("x-error-code", "") == "GatedRepo" or status == 403:
+        said = f"{host} gives {what} only to those who have access"
+        try_ = f"Accept its terms on https://{host} and set HF_TOKEN, or pull another model"
+    elif status in (401, 404):
+        said, try_ = f"{host} has no {what}, or it is private", "Check the name; for a private one set HF_TOKEN"
+    elif status == 429:
         again = f"wait {wait} seconds" if wait.isdigit() else "wait a few minutes"
-        return NetworkError(
-            f"{host} has had too many requests", "HTTP 429", f"Set HF_TOKEN, or {again} and run it again"
-        )
-    if status >= 500:
-        return NetworkError(f"{host} has a fault", f"HTTP {status}", "Run the same command again later")
-    return NetworkError(f"{host} did not give {what}", f"HTTP {status}", "Check the name and HF_ENDPOINT")
+        said, try_ = f"{host} has had too many requests", f"Set HF_TOKEN, or {again} and run it again"
+    elif status >= 500:
+        said, try_ = f"{host} has a fault", "Run the same command again later"
+    else:
+        said, try_ = f"{host} did not give {what}", "Check the name and HF_ENDPOINT"
+    if status in _RETRIED:
+        return RetryableError(said, f"HTTP {status}", try_, retry_after(wait))
+    return NetworkError(said, f"HTTP {status}", try_)
+
+
+def retry_after(value: str) -> float | None:
+    """Seconds of a Retry-After header, which is a number or a date; None if it is neither."""
+    if value.strip().isdigit():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError):
+        return None
 
 
 def web_page(url: str) -> NetworkError:
@@ -126,6 +139,15 @@ def web_page(url: str) -> NetworkError:
         f"{host_of(url)} answered with a web page instead of the file",
         "a log-in page of the network, or a proxy",
         "Open a browser, log in to the network, and run the same command again",
+    )
+
+
+def wrong_file(url: str, why: str) -> NetworkError:
+    """The sentence for bytes that are not those that were promised; they have been deleted."""
+    return NetworkError(
+        f"{host_of(url)} sent a wrong file, and it was deleted",
+        why,
+        "Run the same command again; if that does not help, the source is damaged: pull another model",
     )
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -13,51 +15,40 @@ from quoth.models.installed import name_from
 from quoth.models.pull_progress import PullProgress
 from quoth.models.sources import hub
 from quoth.models.sources.download import download
-from quoth.models.sources.http_transfer import RetryPolicy
 from quoth.models.sources.hub_variants import is_safe
-from quoth.models.sources.partial_download import format_size, require_space
+from quoth.models.sources.partial_download import require_space
+from quoth.models.sources.verified_file import RetryPolicy, VerifiedFile
 from quoth.platform import safe_files
+from quoth.text.units import format_size
 
-# Of these the first that a repository has: torch's own files are read as well, but are twice the size at times.
+# The first of these that a repository has: torch's own files are read as well, but are sometimes twice the size.
 _WEIGHTS: Final = (
-    "model.safetensors",
-    "model.safetensors.index.json",
-    "pytorch_model.bin",
-    "pytorch_model.bin.index.json",
+    *("model.safetensors", "model.safetensors.index.json"),
+    *("pytorch_model.bin", "pytorch_model.bin.index.json"),
 )
 _SETTINGS: Final = "config.json"
 _SMALL: Final = (
-    _SETTINGS,
-    "generation_config.json",
-    "tokenizer.json",
-    "tokenizer_config.json",
-    "special_tokens_map.json",
-    "added_tokens.json",
-    "chat_template.jinja",
-    "vocab.json",
-    "merges.txt",
-    "tokenizer.model",
+    *(_SETTINGS, "generation_config.json", "tokenizer.json", "tokenizer_config.json", "special_tokens_map.json"),
+    *("added_tokens.json", "chat_template.jinja", "vocab.json", "merges.txt", "tokenizer.model"),
 )
 _MOST_SHARDS: Final = 100
 
 
 def folder_of(repository: str, parts: Path) -> Path:
-    """Where the files of a repository wait; what was fetched stays there until the conversion is done."""
+    """Where the files of a repository wait until the conversion is done."""
     number = hashlib.sha256(repository.lower().encode()).hexdigest()[:16]
     return parts / f"original-{number}" / name_from(repository.rpartition("/")[2])
 
 
 def forget(folder: Path) -> None:
-    """Remove what was fetched; where a conversion failed it stays, so that the next need not fetch it again."""
-    import shutil
-
+    """Remove what was fetched. After a conversion that failed it stays, for the next one."""
     shutil.rmtree(folder.parent, ignore_errors=True)
 
 
 def fetch_original(
-    repository: str, parts: Path, *, progress: Callable[[PullProgress], None], patience: RetryPolicy | None = None
+    repository: str, parts: Path, *, progress: Callable[[PullProgress], None], retry: RetryPolicy | None = None
 ) -> Path:
-    """Bring what a conversion needs into a folder and say which. An earlier attempt is gone on with.
+    """Bring what a conversion needs into a folder and return it. What an earlier attempt fetched is used.
 
     Raises ModelError if the repository holds no checkpoint, NetworkError for what cannot be had, StorageError if the
     disk refuses.
@@ -70,10 +61,10 @@ def fetch_original(
     with safe_files.attempt(f"write to {parts}"):
         safe_files.make_folder(folder.parent)
         safe_files.make_folder(folder)
-    fetch = _Fetch(folder, token, progress, patience or RetryPolicy())
-    fetch.all([there[name] for name in (*_SMALL, weights) if name in there])
+    downloads = _Download(folder, token, progress, retry or RetryPolicy())
+    downloads.all([there[name] for name in (*_SMALL, weights) if name in there])
     if weights.endswith(".index.json"):
-        fetch.all([_shard(repository, name, there) for name in _shards(folder / weights)])
+        downloads.all([_shard(repository, name, there) for name in _shards(folder / weights)])
     return folder
 
 
@@ -101,37 +92,33 @@ def _shard(repository: str, name: object, there: dict[str, hub.HubFile]) -> hub.
     return there[name]
 
 
-class _Fetch:
-    """Downloads one file after another, and counts them as one."""
+@dataclass(frozen=True, slots=True)
+class _Download:
+    """Downloads files one after another, and counts them as one."""
 
-    def __init__(
-        self, folder: Path, token: str | None, progress: Callable[[PullProgress], None], patience: RetryPolicy
-    ) -> None:
-        self._folder, self._token, self._progress, self._patience = folder, token, progress, patience
+    folder: Path
+    token: str | None
+    progress: Callable[[PullProgress], None]
+    retry: RetryPolicy
 
     def all(self, files: Sequence[hub.HubFile]) -> None:
         total, before = sum(file.size or 0 for file in files), 0
-        missing = sum(file.size or 0 for file in files if not (self._folder / file.path).exists())
-        require_space(self._folder, missing)
-        self._progress(PullProgress("looking", detail=f"{len(files)} files, {format_size(total)}"))
+        require_space(self.folder, sum(file.size or 0 for file in files if not (self.folder / file.path).exists()))
+        self.progress(PullProgress("looking", detail=f"{len(files)} files, {format_size(total)}"))
         for file in files:
             self._one(file, before, total)
             before += file.size or 0
 
     def _one(self, file: hub.HubFile, before: int, total: int) -> None:
-        def count(done: int, _: int | None) -> None:
-            self._progress(PullProgress("downloading", before + done, total))
-
-        target = self._folder / file.path
+        path = self.folder / file.path
         if file.sha256 is None:  # small, and nothing tells an old one from a new one
-            target.unlink(missing_ok=True)
-        download(
-            file.url,
-            target,
-            size=file.size,
-            sha256=file.sha256,
-            headers=hub.authorization(self._token),
-            progress=count,
-            verifying=lambda done, total: self._progress(PullProgress("verifying", done, total)),
-            patience=self._patience,
+            path.unlink(missing_ok=True)
+        target = VerifiedFile(
+            path,
+            file.size,
+            file.sha256,
+            progress=lambda done, _: self.progress(PullProgress("downloading", before + done, total)),
+            verifying=lambda done, total: self.progress(PullProgress("verifying", done, total)),
+            retry=self.retry,
         )
+        download(file.url, target, hub.authorization(self.token))

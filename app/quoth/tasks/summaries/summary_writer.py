@@ -7,12 +7,12 @@ from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Usage
-from quoth.tasks.summaries import notes
-from quoth.tasks.summaries.notes import Note
+from quoth.tasks.summaries import part_notes
+from quoth.tasks.summaries.part_notes import Note
 from quoth.tasks.summaries.summary import Sentence, Step, Style, SummaryOptions
 from quoth.tasks.support import SourceText, best, numbers, support
-from quoth.tasks.words import count_words
 from quoth.text.sentences import sentences
+from quoth.text.words import count_words
 
 TOKENS_A_WORD = 2.5  # of a generous writer, in most languages
 PLACES = 4  # of one sentence
@@ -56,7 +56,7 @@ class Writing:
         """The sentences that are supported, as they come, and what the request cost."""
         messages = (Message("system", SYSTEM), user_message(self._question(), documents))
         request = Request(
-            Chat(messages), notes.SAMPLING, min(tokens_of(self._words), engine.info.n_ctx // 2), keep=keep
+            Chat(messages), part_notes.SAMPLING, min(tokens_of(self._words), engine.info.n_ctx // 2), keep=keep
         )
         text = ""
         for event in engine.generate([request], stop=lambda: self._enough or cancelled()):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Attachment, Message
-from quoth.tasks.wording import minutes
+from quoth.tasks.status_text import minutes
 from quoth.text import sane
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.reply_thread import (

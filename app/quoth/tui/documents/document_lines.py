@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from quoth.tasks.wording import minutes
+from quoth.tasks.status_text import minutes
 
 if TYPE_CHECKING:
-    from quoth.tasks.ask import Answered
     from quoth.tasks.collection import Collection, Span
+    from quoth.tasks.question_answering import Answered
 
 Look = Literal["question", "said", "quote", "notice"]
 NOT_FOUND = "not in the documents"

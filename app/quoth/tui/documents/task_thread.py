@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 from quoth.engine import Notice
 from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
-from quoth.tasks.ask import Answered, PassagesRead
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarize
-from quoth.tasks.wording import LONG, covered, minutes, planned, too_small
+from quoth.tasks.question_answering import Answered, PassagesRead
+from quoth.tasks.status_text import LONG, covered, minutes, planned, too_small
+from quoth.tasks.summaries import summarizer
 from quoth.text import clean
 from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
 from quoth.tui.chat.session import Task
@@ -156,35 +156,35 @@ class DocumentTaskThread:
         events = summarizing(
             model,
             collection,
-            summarize.SummaryOptions(focus=running.task.argument),
+            summarizer.SummaryOptions(focus=running.task.argument),
             extract=extract,
             private=running.private,
             cancelled=running.stop.is_set,
         )
         for event in events:
             match event:
-                case summarize.Step(verb, done, total, unit, what):
+                case summarizer.Step(verb, done, total, unit, what):
                     self._show_progress(self._progress.line(verb, done, total, unit, what))
-                case summarize.Planned(seconds=seconds) if seconds > LONG:
+                case summarizer.Planned(seconds=seconds) if seconds > LONG:
                     self._show(Line(f"{planned(event, model.name)}; Escape stops", "notice"))
-                case summarize.Noted(part):
+                case summarizer.Noted(part):
                     self._show_read(collection, part)
                 case Notice(_, text):
                     self._notice(text)
-                case summarize.Sentence():
+                case summarizer.Sentence():
                     self._sentence(collection, event)
-                case summarize.Summarized():
+                case summarizer.Summarized():
                     return self._summarized(collection, event)
         return "cancelled"
 
-    def _sentence(self, collection: Collection, sentence: summarize.Sentence) -> None:
+    def _sentence(self, collection: Collection, sentence: summarizer.Sentence) -> None:
         cites = tuple(map(collection.cite, sentence.spans))
         shown = f"{sentence.before.lstrip(chr(10))}{sentence.text}".strip()
         places = f" [{'; '.join(dict.fromkeys(cites))}]" if cites else ""
         self._write(f"{sentence.before}{sentence.text}{places}")
         self._show(Line(shown, "said", sentence.spans, cites))
 
-    def _summarized(self, collection: Collection, end: summarize.Summarized) -> str:
+    def _summarized(self, collection: Collection, end: summarizer.Summarized) -> str:
         running = self._running
         running.usage = end.usage
         if not end.dropped:

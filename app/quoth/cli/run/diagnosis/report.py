@@ -21,7 +21,8 @@ from quoth.errors import EngineError, ModelError, QuothError
 from quoth.library.engines import bare_engine, load_options
 from quoth.library.model_choice import chosen
 from quoth.models import ModelFile
-from quoth.platform import machine
+from quoth.platform.memory import free_memory
+from quoth.platform.processors import physical_cores
 from quoth.version import __version__
 
 GIB = 1024**3
@@ -117,9 +118,9 @@ def _machine(native: dict[str, Any]) -> Iterator[Row]:
         yield f"device {name}", f"{description.strip()} ({kind}{memory})"
     yield "processor features used", " ".join(ways.features_of(native["system"]))
     yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
-    yield "threads", f"{machine.physical_cores()} (physical cores; {os.cpu_count()} logical)"
+    yield "threads", f"{physical_cores()} (physical cores; {os.cpu_count()} logical)"
     yield "threads by", ways.threaded_by(native)
-    yield "free memory", f"{machine.free_memory() / GIB:.1f} GiB"
+    yield "free memory", f"{free_memory() / GIB:.1f} GiB"
     yield "engine sandbox", native["sandbox"]
 
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import re
 
-from quoth.documents.decoding import decode_chunks
 from quoth.documents.document import Document
+from quoth.documents.encodings import decode_chunks
 from quoth.documents.formats.plain import text_headings
-from quoth.documents.marks import LineCounts
+from quoth.documents.offset_map import LineMap
+from quoth.documents.raw_document import RawDocument
 from quoth.text.long_text import LongText
 
 _INDIRECT = re.compile(r"^\x1f\nIndirect:\n((?:[^\n\x1f]+: \d+\n)+)", re.MULTILINE)
@@ -15,18 +16,17 @@ _TAGS = re.compile(r"^\x1f\n(?:Tag Table|End Tag Table|Local Variables):?[^\x1f]
 _NODE = re.compile(r"^\x1f\n(File: [^\n]*)$", re.MULTILINE)
 
 
-def read_info(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
-    """An info file, its lines in place: separators and tag tables leave empty ones. `limit` is held by the chunks."""
-    for number, chunk in enumerate(chunks):  # NUL and backspace mark indices and images
-        chunks[number] = chunk.replace(b"\0\b", b"")
-    decoded = decode_chunks(chunks, name)
-    source = str(decoded.text)
+def read_info(raw: RawDocument) -> Document:
+    """An info file, its lines in place: separators and tag tables leave empty ones."""
+    data = raw.data().replace(b"\0\b", b"")  # NUL and backspace mark indices and images
+    decoded = decode_chunks([data], raw.name)
+    lines = str(decoded.text)
     notices = list(decoded.notices)
-    indirect = _INDIRECT.search(source)
+    indirect = _INDIRECT.search(lines)
     if indirect:
         parts = ", ".join(line.partition(":")[0] for line in indirect[1].splitlines())
         notices.append(f"an index only: the text is in {parts}")
     for pattern in (_TAGS, _NODE):
-        source = pattern.sub(lambda match: "\n" * match[0].count("\n"), source)
-    text = LongText([source.replace("\x1f", "").replace("\x7f", "")])
-    return Document(name, kind, text, text_headings(text), tuple(notices), lines=LineCounts(text))
+        lines = pattern.sub(lambda match: "\n" * match[0].count("\n"), lines)
+    text = LongText([lines.replace("\x1f", "").replace("\x7f", "")])
+    return Document(raw.name, "info", text, text_headings(text), tuple(notices), lines=LineMap(text))

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from quoth.documents.decoding import decode_chunks
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
 from quoth.documents.formats.manual.mdoc import INLINE, inline
 from quoth.documents.formats.manual.roff_text import arguments, plain
+from quoth.documents.raw_document import RawDocument
 
 _REQUEST = re.compile(r"[.'][ \t]*(?P<name>[^\s\\]{1,32}|\\[\"#]|\\\{|\\\})?[ \t]*(?P<rest>.*)")
 _CONDITION = re.compile(r"(?P<not>!?)(?P<what>[nteo]\b|'[^']*'[^']*'|\S+)[ \t]*(?P<rest>.*)")
@@ -22,20 +22,19 @@ _DEEPEST = 20  # conditionals on one line
 _HIDDEN = frozenset(("de", "de1", "am", "ig"))  # up to a line of two dots
 
 
-def read_man(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
-    """A man page. `limit` is held by the chunks."""
-    decoded = decode_chunks(chunks, name)
-    page = _Page()
-    page.draft.notices += decoded.notices
+def read_man(raw: RawDocument) -> Document:
+    """A man page."""
+    decoded = raw.text()
+    page = _Page(DocumentBuilder(decoded.notices))
     page.write(str(decoded.text).split("\n"))
-    return page.draft.finish(name, "man")
+    return page.builder.finish(raw.name, "man")
 
 
 class _Page:
     """A page while its lines pass."""
 
-    def __init__(self) -> None:
-        self.draft = Draft()
+    def __init__(self, builder: DocumentBuilder) -> None:
+        self.builder = builder
         self._strings: dict[str, str] = {}
         self._name = ""  # what .Nm stands for
         self._pre = False
@@ -51,7 +50,7 @@ class _Page:
         for number, line in _continued(lines):
             self._line(line, number)
         if self._hidden or self._depth:
-            self.draft.notices.append("a definition never ends: what follows it was left out")
+            self.builder.notices.append("a definition never ends: what follows it was left out")
 
     def _line(self, line: str, number: int) -> None:
         if self._hidden:
@@ -70,49 +69,49 @@ class _Page:
         if self._waiting:
             waiting, self._waiting = self._waiting, ""
             if waiting in ("SH", "SS"):
-                self.draft.heading(1 if waiting == "SH" else 2, text, number)
+                self.builder.heading(1 if waiting == "SH" else 2, text, number)
                 return
             self._tag(text, number)
         elif self._pre:
-            self.draft.write(text.rstrip(), number)
-            self.draft.end_line()
+            self.builder.write(text.rstrip(), number)
+            self.builder.end_line()
         elif not text.strip():
-            self.draft.block()
+            self.builder.block()
         else:
-            self.draft.fold(text, number)
-            self.draft.space()
+            self.builder.fold(text, number)
+            self.builder.space()
 
     def _tag(self, text: str, number: int) -> None:
-        self.draft.fold(text, number)
-        self.draft.newline()
-        self.draft.prefix("    ")
+        self.builder.fold(text, number)
+        self.builder.newline()
+        self.builder.prefix("    ")
 
     def _request(self, name: str, rest: str, number: int) -> None:
-        draft = self.draft
+        builder = self.builder
         if name in ("SH", "SS", "Sh", "Ss"):
             self._heading(name, rest, number)
         elif name in ("TP", "TQ"):
-            draft.block() if name == "TP" else draft.newline()
+            builder.block() if name == "TP" else builder.newline()
             self._waiting = name
         elif name == "IP":
-            draft.block()
+            builder.block()
             tag = arguments(rest)[:1]
             if tag and tag[0].strip():
                 self._tag(plain(tag[0], self._strings), number)
         elif name in _PARAGRAPHS or name == "sp":
-            draft.block()
+            builder.block()
         elif name in _FONTS:
             self._text(self._joined(name, arguments(rest)), number)
         elif name in _PRE_ON or name in _PRE_OFF:
-            draft.block()
+            builder.block()
             self._pre = name in _PRE_ON and "-filled" not in rest and "-ragged" not in rest
         elif name == "It":
-            draft.block() if "-compact" not in rest else draft.newline()
+            builder.block() if "-compact" not in rest else builder.newline()
             self._tag(self._inline(arguments(rest)) or "-", number)
         elif name in ("UR", "MT", "UE", "ME"):
             self._text("".join(f"<{plain(word, self._strings)}>" for word in arguments(rest)[:1]), number)
         elif name in _LINES:
-            draft.newline()
+            builder.newline()
             if name in ("Dl", "D1"):
                 self._text(self._inline(arguments(rest)), number)
         else:
@@ -131,13 +130,13 @@ class _Page:
         elif name == "el":
             self._branch(not self._was_true, rest, number)
         elif name == "so":
-            self.draft.notices.append(f"the page refers to {rest.strip()}, which was not read")
+            self.builder.notices.append(f"the page refers to {rest.strip()}, which was not read")
         elif name == "TS":
-            self.draft.block()
+            self.builder.block()
             self._table = []
         elif name == "TE":
             self._table = None
-            self.draft.block()
+            self.builder.block()
         elif name in INLINE:
             words = arguments(rest)
             if name == "Nm" and words and not self._name:
@@ -150,7 +149,7 @@ class _Page:
         self._pre = False
         title = plain(" ".join(arguments(rest)), self._strings)
         if title.strip():
-            self.draft.heading(1 if name.upper() == "SH" else 2, title, number)
+            self.builder.heading(1 if name.upper() == "SH" else 2, title, number)
         else:
             self._waiting = name.upper()
 
@@ -196,13 +195,13 @@ class _Page:
         text = plain(line, self._strings)
         open_cell = self._table[-1] if len(self._table) > 1 else ""
         cells = [cell.strip() for cell in text.replace("T{", "").replace("T}", "").split("\t")]
-        self.draft.fold(" | ".join(cells), number)
+        self.builder.fold(" | ".join(cells), number)
         if line.rstrip().endswith("T{") or (open_cell == "open" and not line.startswith("T}")):
             self._table[1:] = ["open"]
-            self.draft.space()
+            self.builder.space()
         else:
             self._table[1:] = []
-            self.draft.newline()
+            self.builder.newline()
 
 
 def _continued(lines: list[str]) -> Iterator[tuple[int, str]]:

@@ -11,10 +11,11 @@ from pypdf import PdfReader
 from pypdf.errors import DependencyError, PyPdfError
 from pypdf.generic import Destination
 
+from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.draft import Draft
 from quoth.documents.formats.pdf.fonts import GAP, mend_spaces
 from quoth.documents.formats.pdf.lines import Line, Page, Paragraphs, without_running_lines
+from quoth.documents.raw_document import RawDocument
 from quoth.errors import InputError
 
 logging.getLogger("pypdf").setLevel(logging.CRITICAL + 1)
@@ -34,10 +35,9 @@ Titles = dict[int, list[tuple[int, str]]]
 """Entries of the outline by page (from 0): level and title."""
 
 
-def read_pdf(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
+def read_pdf(raw: RawDocument) -> Document:
     """The text layer of a PDF. Raises InputError without one, for a password and for a damaged file."""
-    data = b"".join(chunks)
-    chunks.clear()
+    data, name = raw.data(), raw.name
     if b"%%EOF" not in data[-_TAIL:]:
         raise InputError(f"{name} is cut short", "the end of the PDF is missing", "Fetch it again")
     try:
@@ -50,10 +50,10 @@ def read_pdf(chunks: list[bytes], name: str, kind: str, limit: int) -> Document:
     pages, damaged = _pages(reader, count)
     if not any(pages):
         raise _without_text(name, count, damaged)
-    draft = Draft()
-    _write(draft, pages, _outline(reader))
-    draft.notices += _notices(pages, damaged)
-    return draft.finish(name, kind)
+    builder = DocumentBuilder()
+    _write(builder, pages, _outline(reader))
+    builder.notices += _notices(pages, damaged)
+    return builder.finish(name, "pdf")
 
 
 def _opened(data: bytes, name: str) -> PdfReader:
@@ -106,35 +106,35 @@ def _entries(outline: object, level: int) -> Iterator[tuple[int, Destination]]:
             yield level, entry
 
 
-def _write(draft: Draft, pages: list[Page], titles: Titles) -> None:
+def _write(builder: DocumentBuilder, pages: list[Page], titles: Titles) -> None:
     kept, trimmed = without_running_lines(pages)
     if trimmed:
-        draft.notices.append(f"running heads and page numbers were left out on {_count(trimmed)}")
+        builder.notices.append(f"running heads and page numbers were left out on {_count(trimmed)}")
     paragraphs = Paragraphs(kept)
     stretch: list[Line] = []
     for number, lines in enumerate(kept):
         found = _located(lines, titles.get(number, []))
         for at, line in enumerate(lines):
             if at in found:
-                _write_stretch(draft, paragraphs, stretch)
-                draft.block()
-                draft.pages.set(draft.next_start, number + 1)
-                draft.heading(found[at], line)
+                _write_stretch(builder, paragraphs, stretch)
+                builder.block()
+                builder.pages.set(builder.next_start, number + 1)
+                builder.heading(found[at], line)
             else:
                 stretch.append((number + 1, line))
-    _write_stretch(draft, paragraphs, stretch)
+    _write_stretch(builder, paragraphs, stretch)
 
 
-def _write_stretch(draft: Draft, paragraphs: Paragraphs, stretch: list[Line]) -> None:
+def _write_stretch(builder: DocumentBuilder, paragraphs: Paragraphs, stretch: list[Line]) -> None:
     """Write the lines between two headings, and forget them."""
     for parts, apart in paragraphs.join(stretch):
         if apart:
-            draft.block()
+            builder.block()
         else:
-            draft.newline()
+            builder.newline()
         for page, text in parts:
-            draft.pages.set(draft.next_start, page)
-            draft.write(text)
+            builder.pages.set(builder.next_start, page)
+            builder.write(text)
     stretch.clear()
 
 
