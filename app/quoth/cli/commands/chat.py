@@ -6,7 +6,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -16,9 +16,6 @@ from quoth.cli.environment import Environment
 from quoth.cli.options import setting_options
 from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command()
@@ -57,26 +54,11 @@ def run_app(environment: Environment, conversation: int | None) -> int:
 
     gc.disable()  # until the first paint: thousands of objects are made, and none of them is garbage
 
-    from quoth.cli.run.app_models import AppModels
-    from quoth.config import keys
     from quoth.tui.app import QuothApp
-    from quoth.tui.backend import Backend
     from quoth.tui.terminal.signals import ending
 
-    backend = Backend(
-        settings=environment.settings,
-        history=environment.history,
-        models=AppModels(environment),
-        read_file=lambda name: _read_file(environment, name),
-        state=environment.folders.state,
-        environ=environment.environ,
-        keys=keys(environment.folders),
-        private=environment.settings.private,
-        notes=environment.notes,
-        document_limit=lambda: _document_limit(environment),
-    )
+    app = QuothApp(environment, conversation)
     environment.streams.quiet = True  # the screen is the app's
-    app = QuothApp(backend, conversation)
 
     async def run() -> None:
         with ending(app, asyncio.get_running_loop()):
@@ -89,20 +71,6 @@ def run_app(environment: Environment, conversation: int | None) -> int:
     if app.unsaved:
         environment.streams.say(f"{app.unsaved} changes could not be written to the history")
     return app.return_code or 0
-
-
-def _read_file(environment: Environment, name: str) -> tuple[str, str]:
-    from quoth.library.text_files import bytes_of
-    from quoth.text import decode_input
-
-    decoded = decode_input(bytes_of(name, environment.settings.max_input), name)
-    return decoded.text, decoded.notice
-
-
-def _document_limit(environment: Environment) -> int:
-    from quoth.library.opened_documents import document_limit
-
-    return document_limit(environment)
 
 
 @contextmanager
