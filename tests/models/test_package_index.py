@@ -170,7 +170,7 @@ def test_a_part_that_does_not_come_leaves_those_before_it(shelf: Path, tmp_path:
     write_parts(shelf)
     missing = shelf / "quoth_part5-1.0-py3-none-any.whl"
     missing.rename(tmp_path / "elsewhere.whl")
-    with pytest.raises(NetworkError, match=r"did not give quoth-part5==1\.0.*goes on behind part 4 of \d+"):
+    with pytest.raises(NetworkError, match=r"did not give quoth-part5==1\.0.*continues after part 4 of \d+"):
         fetch(tmp_path, PARTS)
     (tmp_path / "elsewhere.whl").rename(missing)
     for number in range(1, 5):

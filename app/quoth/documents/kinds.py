@@ -60,7 +60,7 @@ class Kind(NamedTuple):
     suffixes: str  # regular expressions, between spaces
     looks_like: Callable[[RawDocument], bool]  # by its content
     reader: str  # the module in formats/ and its function, (RawDocument) -> Document
-    binary: bool = False  # then the content alone says it, whatever the file's name
+    binary: bool = False  # recognized by its content alone, not by the file's name
 
     def read(self, raw: RawDocument) -> Document:
         """A document of this kind. Raises InputError."""

@@ -1,4 +1,4 @@
-"""What kind of summary is asked for, and what is told while it is made. Data."""
+"""What kind of summary is asked for, and the events while it is made. Data."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""PDF to text, page by page. Nothing of pypdf's own talk reaches the terminal."""
+"""PDF to text, page by page; the warnings of pypdf are silenced."""
 
 from __future__ import annotations
 
@@ -58,13 +58,13 @@ def read_pdf(raw: RawDocument) -> Document:
 
 def _opened(data: bytes, name: str) -> PdfReader:
     reader = PdfReader(io.BytesIO(data), strict=False)
-    locked = InputError(f"{name} is encrypted", "it wants a password", 'Try "qpdf --decrypt --password=... IN OUT"')
+    locked = InputError(f"{name} is encrypted", "it needs a password", 'Try "qpdf --decrypt --password=... IN OUT"')
     try:
         if reader.is_encrypted and not reader.decrypt(""):
             raise locked
     except DependencyError:
         try_ = 'Try "qpdf --decrypt IN OUT", or install "pypdf[crypto]"'
-        raise InputError(f"{name} is encrypted", "with AES, which wants a package more", try_) from None
+        raise InputError(f"{name} is encrypted", "with AES, which needs another package", try_) from None
     return reader
 
 
