@@ -11,14 +11,14 @@ from quoth.library.text_files import read_text_file
 from quoth.library.workspace import Workspace
 from quoth.text import well_formed
 from quoth.tui.chat.chat_layout import ChatLayout
-from quoth.tui.chat.session import Session
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.widgets.prompt_input import path_of
 
 
 class AttachedFiles:
     """What is pasted, dropped or named is attached."""
 
-    def __init__(self, workspace: Workspace, session: Session, view: ChatLayout) -> None:
+    def __init__(self, workspace: Workspace, session: ChatSession, view: ChatLayout) -> None:
         self._workspace = workspace
         self._session = session
         self._view = view

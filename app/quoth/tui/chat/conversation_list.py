@@ -11,8 +11,8 @@ from quoth.errors import QuothError, StorageError
 from quoth.history import Conversation, Turn
 from quoth.tui.chat.attached_files import AttachedFiles
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_loader import ModelLoader
-from quoth.tui.chat.session import Session
 from quoth.tui.dialogs import Confirm
 from quoth.tui.history_writer import HistoryWriter, PendingId
 from quoth.tui.widgets.turn_view import TurnView
@@ -23,7 +23,7 @@ OPEN = "open"  # the group of threads that open a conversation
 class ConversationList:
     """The conversations there are, and which of them is on the screen."""
 
-    def __init__(self, session: Session, view: ChatLayout, models: ModelLoader, files: AttachedFiles) -> None:
+    def __init__(self, session: ChatSession, view: ChatLayout, models: ModelLoader, files: AttachedFiles) -> None:
         self._session = session
         self._view = view
         self._models = models

@@ -13,8 +13,8 @@ from quoth.library import model_choice
 from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_holder import ModelHolder
-from quoth.tui.chat.session import Session
 from quoth.tui.dialogs import ChooseModel
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class ModelLoader:
     def __init__(
         self,
         workspace: Workspace,
-        session: Session,
+        session: ChatSession,
         view: ChatLayout,
         open_model: OpenModel,
         on_loaded: Callable[[], Awaitable[None]],

@@ -15,9 +15,9 @@ from quoth.history import messages_of
 from quoth.library.model import Model
 from quoth.tasks.reply import with_system
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.reply_thread import fitting
-from quoth.tui.chat.session import Session
 from quoth.tui.widgets.token_probabilities import SHOWN, TokenProbabilities
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -25,7 +25,7 @@ from quoth.tui.widgets.turn_view import TurnView
 class ProbabilityLookup:
     """An answer in colours, and the alternatives to the token at the cursor."""
 
-    def __init__(self, session: Session, view: ChatLayout, models: ModelLoader) -> None:
+    def __init__(self, session: ChatSession, view: ChatLayout, models: ModelLoader) -> None:
         self._session = session
         self._view = view
         self._models = models

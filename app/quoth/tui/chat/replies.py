@@ -10,6 +10,7 @@ from quoth.chat import Attachment, Message
 from quoth.tasks.status_text import minutes
 from quoth.text import sane
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import REPLY, ChatSession, Entry, Task, WaitingQuestion
 from quoth.tui.chat.reply_thread import (
     MessagesDropped,
     Noticed,
@@ -20,7 +21,6 @@ from quoth.tui.chat.reply_thread import (
     run_reply,
 )
 from quoth.tui.chat.running_turn import TurnEnded
-from quoth.tui.chat.session import REPLY, Entry, Session, Task, WaitingQuestion
 from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -37,7 +37,7 @@ class Replies:
     """What is sent to the model as a conversation, and what comes back."""
 
     def __init__(
-        self, session: Session, view: ChatLayout, max_tokens: int | None, on_end: Callable[[], object]
+        self, session: ChatSession, view: ChatLayout, max_tokens: int | None, on_end: Callable[[], object]
     ) -> None:
         """`on_end` is called after every turn, when it is on the screen as it is kept."""
         self._session = session

@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable
 from quoth.library.workspace import Workspace
 from quoth.text import first_block
 from quoth.tui.chat.chat_layout import ChatLayout
+from quoth.tui.chat.chat_session import ChatSession, document_task
 from quoth.tui.chat.conversation_list import ConversationList
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.probability_lookup import ProbabilityLookup
 from quoth.tui.chat.replies import Replies
-from quoth.tui.chat.session import Session, document_task
 from quoth.tui.dialogs import EditText
 from quoth.tui.documents.document_tasks import DocumentTasks
 from quoth.tui.terminal import clipboard
@@ -26,7 +26,7 @@ class TurnActions:
     def __init__(
         self,
         workspace: Workspace,
-        session: Session,
+        session: ChatSession,
         view: ChatLayout,
         *,
         models: ModelLoader,

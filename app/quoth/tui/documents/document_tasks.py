@@ -12,9 +12,9 @@ from quoth.chat import Attachment
 from quoth.errors import QuothError
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession, Task
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.running_turn import TurnEnded
-from quoth.tui.chat.session import Session, Task
 from quoth.tui.documents.operands import joined
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -32,7 +32,7 @@ class DocumentTasks:
     def __init__(
         self,
         workspace: Workspace,
-        session: Session,
+        session: ChatSession,
         view: ChatLayout,
         models: ModelLoader,
         on_end: Callable[[TurnEnded], Awaitable[None]],
