@@ -77,7 +77,7 @@ def test_without_a_model_nothing_can_be_proved(quoth: Run) -> None:
     assert json.loads(quoth("doctor", "--json").stdout)["ways"] == []
     refused = quoth("doctor", "--prove")
     assert (refused.returncode, refused.stdout) == (3, b"")
-    assert refused.stderr.startswith(b"quoth: error: there is no model to prove anything with")
+    assert refused.stderr.startswith(b'quoth: error: --prove needs a model (run "quoth pull")')
 
 
 @pytest.mark.usefixtures("installed")

@@ -96,7 +96,7 @@ def _run(arguments: list[str], environment: Environment) -> int:
     command = load_command(name)
     try:
         # Not command.main, which prints errors and exits by itself.
-        with command.make_context(_program(name), rest, obj=environment) as context:
+        with command.make_context(_program(name), rest, obj=environment, help_option_names=["-h", "--help"]) as context:
             result = command.invoke(context)
     except click.exceptions.Exit as error:
         return error.exit_code

@@ -11,7 +11,6 @@ import click
 from quoth.config import BY_NAME, SETTINGS, Setting
 from quoth.errors import UsageError
 
-HELP_NAMES = {"help_option_names": ["-h", "--help"]}
 # The settings of a command that reads documents with a model.
 DOCUMENT_SETTINGS = (
     "model", "ctx", "threads", "gpu_layers", "template", "max_input", "private", "offline", "quiet",

@@ -10,24 +10,12 @@ from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment
 from quoth.cli.main import EXIT_CODES
 from quoth.cli.options import (
-    HELP_NAMES,
     json_option,
     jsonl_option,
     logprobs_option,
     setting_options,
     stop_option,
 )
-
-HELP = """Answer PROMPT with a model on this machine.
-
-Text from a pipe and from -f files reaches the model too, marked as data.
-
-\b
-Examples:
-  quoth "Why is the sky blue?"
-  git diff --cached | quoth "write a commit message"
-  quoth -f notes.txt "List the open questions." --json
-"""
 
 
 class PromptCommand(click.Command):
@@ -40,7 +28,7 @@ class PromptCommand(click.Command):
         super().format_epilog(ctx, formatter)
 
 
-@click.command(cls=PromptCommand, help=HELP, context_settings=HELP_NAMES)
+@click.command(cls=PromptCommand)
 @click.argument("words", nargs=-1, metavar="[PROMPT]...")
 @click.option("-p", "--prompt", "prompt", metavar="TEXT", help="The prompt; always a prompt, whatever its first word.")
 @click.option("-f", "--file", "files", multiple=True, metavar="FILE", help="Add a file as a document; may be repeated.")
@@ -57,6 +45,16 @@ class PromptCommand(click.Command):
 @click.option("--version", is_flag=True, hidden=True, expose_value=False)
 @click.pass_obj
 def command(environment: Environment, /, **options: Any) -> int:
+    """Answer PROMPT with a model on this machine.
+
+    Text from a pipe and from -f files reaches the model too, marked as data.
+
+    \b
+    Examples:
+      quoth "Why is the sky blue?"
+      git diff --cached | quoth "write a commit message"
+      quoth -f notes.txt "List the open questions." --json
+    """
     from quoth.cli.run.one_shot import reply
 
     return reply(environment, **options)

@@ -8,6 +8,13 @@ from typing import Generic, TypeVar
 from quoth.engine import Done, Event, Notice, Piece, Reason, Thought, TokenLogprob, Usage
 
 Cancelled = Callable[[], bool]
+
+
+def never() -> bool:
+    """The `Cancelled` of what runs to its end."""
+    return False
+
+
 T = TypeVar("T")
 E = TypeVar("E")
 

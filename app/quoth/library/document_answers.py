@@ -1,4 +1,4 @@
-"""What is asked about documents: summaries and answers with quotes, as events for the faces and whole for a program."""
+"""Summaries of documents and answers from them: as events for the command line and the app, whole for a program."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 from quoth.engine import Notice, Usage
-from quoth.library.answer_stream import Cancelled, Stream
+from quoth.library.answer_stream import Cancelled, Stream, never
 from quoth.library.opened_documents import OpenDocuments
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import model_class
@@ -19,11 +19,6 @@ from quoth.tasks.summaries.summary import Sentence, Summarized, SummaryOptions
 
 if TYPE_CHECKING:
     from quoth.library.model import Model
-
-
-def never() -> bool:
-    """The `cancelled` of what runs to its end."""
-    return False
 
 
 def quotes_only(model: Model) -> bool:

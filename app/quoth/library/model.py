@@ -11,7 +11,7 @@ from quoth.chat import Attachment, Message, user_message
 from quoth.config import BY_NAME, SAMPLING
 from quoth.engine import Event, ModelInfo, Sampling
 from quoth.errors import ModelError, UsageError
-from quoth.library.answer_stream import Answer
+from quoth.library.answer_stream import Answer, Cancelled, never
 from quoth.library.engines import start_engine
 from quoth.library.model_choice import chosen
 from quoth.library.workspace import Workspace
@@ -119,7 +119,7 @@ class Model:
         continue_last: bool = False,
         private: bool | None = None,
         stop: Sequence[str] = (),
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = never,
         max_tokens: int | None = None,
         think: bool | None = None,
     ) -> Generator[Event, None, None]:
@@ -149,7 +149,7 @@ class Model:
         stop: Sequence[str] = (),
         total_tokens: int | None = None,
         max_tokens: int | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = never,
     ) -> Generator[Event, None, None]:
         """Continuations of a text, each with a different seed."""
         settings = self.workspace.settings

@@ -5,22 +5,10 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import DOCUMENT_SETTINGS, HELP_NAMES, json_option, setting_options
-
-HELP = """Answer QUESTION from documents, and cite the lines that say so.
-
-Quotes are checked against the documents before they are shown. If the documents do not answer the question, the
-command says so and its exit code is 8. Without QUESTION, on a terminal, you can ask one question after another.
-
-\b
-Examples:
-  quoth ask -f policy.txt "How long may a package name be?"
-  quoth ask -f src/ -f README.md "Where is the timeout set?"
-  pdftotext report.pdf - | quoth ask "Who signed it?"
-"""
+from quoth.cli.options import DOCUMENT_SETTINGS, json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("words", nargs=-1, metavar="[QUESTION]...")
 @click.option(
     "-f", "--file", "files", multiple=True, metavar="FILE", help="A file, a folder or a pattern; may be repeated."
@@ -32,6 +20,17 @@ Examples:
 def command(
     environment: Environment, /, words: tuple[str, ...], files: tuple[str, ...], everything: bool, as_json: bool
 ) -> int:
+    """Answer QUESTION from documents, and cite the lines that say so.
+
+    Quotes are checked against the documents before they are shown. If the documents do not answer the question, the
+    command says so and its exit code is 8. Without QUESTION, on a terminal, you can ask one question after another.
+
+    \b
+    Examples:
+      quoth ask -f policy.txt "How long may a package name be?"
+      quoth ask -f src/ -f README.md "Where is the timeout set?"
+      pdftotext report.pdf - | quoth ask "Who signed it?"
+    """
     from quoth.cli.run.answer_citations import ask
 
     return ask(environment, " ".join(words).strip(), files, everything=everything, as_json=as_json)

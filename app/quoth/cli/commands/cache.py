@@ -5,26 +5,25 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, json_option, setting_options
-
-HELP = """Show the cached notes on documents that were read.
-
-With them a summary that was stopped continues where it was, and only the changed parts of an edited file are read
-again. They contain text about your documents, only you can read them, and they are limited to 64 MB.
-
-\b
-Examples:
-  quoth cache
-  quoth cache --clear
-"""
+from quoth.cli.options import json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.option("--clear", is_flag=True, help="Remove all of them.")
 @json_option
 @setting_options("quiet")
 @click.pass_obj
 def command(environment: Environment, /, clear: bool, as_json: bool) -> None:
+    """Show the cached notes on documents that were read.
+
+    With them a summary that was stopped continues where it was, and only the changed parts of an edited file are read
+    again. They contain text about your documents, only you can read them, and they are limited to 64 MB.
+
+    \b
+    Examples:
+      quoth cache
+      quoth cache --clear
+    """
     from quoth.cli.printing import print_json, print_lines
 
     streams, notes = environment.streams, environment.notes

@@ -7,21 +7,10 @@ from typing import Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, jsonl_option, logprobs_option, setting_options, stop_option
-
-HELP = """Continue TEXT, or the text on standard input, without a chat template.
-
-This is what GPT2LMHeadModel.generate does: greedy at -t 0; --max-length includes the tokens of the prompt.
-
-\b
-Examples:
-  quoth complete "Once upon a time" -n 40
-  quoth complete "Once upon a time" -t 0 --max-length 50 --echo
-  quoth complete "The best name for a cat is" -n 5 --num-sequences 3
-"""
+from quoth.cli.options import jsonl_option, logprobs_option, setting_options, stop_option
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("text", required=False)
 @click.option(
     "--num-sequences", "sequences", type=click.IntRange(1, 1000), default=1, metavar="N", help="N continuations."
@@ -41,6 +30,16 @@ Examples:
 )  # fmt: skip
 @click.pass_obj
 def command(environment: Environment, /, text: str | None, **options: Any) -> None:
+    """Continue TEXT, or the text on standard input, without a chat template.
+
+    This is what GPT2LMHeadModel.generate does: greedy at -t 0; --max-length includes the tokens of the prompt.
+
+    \b
+    Examples:
+      quoth complete "Once upon a time" -n 40
+      quoth complete "Once upon a time" -t 0 --max-length 50 --echo
+      quoth complete "The best name for a cat is" -n 5 --num-sequences 3
+    """
     from quoth.cli.run.one_shot import complete
 
     complete(environment, text, **options)

@@ -7,17 +7,7 @@ import click
 from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment
 from quoth.cli.main import load_command
-from quoth.cli.options import HELP_NAMES
 from quoth.cli.routing import PROMPT
-
-HELP = """Print a completion script for SHELL: bash, zsh or fish.
-
-\b
-Examples:
-  quoth completions bash > ~/.local/share/bash-completion/completions/quoth
-  quoth completions zsh > "${fpath[1]}/_quoth"
-  quoth completions fish > ~/.config/fish/completions/quoth.fish
-"""
 
 _BASH = """\
 _quoth() {{
@@ -60,10 +50,18 @@ _quoth "$@"
 _ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} || compadd -- {operands} || _files ;;"
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
 def command(environment: Environment, /, shell: str) -> int:
+    """Print a completion script for SHELL: bash, zsh or fish.
+
+    \b
+    Examples:
+      quoth completions bash > ~/.local/share/bash-completion/completions/quoth
+      quoth completions zsh > "${fpath[1]}/_quoth"
+      quoth completions fish > ~/.config/fish/completions/quoth.fish
+    """
     script = {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
     environment.streams.answer(script)
     environment.streams.finish()

@@ -7,22 +7,10 @@ from typing import Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, checkpoint_options, json_option, setting_options
-
-HELP = """Convert a checkpoint to a GGUF, check that the two are the same model, and install it.
-
-SRC is a folder or a file: a nanoGPT ckpt.pt, what save_pretrained or a Trainer wrote, safetensors, or hf:OWNER/REPO.
-Nothing in it is executed. The path goes to standard output, the report to standard error.
-
-\b
-Examples:
-  quoth convert out-shakespeare-char/ckpt.pt --meta data/shakespeare_char/meta.pkl --name shakespeare
-  quoth convert ./my-gpt2 --quant Q8_0,Q4_K_M -o my-gpt2.gguf
-  quoth convert --check my-gpt2.gguf ./my-gpt2
-"""
+from quoth.cli.options import checkpoint_options, json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("source", metavar="SRC")
 @click.option("-o", "--output", metavar="FILE", help="Write this file, and do not install it.")
 @click.option("--name", help="The name to install it under; by default that of the folder or file.")
@@ -46,6 +34,17 @@ Examples:
 @setting_options("offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, source: str, **options: Any) -> None:
+    """Convert a checkpoint to a GGUF, check that the two are the same model, and install it.
+
+    SRC is a folder or a file: a nanoGPT ckpt.pt, what save_pretrained or a Trainer wrote, safetensors, or
+    hf:OWNER/REPO. Nothing in it is executed. The path goes to standard output, the report to standard error.
+
+    \b
+    Examples:
+      quoth convert out-shakespeare-char/ckpt.pt --meta data/shakespeare_char/meta.pkl --name shakespeare
+      quoth convert ./my-gpt2 --quant Q8_0,Q4_K_M -o my-gpt2.gguf
+      quoth convert --check my-gpt2.gguf ./my-gpt2
+    """
     from quoth.cli.run.weights.checkpoint_conversion import convert_checkpoint
 
     convert_checkpoint(environment, source, **options)

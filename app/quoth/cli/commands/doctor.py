@@ -5,26 +5,25 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, json_option, setting_options
-
-HELP = """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
-
---prove tries every way of computing again with the default model, and measures it.
-
-\b
-Examples:
-  quoth doctor
-  quoth doctor --prove
-  quoth doctor --json
-"""
+from quoth.cli.options import json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @json_option
 @click.option("--prove", is_flag=True, help="Try every way of computing again, and measure it.")
 @setting_options("model", "offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, as_json: bool, prove: bool) -> int:
+    """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
+
+    --prove tries every way of computing again with the default model, and measures it.
+
+    \b
+    Examples:
+      quoth doctor
+      quoth doctor --prove
+      quoth doctor --json
+    """
     from quoth.cli.run.diagnosis.report import diagnose
 
     return diagnose(environment, prove=prove, as_json=as_json)

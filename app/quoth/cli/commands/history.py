@@ -5,35 +5,35 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, json_option, setting_options
+from quoth.cli.options import json_option, setting_options
 
-HELP = """List the conversations on this machine, the latest first.
-
-\b
-Examples:
-  quoth history
-  quoth history search rayleigh
-  quoth history show last
-  quoth history export 12 --format html -o sky.html
-"""
 number_option = click.option(
     "-n", "--number", type=click.IntRange(1), default=50, show_default=True, metavar="N", help="At most N."
 )
 
 
-@click.group(help=HELP, invoke_without_command=True, context_settings=HELP_NAMES)
+@click.group(invoke_without_command=True)
 @number_option
 @json_option
 @setting_options("quiet")
 @click.pass_context
 def command(context: click.Context, /, number: int, as_json: bool) -> None:
+    """List the conversations on this machine, the latest first.
+
+    \b
+    Examples:
+      quoth history
+      quoth history search rayleigh
+      quoth history show last
+      quoth history export 12 --format html -o sky.html
+    """
     if context.invoked_subcommand is None:
         from quoth.cli.run.history_listing import list_conversations
 
         list_conversations(context.obj, number, as_json)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("words", nargs=-1, required=True)
 @number_option
 @json_option
@@ -52,7 +52,7 @@ def search(environment: Environment, words: tuple[str, ...], number: int, as_jso
     search_turns(environment, words, number, as_json)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("name", metavar="ID|last")
 @json_option
 @click.pass_obj
@@ -70,7 +70,7 @@ def show(environment: Environment, name: str, as_json: bool) -> None:
     show_conversation(environment, name, as_json)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("names", nargs=-1, metavar="[ID|last]...")
 @click.option("--all", "everything", is_flag=True, help="Export every conversation.")
 @click.option(
@@ -94,7 +94,7 @@ def export(
     export_conversations(environment, names, everything, format_, output)
 
 
-@command.command("import", context_settings=HELP_NAMES)
+@command.command("import")
 @click.argument("file")
 @click.pass_obj
 def import_(environment: Environment, file: str) -> None:
@@ -111,7 +111,7 @@ def import_(environment: Environment, file: str) -> None:
     import_conversations(environment, file)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("names", nargs=-1, metavar="[ID|last]...")
 @click.option("--all", "everything", is_flag=True, help="Remove every conversation.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

@@ -7,21 +7,10 @@ from typing import Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, checkpoint_options, json_option, setting_options
-
-HELP = """Show what a GGUF or a checkpoint holds: its architecture, parameters, tensors, tokenizer and chat template.
-
-For an unquantized GGUF also its size at each quantization. Nothing in a file is executed.
-
-\b
-Examples:
-  quoth inspect model.gguf
-  quoth inspect out-shakespeare-char/ckpt.pt
-  quoth inspect ./my-gpt2 --json
-"""
+from quoth.cli.options import checkpoint_options, json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("file")
 @checkpoint_options
 @click.option("--tensors", is_flag=True, help="List every tensor.")
@@ -29,6 +18,16 @@ Examples:
 @setting_options("quiet")
 @click.pass_obj
 def command(environment: Environment, /, file: str, **options: Any) -> None:
+    """Show what a GGUF or a checkpoint holds: its architecture, parameters, tensors, tokenizer and chat template.
+
+    For an unquantized GGUF also its size at each quantization. Nothing in a file is executed.
+
+    \b
+    Examples:
+      quoth inspect model.gguf
+      quoth inspect out-shakespeare-char/ckpt.pt
+      quoth inspect ./my-gpt2 --json
+    """
     from quoth.cli.run.weights.gguf_facts import inspect_file
 
     inspect_file(environment, file, **options)

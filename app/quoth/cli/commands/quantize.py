@@ -7,22 +7,10 @@ from typing import Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, json_option, setting_options
-
-HELP = """Write a GGUF at other quantizations. FILE may be the name of a model too.
-
-Each result is written beside FILE, with its type in its name. If 256 does not divide the model's widths, some types
-come out larger than their names say: --dry-run shows the real size of each, and which one to take.
-
-\b
-Examples:
-  quoth quantize model.F16.gguf --dry-run
-  quoth quantize model.F16.gguf -q Q8_0 -q Q4_K_M
-  quoth quantize model.F16.gguf -q auto -o small.gguf
-"""
+from quoth.cli.options import json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("file")
 @click.option(
     "-q", "--quant", "quants", multiple=True, metavar="TYPE", help='Such as Q8_0, or "auto"; may be repeated.'
@@ -35,6 +23,17 @@ Examples:
 @setting_options("quiet")
 @click.pass_obj
 def command(environment: Environment, /, file: str, quants: tuple[str, ...], **options: Any) -> None:
+    """Write a GGUF at other quantizations. FILE may be the name of a model too.
+
+    Each result is written beside FILE, with its type in its name. If 256 does not divide the model's widths, some types
+    come out larger than their names say: --dry-run shows the real size of each, and which one to take.
+
+    \b
+    Examples:
+      quoth quantize model.F16.gguf --dry-run
+      quoth quantize model.F16.gguf -q Q8_0 -q Q4_K_M
+      quoth quantize model.F16.gguf -q auto -o small.gguf
+    """
     from quoth.cli.run.weights.gguf_quantization import quantize_file
 
     quantize_file(environment, file, quants, **options)

@@ -7,22 +7,10 @@ from typing import Any
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import DOCUMENT_SETTINGS, HELP_NAMES, json_option, setting_options
-
-HELP = """Summarize FILEs, folders, or standard input. All of it is read, and the last line says so.
-
-Reads text, Markdown, HTML, PDF, EPUB, DOCX, man pages, subtitles, email and source code. If a pipe provides the text,
-words that name no file say what the summary should be about.
-
-\b
-Examples:
-  quoth summarize report.pdf
-  quoth summarize --extract --length short notes.md
-  git log | quoth summarize the changes
-"""
+from quoth.cli.options import DOCUMENT_SETTINGS, json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("words", nargs=-1, metavar="[FILE]...")
 @click.option("--length", default="medium", metavar="short|medium|long|N", help="How long, or how many words.")
 @click.option("--style", type=click.Choice(["prose", "bullets", "outline"]), default="prose", help="The layout.")
@@ -42,6 +30,17 @@ Examples:
 @setting_options(*DOCUMENT_SETTINGS)
 @click.pass_obj
 def command(environment: Environment, /, words: tuple[str, ...], **options: Any) -> int:
+    """Summarize FILEs, folders, or standard input. All of it is read, and the last line says so.
+
+    Reads text, Markdown, HTML, PDF, EPUB, DOCX, man pages, subtitles, email and source code. If a pipe provides the
+    text, words that name no file say what the summary should be about.
+
+    \b
+    Examples:
+      quoth summarize report.pdf
+      quoth summarize --extract --length short notes.md
+      git log | quoth summarize the changes
+    """
     from quoth.cli.run.summary_output import summarize
 
     return summarize(environment, words, **options)

@@ -5,25 +5,24 @@ from __future__ import annotations
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, json_option, setting_options
-
-HELP = """Count the tokens of FILE, or of standard input, as the model reads plain text.
-
-\b
-Examples:
-  quoth tokens report.txt
-  git diff | quoth tokens
-  echo "hello world" | quoth tokens --ids
-"""
+from quoth.cli.options import json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("file", required=False)
 @click.option("--ids", is_flag=True, help="Print the token ids, in one line.")
 @json_option
 @setting_options("model", "max_input", "private", "offline", "quiet")
 @click.pass_obj
 def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool) -> None:
+    """Count the tokens of FILE, or of standard input, as the model reads plain text.
+
+    \b
+    Examples:
+      quoth tokens report.txt
+      git diff | quoth tokens
+      echo "hello world" | quoth tokens --ids
+    """
     from quoth.cli.run.one_shot import count_tokens
 
     count_tokens(environment, file, ids=ids, as_json=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from quoth.cli.documents import open_documents, span_fields
+from quoth.cli.document_operands import open_documents, span_fields
 from quoth.cli.environment import Environment
 from quoth.cli.printing import print_json, print_lines
 from quoth.cli.run.chosen_model import open_chosen_model

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -13,6 +13,7 @@ from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.engine import Event, Sampling
 from quoth.errors import Ended, QuothError, UsageError
 from quoth.library.answer_fields import sampling_fields
+from quoth.library.answer_stream import Cancelled, never
 from quoth.library.model import Model
 from quoth.library.recording import Recording, recorded
 from quoth.version import __version__
@@ -40,7 +41,7 @@ class AnswerSession:
         messages: Sequence[Message],
         *,
         stop: Sequence[str] = (),
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = never,
         recording: Recording | None = None,
         **sampling: Any,
     ) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -82,7 +82,7 @@ def default_name(source: str) -> str:
     """The name of a checkpoint: its folder's if the file's is generic."""
     if source.startswith("hf:"):
         return name_from(source.rpartition("/")[2])
-    path = path_of(source).absolute()
+    path = Path(os.path.abspath(path_of(source)))
     if _GENERIC.fullmatch(path.name) and path.parent.name and not path.is_dir():
         path = path.parent
     return name_from(path.stem if path.is_file() else path.name)
@@ -125,7 +125,7 @@ class _Placed(NamedTuple):
 
 
 class _Targets:
-    """Where the results go: to the models folder under names, or to files."""
+    """Where the results go: to files beside `output`, or to the models folder."""
 
     def __init__(self, environment: Environment, request: ConversionRequest, output: Path | None, force: bool) -> None:
         self._store, self._request, self._output, self._force = environment.store, request, output, force
@@ -135,17 +135,22 @@ class _Targets:
         """A path on the disk of the results, for unfinished ones."""
         return self._output or self._store.parts / self._request.name
 
-    def refuse_taken(self, types: tuple[str, ...]) -> None:
-        """Raise for a name that cannot be a model's, and for one that is taken unless it may be replaced."""
-        names = {} if self._output else self._names(types)
-        if self._force:
-            return
-        for file in self._files(types).values():
-            if os.path.lexists(file):
-                raise StorageError(f"{file} exists", "", "Give another name, or --force to replace it")
-        for name in names.values():
-            if os.path.lexists(self._store.folder / name):
-                raise UsageError(f"there is a model called {name} already", "", "Give another --name, or --force")
+    def _names(self, types: Sequence[str]) -> dict[str, str]:
+        """The name of the file or the model of each type. Raises UsageError for one that cannot be a model's."""
+        if self._output is None:
+            name = check_name(self._request.name)
+            return {type_: name if len(types) < 2 else check_name(f"{name}-{type_}") for type_ in types}
+        name, stem = self._output.name, self._output.name.removesuffix(".gguf")
+        return {type_: name if len(types) < 2 else f"{stem}.{type_}.gguf" for type_ in types}
+
+    def refuse_taken(self, types: Sequence[str]) -> None:
+        """Raise for a name that is taken, unless it may be replaced."""
+        folder = self._output.parent if self._output else self._store.folder
+        taken = [name for name in self._names(types).values() if os.path.lexists(folder / name)]
+        if taken and not self._force:
+            if self._output is None:
+                raise UsageError(f"there is a model called {taken[0]} already", "", "Give another --name, or --force")
+            raise StorageError(f"{folder / taken[0]} exists", "", "Give another name, or --force to replace it")
 
     def refuse_source(self, described: Described) -> None:
         """Raise if a result would replace the checkpoint itself, even with --force."""
@@ -153,30 +158,20 @@ class _Targets:
         if file is not None and file.exists() and any(file.samefile(each) for each in described.source.weights):
             raise StorageError(f"{file} is the checkpoint itself", "", "Give another name")
 
-    def _files(self, types: tuple[str, ...]) -> dict[str, Path]:
-        if self._output is None or len(types) < 2:
-            return dict.fromkeys(types, self._output) if self._output else {}
-        stem = self._output.name.removesuffix(".gguf")
-        return {type_: self._output.with_name(f"{stem}.{type_}.gguf") for type_ in types}
-
-    def _names(self, types: tuple[str, ...]) -> dict[str, str]:
-        name = check_name(self._request.name)
-        return {type_: name if len(types) < 2 else check_name(f"{name}-{type_}") for type_ in types}
-
     def place(self, made: ConversionResult, origin: str) -> list[_Placed]:
         """Move the results to where they belong."""
-        types = tuple(made.files)
-        self.refuse_taken(types)
+        self.refuse_taken([*made.files])
+        names = self._names([*made.files])
         if self._output is None:
-            models = install(made, self._store, self._names(types), origin)
-            return [_Placed(type_, model.path, model.name) for type_, model in zip(types, models, strict=True)]
-        files = self._files(types)
+            models = install(made, self._store, names, origin)
+            return [_Placed(type_, model.path, model.name) for type_, model in zip(names, models, strict=True)]
+        placed = [_Placed(type_, self._output.with_name(name)) for type_, name in names.items()]
         with safe_files.attempt(f"write {self._output}"):
-            for type_, path in made.files.items():
-                safe_files.flush(path)
-                safe_files.move(path, files[type_], replace=self._force)
+            for each in placed:
+                safe_files.flush(made.files[each.type])
+                safe_files.move(made.files[each.type], each.path, replace=self._force)
             safe_files.flush_folder(self._output.parent)
-        return [_Placed(type_, path) for type_, path in files.items()]
+        return placed
 
 
 def _targets(
@@ -221,17 +216,14 @@ def _convert(
                 try_model(environment, path)
         placed = targets.place(made, source if source.startswith("hf:") else f"file:{request.name}")
     streams.progress.clear()
-    for line in _report_lines(made, placed):
+    for line in made.report.lines() if made.report else ("nothing was checked: --verify none",):
         streams.say(line)
+    for each in placed:
+        streams.say(each.line)
     if as_json:
         print_json(streams, {**made.to_json(), "files": [each.fields for each in placed]})
     else:
         print_lines(streams, [str(each.path) for each in placed])
-
-
-def _report_lines(made: ConversionResult, placed: list[_Placed]) -> Iterator[str]:
-    yield from made.report.lines() if made.report else ("nothing was checked: --verify none",)
-    yield from (each.line for each in placed)
 
 
 def _check(environment: Environment, request: ConversionRequest, gguf: Path, as_json: bool) -> None:
