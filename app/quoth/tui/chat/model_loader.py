@@ -50,11 +50,12 @@ class ModelLoader:
         self._view = view
         self._open_model = open_model
         self._on_loaded = on_loaded
+        self._coming = 0  # threads at the end of which there may be a model
 
     @property
     def is_coming(self) -> bool:
         """Whether a model is on its way."""
-        return bool(self._view.running(LOAD, FETCH))
+        return self._coming > 0
 
     def has_model(self) -> bool:
         """Whether an answer can be written; says so if not."""
@@ -78,9 +79,9 @@ class ModelLoader:
         if self._session.busy:
             self._view.say("An answer is being written; Escape stops it")
         elif isinstance(choice, str):
-            self._thread(self._resolve, choice, group=LOAD)
+            self._thread(self._resolve, choice, group=LOAD, failed=self._failed)
         elif choice.model is not None:
-            self._thread(self._adopt, choice.model, group=LOAD)
+            self._thread(self._adopt, choice.model, group=LOAD, failed=self._failed)
         elif choice.row is not None:
             self.fetch(choice.row.name)
 
@@ -110,22 +111,29 @@ class ModelLoader:
         """Show what there is to choose from, where the conversation will be."""
         if self._view.welcome is not None:
             self._view.welcome.looking()
-        self._thread(self._look_for_choices, group="choices")
+        self._view.thread(self._look_for_choices, group="choices")
 
     # In threads: offers and pulls are slow to import
 
     def _thread(
-        self,
-        work: Callable[..., None],
-        *arguments: object,
-        group: str,
-        failed: Callable[[QuothError], None] | None = None,
+        self, work: Callable[..., None], *arguments: object, group: str, failed: Callable[[QuothError], None]
     ) -> None:
+        """Do work that should end in a model; `failed` gets the reason where it does not."""
+        self._coming += 1
+
         def attempt() -> None:
+            error = None
             try:
                 work(*arguments)
-            except QuothError as error:
-                self._view.call(failed or self._failed, error)
+            except QuothError as caught:
+                error = caught
+            finally:
+                self._view.call(end, error)
+
+        def end(error: QuothError | None) -> None:
+            self._coming -= 1
+            if error is not None:
+                failed(error)
 
         self._view.thread(attempt, group=group)
 
@@ -151,7 +159,10 @@ class ModelLoader:
             self._view.call(self.fetch, name)
 
     def _look_for_choices(self) -> None:
-        self._view.call(self._offer, self._choices())
+        try:
+            self._view.call(self._offer, self._choices())
+        except QuothError as error:
+            self._view.call(self._failed, error)
 
     def _choices(self) -> Sequence[Choice]:
         from quoth.library.model_offers import all_choices
