@@ -65,16 +65,8 @@ class ChatScreen(ChatLayout):
         self.conversations = ConversationList(session, self, self.models, self.files)
         self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.show_end)
         self.probabilities = ProbabilityLookup(session, self, self.models)
-        self.turns = TurnActions(
-            workspace,
-            session,
-            self,
-            models=self.models,
-            replies=self.replies,
-            documents=self.documents,
-            probabilities=self.probabilities,
-            conversations=self.conversations,
-        )
+        parts = self.models, self.replies, self.documents, self.probabilities, self.conversations
+        self.turns = TurnActions(workspace, session, self, *parts)
         self.commands = SlashCommands(self)
         self._environ = workspace.environ
         self._first = conversation
