@@ -28,7 +28,7 @@ class ThreadCalls(MessagePump):
         """From any thread; returns at once."""
         self.post_message(ThreadCall(function, arguments, latest))
 
-    async def on_call(self, event: ThreadCall) -> None:
+    async def on_thread_call(self, event: ThreadCall) -> None:
         result = event.function(*event.arguments)
         if isawaitable(result):
             await result

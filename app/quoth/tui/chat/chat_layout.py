@@ -13,8 +13,8 @@ from textual.worker import Worker, WorkerState
 
 from quoth.chat import Attachment
 from quoth.errors import QuothError
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.running_turn import bug
-from quoth.tui.chat.session import Session
 from quoth.tui.thread_calls import ThreadCalls
 from quoth.tui.widgets.drawing import Column, DrawnRow
 from quoth.tui.widgets.key_bar import KeyBar
@@ -87,7 +87,7 @@ class ChatLayout(Screen[None], ThreadCalls):
             await self.welcome.remove()
         await self.transcript.add(*views)
 
-    def show_state(self, session: Session) -> None:
+    def show_state(self, session: ChatSession) -> None:
         for line in self.query("#status").results(StatusLine):  # none is there while the screen is taken down
             line.show(session.state, session.progress, session.private)
 

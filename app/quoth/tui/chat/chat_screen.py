@@ -12,12 +12,12 @@ from quoth.library.workspace import Workspace
 from quoth.text import well_formed
 from quoth.tui.chat.attached_files import AttachedFiles
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.conversation_list import ConversationList
 from quoth.tui.chat.external_editor import edited
 from quoth.tui.chat.model_loader import FETCH, ModelLoader, OpenModel, is_model
 from quoth.tui.chat.probability_lookup import ProbabilityLookup
 from quoth.tui.chat.replies import Replies
-from quoth.tui.chat.session import Session
 from quoth.tui.chat.slash_commands import SlashCommands
 from quoth.tui.chat.turn_actions import TurnActions
 from quoth.tui.commands import parse
@@ -56,7 +56,7 @@ class ChatScreen(ChatLayout):
         """`conversation` is the one to begin with; None: an empty one."""
         super().__init__()
         settings = workspace.settings
-        self.session = session = Session(
+        self.session = session = ChatSession(
             workspace.history, system=settings.system, private=settings.private, changed=self._show_session
         )
         self.models = ModelLoader(workspace, session, self, open_model, self._model_loaded)
@@ -65,16 +65,8 @@ class ChatScreen(ChatLayout):
         self.conversations = ConversationList(session, self, self.models, self.files)
         self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.show_end)
         self.probabilities = ProbabilityLookup(session, self, self.models)
-        self.turns = TurnActions(
-            workspace,
-            session,
-            self,
-            models=self.models,
-            replies=self.replies,
-            documents=self.documents,
-            probabilities=self.probabilities,
-            conversations=self.conversations,
-        )
+        parts = self.models, self.replies, self.documents, self.probabilities, self.conversations
+        self.turns = TurnActions(workspace, session, self, *parts)
         self.commands = SlashCommands(self)
         self._environ = workspace.environ
         self._first = conversation

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Protocol
 
@@ -13,8 +14,8 @@ from quoth.library import model_choice
 from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_holder import ModelHolder
-from quoth.tui.chat.session import Session
 from quoth.tui.dialogs import ChooseModel
 
 if TYPE_CHECKING:
@@ -32,35 +33,28 @@ class OpenModel(Protocol):
     def __call__(self, workspace: Workspace, file: ModelFile, *, tell: Callable[[str], None]) -> Model: ...
 
 
+@dataclass(eq=False)
 class ModelLoader:
     """Puts the model of a session in its place."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        session: Session,
-        view: ChatLayout,
-        open_model: OpenModel,
-        on_loaded: Callable[[], Awaitable[None]],
-    ) -> None:
-        """`on_loaded` is called with every model that is in its place."""
-        self.holder = ModelHolder()
-        self._workspace = workspace
-        self._session = session
-        self._view = view
-        self._open_model = open_model
-        self._on_loaded = on_loaded
+    workspace: Workspace
+    session: ChatSession
+    view: ChatLayout
+    open_model: OpenModel
+    on_loaded: Callable[[], Awaitable[None]]  # called with every model that is in its place
+    holder: ModelHolder = field(default_factory=ModelHolder, init=False)
+    _coming: int = field(default=0, init=False)  # threads at the end of which there may be a model
 
     @property
     def is_coming(self) -> bool:
         """Whether a model is on its way."""
-        return bool(self._view.running(LOAD, FETCH))
+        return self._coming > 0
 
     def has_model(self) -> bool:
         """Whether an answer can be written; says so if not."""
-        if self._session.model is None:
-            self._view.say("There is no model yet: it loads, or Ctrl+O chooses one")
-        return self._session.model is not None
+        if self.session.model is None:
+            self.view.say("There is no model yet: it loads, or Ctrl+O chooses one")
+        return self.session.model is not None
 
     # What the user chooses
 
@@ -69,24 +63,24 @@ class ModelLoader:
         self._thread(self._find, group=LOAD, failed=self._without_model)
 
     async def ask_which(self) -> None:
-        choice = await self._view.app.push_screen_wait(ChooseModel(self._choices, self._fit))
+        choice = await self.view.app.push_screen_wait(ChooseModel(self._choices, self._fit))
         if choice is not None:
             self.choose(choice)
 
     def choose(self, choice: Choice | str) -> None:
         """Load a model that is here, fetch one that is not."""
-        if self._session.busy:
-            self._view.say("An answer is being written; Escape stops it")
+        if self.session.busy:
+            self.view.say("An answer is being written; Escape stops it")
         elif isinstance(choice, str):
-            self._thread(self._resolve, choice, group=LOAD)
+            self._thread(self._resolve, choice, group=LOAD, failed=self._failed)
         elif choice.model is not None:
-            self._thread(self._adopt, choice.model, group=LOAD)
+            self._thread(self._adopt, choice.model, group=LOAD, failed=self._failed)
         elif choice.row is not None:
             self.fetch(choice.row.name)
 
     def use(self, file: ModelFile) -> None:
         """Load a model in place of the one that is in use, after the turn that is being answered."""
-        session, view = self._session, self._view
+        session, view = self.session, self.view
         if session.busy:
             session.next_model = file
             view.say(f"{file.name} is loaded after this answer")
@@ -98,7 +92,7 @@ class ModelLoader:
 
     def use_next(self) -> None:
         """Load the model that was chosen while a turn was being answered, if one was."""
-        file, self._session.next_model = self._session.next_model, None
+        file, self.session.next_model = self.session.next_model, None
         if file is not None:
             self.use(file)
 
@@ -108,31 +102,38 @@ class ModelLoader:
 
     def offer(self) -> None:
         """Show what there is to choose from, where the conversation will be."""
-        if self._view.welcome is not None:
-            self._view.welcome.looking()
-        self._thread(self._look_for_choices, group="choices")
+        if self.view.welcome is not None:
+            self.view.welcome.looking()
+        self.view.thread(self._look_for_choices, group="choices")
 
     # In threads: offers and pulls are slow to import
 
     def _thread(
-        self,
-        work: Callable[..., None],
-        *arguments: object,
-        group: str,
-        failed: Callable[[QuothError], None] | None = None,
+        self, work: Callable[..., None], *arguments: object, group: str, failed: Callable[[QuothError], None]
     ) -> None:
+        """Do work that should end in a model; `failed` gets the reason where it does not."""
+        self._coming += 1
+
         def attempt() -> None:
+            error = None
             try:
                 work(*arguments)
-            except QuothError as error:
-                self._view.call(failed or self._failed, error)
+            except QuothError as caught:
+                error = caught
+            finally:
+                self.view.call(end, error)
 
-        self._view.thread(attempt, group=group)
+        def end(error: QuothError | None) -> None:
+            self._coming -= 1
+            if error is not None:
+                failed(error)
+
+        self.view.thread(attempt, group=group)
 
     def _find(self) -> None:
-        file = model_choice.chosen(self._workspace)
+        file = model_choice.chosen(self.workspace)
         if file is None:
-            self._view.call(self._without_model, None)
+            self.view.call(self._without_model, None)
         else:
             self._load(file)
 
@@ -140,28 +141,31 @@ class ModelLoader:
         """Make a model that was found on this machine the default, and load it."""
         from quoth.library.model_offers import remember
 
-        self._view.call(self.use, file if file.installed else remember(self._workspace, file))
+        self.view.call(self.use, file if file.installed else remember(self.workspace, file))
 
     def _resolve(self, name: str) -> None:
         try:
-            self._view.call(self.use, model_choice.named(self._workspace, name))
+            self.view.call(self.use, model_choice.named(self.workspace, name))
         except QuothError as error:
             if "quoth pull" not in error.try_:
                 raise
-            self._view.call(self.fetch, name)
+            self.view.call(self.fetch, name)
 
     def _look_for_choices(self) -> None:
-        self._view.call(self._offer, self._choices())
+        try:
+            self.view.call(self._offer, self._choices())
+        except QuothError as error:
+            self.view.call(self._failed, error)
 
     def _choices(self) -> Sequence[Choice]:
         from quoth.library.model_offers import all_choices
 
-        return all_choices(self._workspace)
+        return all_choices(self.workspace)
 
     def _fit(self, choice: Choice) -> str:
         from quoth.library.model_offers import fit_sentence
 
-        return fit_sentence(self._workspace, choice)
+        return fit_sentence(self.workspace, choice)
 
     def _fetch(self, spec: str) -> None:
         from quoth.library.model_pull import fetch
@@ -174,11 +178,11 @@ class ModelLoader:
             total = at.total / 1e6 if at.total else None
             self._progress(f"{spec}, {pull_sentence(at)}", at.done / 1e6, total)
 
-        self._view.call(self.use, fetch(self._workspace, spec, progress))
+        self.view.call(self.use, fetch(self.workspace, spec, progress))
 
     def _load(self, file: ModelFile) -> None:
         def load() -> Model:
-            model = self._open_model(self._workspace, file, tell=partial(self._view.call, self._tell))
+            model = self.open_model(self.workspace, file, tell=partial(self.view.call, self._tell))
             try:
                 model.ready(lambda done: self._progress(f"Loading {file.name}", round(done * 100), 100))
             except BaseException:
@@ -188,46 +192,46 @@ class ModelLoader:
 
         model = self.holder.load(load)
         if model is not None:
-            self._view.call(self._loaded, model)
+            self.view.call(self._loaded, model)
 
     def _progress(self, what: str, done: float, total: float | None) -> None:
-        self._view.call(self._show_progress, what, done, total, latest=True)
+        self.view.call(self._show_progress, what, done, total, latest=True)
 
     # What is shown of it
 
     def _show_progress(self, what: str, done: float, total: float | None) -> None:
-        self._session.load(what + (f" {done / total:.0%}" if total else ""))
-        if self._view.welcome is not None and self._session.model is None:
-            self._view.welcome.progress(what, done, total)
+        self.session.load(what + (f" {done / total:.0%}" if total else ""))
+        if self.view.welcome is not None and self.session.model is None:
+            self.view.welcome.progress(what, done, total)
 
     def _tell(self, sentence: str) -> None:
         """The engine has something to say: how it computes here."""
-        self._view.notify(sentence[:1].upper() + sentence[1:], timeout=TOLD_SECONDS, markup=False)
+        self.view.notify(sentence[:1].upper() + sentence[1:], timeout=TOLD_SECONDS, markup=False)
 
     async def _loaded(self, model: Model) -> None:
-        view, info = self._view, model.info
-        self._session.model = model
+        view, info = self.view, model.info
+        self.session.model = model
         view.status.model, view.status.runs_on, view.status.room = model.name, info.runs_on, info.n_ctx
-        self._session.settle()
+        self.session.settle()
         if view.welcome is not None:
             view.welcome.teach()
-        await self._on_loaded()
+        await self.on_loaded()
 
     def _failed(self, error: QuothError) -> None:
-        self._session.settle()
-        self._view.banner(str(error))
+        self.session.settle()
+        self.view.banner(str(error))
 
     def _without_model(self, error: QuothError | None) -> None:
         """There is no model, or the one that was wanted did not come."""
         if error is not None:
             self._failed(error)
         if self.holder.model is None:
-            self._view.status.model = "no model"
+            self.view.status.model = "no model"
             self.offer()
 
     def _offer(self, choices: Sequence[Choice]) -> None:
-        view = self._view
-        if view.welcome is not None and self._session.model is None and not self.is_coming:
+        view = self.view
+        if view.welcome is not None and self.session.model is None and not self.is_coming:
             view.welcome.offer(choices, focus=not view.prompt.text)
 
 

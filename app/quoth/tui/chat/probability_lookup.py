@@ -5,6 +5,8 @@ To report them while it is written would cost a twentieth of the speed, and only
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from textual.widget import Widget
 from textual.worker import Worker, get_current_worker
 
@@ -15,55 +17,55 @@ from quoth.history import messages_of
 from quoth.library.model import Model
 from quoth.tasks.reply import with_system
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.reply_thread import fitting
-from quoth.tui.chat.session import Session
 from quoth.tui.widgets.token_probabilities import SHOWN, TokenProbabilities
 from quoth.tui.widgets.turn_view import TurnView
 
 
+@dataclass(eq=False)
 class ProbabilityLookup:
     """An answer in colours, and the alternatives to the token at the cursor."""
 
-    def __init__(self, session: Session, view: ChatLayout, models: ModelLoader) -> None:
-        self._session = session
-        self._view = view
-        self._models = models
+    session: ChatSession
+    view: ChatLayout
+    models: ModelLoader
 
     async def toggle(self, index: int) -> None:
         """Colour the answer at `index` of the path by the probability of each token, or stop doing so."""
-        session, entry = self._session, self._session.path[index]
-        turn, view = entry.turn, self._view.transcript.view_of(entry.ref)
+        session, entry = self.session, self.session.path[index]
+        turn, view = entry.turn, self.view.transcript.view_of(entry.ref)
         if view is None or turn.role != "assistant" or not turn.text:
-            self._view.say("Only answers have probabilities")
+            self.view.say("Only answers have probabilities")
         elif await view.hide_probabilities():
             view.focus()
         elif turn.thought:
-            self._view.say("What follows from reasoning has no probabilities of its own")
-        elif self._models.has_model() and session.model is not None:
+            self.view.say("What follows from reasoning has no probabilities of its own")
+        elif self.models.has_model() and session.model is not None:
             name = session.model.name
             if turn.model not in ("", name):
-                self._view.say(f"As {name} sees it; {turn.model} wrote it")
+                self.view.say(f"As {name} sees it; {turn.model} wrote it")
             if view.logprobs_by == name:
                 await view.show_probabilities()
                 return
             before = messages_of([entry.turn for entry in session.path[:index]])
             messages = [*with_system(session.conversation.system, before)]
             arguments = view, turn.text, session.model, messages
-            self._view.thread(self._look_up, *arguments, group=PROBABILITIES, exclusive=True)
+            self.view.thread(self._look_up, *arguments, group=PROBABILITIES, exclusive=True)
 
     # In a thread
 
     def _look_up(self, view: TurnView, text: str, model: Model, messages: list[Message]) -> None:
         worker: Worker[None] = get_current_worker()
         problem = ""
-        self._view.call(self._show_progress, worker, "looking up probabilities")
+        self.view.call(self._show_progress, worker, "looking up probabilities")
         try:
             self._score(view, text, model, messages, worker)
         except QuothError as error:
             problem = str(error)
         finally:
-            self._view.call(self._show_progress, worker, "", problem)
+            self.view.call(self._show_progress, worker, "", problem)
 
     def _score(self, view: TurnView, text: str, model: Model, messages: list[Message], worker: Worker[None]) -> None:
         engine = model.engine
@@ -72,33 +74,33 @@ class ProbabilityLookup:
             match event:
                 case Reading(_, done, total):
                     progress = f"looking up probabilities: {done:,} of {total:,} tokens"
-                    self._view.call(self._show_progress, worker, progress)
+                    self.view.call(self._show_progress, worker, progress)
                 case Scored(_, logprobs) if not worker.is_cancelled:
-                    self._view.call(self._show, view, text, model.name, logprobs)
+                    self.view.call(self._show, view, text, model.name, logprobs)
 
     # What is shown of it
 
     def _show_progress(self, worker: Worker[None], progress: str, problem: str = "") -> None:
         if problem and not worker.is_cancelled:
-            self._view.banner(problem)
-        self._session.look_aside(progress)
+            self.view.banner(problem)
+        self.session.look_aside(progress)
 
     async def _show(self, view: TurnView, text: str, model: str, logprobs: tuple[TokenLogprob, ...]) -> None:
         if view.is_attached and view.turn.text == text:
             view.logprobs, view.logprobs_by = logprobs, model
-            if not self._session.busy:
+            if not self.session.busy:
                 await view.show_probabilities(focus=view.has_focus_within)
 
     def show_token(self, probabilities: TokenProbabilities, text: str) -> None:
         """The token at the cursor and its alternatives."""
-        if self._view.focused is probabilities:
-            self._view.detail(text)
+        if self.view.focused is probabilities:
+            self.view.detail(text)
             # The lines take room from the transcript.
-            self._view.call_after_refresh(self._scroll_to_token, probabilities)
+            self.view.call_after_refresh(self._scroll_to_token, probabilities)
 
     def _scroll_to_token(self, probabilities: TokenProbabilities) -> None:
         if probabilities.is_attached:
-            transcript = self._view.transcript
+            transcript = self.view.transcript
             within = probabilities.region.offset - transcript.content_region.offset + transcript.scroll_offset
             region = probabilities.cursor_region.translate(within)
             transcript.scroll_to_region(region, x_axis=False, animate=False)
@@ -106,4 +108,4 @@ class ProbabilityLookup:
     def leave(self, focused: Widget | None) -> None:
         """However the probabilities were left, their detail goes."""
         if not isinstance(focused, TokenProbabilities):
-            self._view.detail("")
+            self.view.detail("")

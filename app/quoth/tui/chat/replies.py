@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Attachment, Message
 from quoth.text import sane
 from quoth.text.units import format_duration
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import REPLY, ChatSession, Entry, Task, WaitingQuestion
 from quoth.tui.chat.reply_thread import (
     MessagesDropped,
     Noticed,
@@ -20,7 +21,6 @@ from quoth.tui.chat.reply_thread import (
     run_reply,
 )
 from quoth.tui.chat.running_turn import TurnEnded
-from quoth.tui.chat.session import REPLY, Entry, Session, Task, WaitingQuestion
 from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -33,24 +33,21 @@ COMPACT = (
 )
 
 
+@dataclass(eq=False)
 class Replies:
     """What is sent to the model as a conversation, and what comes back."""
 
-    def __init__(
-        self, session: Session, view: ChatLayout, max_tokens: int | None, on_end: Callable[[], object]
-    ) -> None:
-        """`on_end` is called after every turn, when it is on the screen as it is kept."""
-        self._session = session
-        self._view = view
-        self._max_tokens = max_tokens
-        self._on_end = on_end
-        self._rated = 0.0  # seconds into the reply when its speed was shown last
+    session: ChatSession
+    view: ChatLayout
+    max_tokens: int | None
+    on_end: Callable[[], object]  # called after every turn, when it is on the screen as it is kept
+    _rated: float = field(default=0.0, init=False)  # seconds into the reply when its speed was shown last
 
     # Begun
 
     async def ask(self, text: str, documents: Sequence[Attachment] = ()) -> None:
         """Send a question at the end of the conversation, or as soon as there is a model."""
-        session, view = self._session, self._view
+        session, view = self.session, self.view
         if session.waiting is not None:
             view.prompt.restore_text(text)
             view.say("One question waits for the model already; Escape takes it back")
@@ -66,20 +63,20 @@ class Replies:
 
     async def ask_waiting(self) -> None:
         """Send the question that waits for a model, if there is one."""
-        question = self._session.take_waiting()
+        question = self.session.take_waiting()
         if question is not None:
             await self.ask(question.text, question.documents)
 
     async def ask_at(self, index: int, text: str, documents: Sequence[Attachment]) -> None:
         """Ask in place of the turn at `index` of the path, and of all that followed it."""
-        version = self._session.versions_at(index) + 1
+        version = self.session.versions_at(index) + 1
         await self._cut(index)
-        question, write = self._session.add("user", text, documents=documents)
+        question, write = self.session.add("user", text, documents=documents)
         await self._reply([(TurnView(question.turn, question.ref, (version, version)), write)])
 
     async def reply_again(self, index: int) -> None:
         """Answer the question before the turn at `index` once more; the first answer stays beside it."""
-        version = self._session.versions_at(index) + 1
+        version = self.session.versions_at(index) + 1
         await self._cut(index)
         await self._reply(version=version)
 
@@ -87,16 +84,16 @@ class Replies:
         """Have what was said summarized, before the turn at `index`; from then on the summary stands for it."""
         version = 1
         if index is not None:
-            version += self._session.versions_at(index)
+            version += self.session.versions_at(index)
             await self._cut(index)
         await self._reply(role="summary", version=version, extra=Message("user", COMPACT))
 
     async def continue_answer(self) -> None:
         """Go on with the last answer."""
-        entry = self._session.path[-1]
-        if self._view.transcript.view_of(entry.ref) is not None:
-            self._view.transcript.anchor()
-            turns = [each.turn for each in self._session.path]
+        entry = self.session.path[-1]
+        if self.view.transcript.view_of(entry.ref) is not None:
+            self.view.transcript.anchor()
+            turns = [each.turn for each in self.session.path]
             self._start(self._running(entry, turns, continues=True))
 
     async def _reply(
@@ -108,15 +105,15 @@ class Replies:
         extra: Message | None = None,
     ) -> None:
         task = Task("compact") if role == "summary" else REPLY
-        turns = [entry.turn for entry in self._session.path]
-        answer, write = self._session.add(role, task=task)
+        turns = [entry.turn for entry in self.session.path]
+        answer, write = self.session.add(role, task=task)
         view = TurnView(answer.turn, answer.ref, (version, version))
-        await self._view.add_turns(*(each for each, _ in before), view)
+        await self.view.add_turns(*(each for each, _ in before), view)
         new = [*(write for _, write in before), write]
         self._start(self._running(answer, turns, new=new, extra=extra))
 
     def _running(self, answer: Entry, turns: Sequence[Turn], **more: Any) -> RunningReply:
-        session = self._session
+        session = self.session
         assert session.model is not None
         return RunningReply(
             turn=answer.ref,
@@ -126,21 +123,21 @@ class Replies:
             model_name=session.model.name,
             turns=turns,
             system=session.conversation.system,
-            max_tokens=self._max_tokens,
+            max_tokens=self.max_tokens,
             messages_dropped=session.conversation.messages_dropped,
             **more,
         )
 
     def _start(self, reply: RunningReply) -> None:
-        self._view.banner("")
-        self._view.cancel(PROBABILITIES)
+        self.view.banner("")
+        self.view.cancel(PROBABILITIES)
         self._rated = 0.0
-        self._session.begin(reply)
-        self._view.thread(run_reply, reply, self._post, group="turn")
+        self.session.begin(reply)
+        self.view.thread(run_reply, reply, self._post, group="turn")
 
     def _post(self, event: ReplyEvent) -> None:
         """From the reply's thread."""
-        self._view.call(self._show, event, latest=isinstance(event, PromptRead))
+        self.view.call(self._show, event, latest=isinstance(event, PromptRead))
 
     # Shown
 
@@ -153,31 +150,31 @@ class Replies:
             case MessagesDropped():
                 await self._show_dropped(event)
             case Noticed(text):
-                self._view.say(text)
+                self.view.say(text)
             case TurnEnded():
                 await self.show_end(event)
 
     def _show_read(self, event: PromptRead) -> None:
-        if event.turn is not self._session.running:
+        if event.turn is not self.session.running:
             return
         left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
         reads = event.done < event.total
-        self._session.read(event.turn, f"reading {event.done:,} of {event.total:,} tokens{left}" if reads else "")
-        self._view.status.used = event.total
+        self.session.read(event.turn, f"reading {event.done:,} of {event.total:,} tokens{left}" if reads else "")
+        self.view.status.used = event.total
 
     async def _show_text(self, event: TextArrived) -> None:
-        view = self._view.transcript.view_of(event.turn.turn)
-        if event.turn is self._session.running and view is not None:  # else it is not on the screen any more
-            self._session.write(event.turn)
+        view = self.view.transcript.view_of(event.turn.turn)
+        if event.turn is self.session.running and view is not None:  # else it is not on the screen any more
+            self.session.write(event.turn)
             if event.seconds > self._rated + 1.0:  # each change draws the line again
                 self._rated = event.seconds
-                self._view.status.rate = event.tokens / event.seconds
+                self.view.status.rate = event.tokens / event.seconds
             await view.append(event.text, event.thought)
-        self._view.call_after_refresh(event.shown.set)
+        self.view.call_after_refresh(event.shown.set)
 
     async def _show_dropped(self, event: MessagesDropped) -> None:
-        conversation, transcript = self._session.conversation, self._view.transcript
-        if event.turn is self._session.running and event.messages != conversation.messages_dropped:
+        conversation, transcript = self.session.conversation, self.view.transcript
+        if event.turn is self.session.running and event.messages != conversation.messages_dropped:
             conversation.messages_dropped = event.messages
             what = "message does" if event.messages == 1 else f"{event.messages} messages do"
             text = f"― the first {what} not fit any more and will not be read; /compact puts a summary there ―"
@@ -185,7 +182,7 @@ class Replies:
 
     async def show_end(self, event: TurnEnded) -> None:
         """A turn is over, whatever answered it."""
-        session, view, running = self._session, self._view, event.turn
+        session, view, running = self.session, self.view, event.turn
         if not session.end(running):
             return
         usage = running.usage
@@ -204,25 +201,25 @@ class Replies:
             await self._keep_whole_summary(index)
         await view.transcript.trim()
         view.call_after_refresh(gc_pauses.collect)
-        self._on_end()
+        self.on_end()
 
     async def _finish(self, entry: Entry, event: TurnEnded) -> None:
         """Show an answer as it is kept."""
         running, turn = event.turn, entry.turn
         turn = replace(turn, text=running.said, thought=running.thought, reason=event.reason)
         entry.turn = replace(turn, model=running.model_name or turn.model)
-        view = self._view.transcript.view_of(entry.ref)
+        view = self.view.transcript.view_of(entry.ref)
         if view is not None:
             await view.finish(entry.turn)
 
     async def _keep_whole_summary(self, index: int) -> None:
         """A whole summary stands for what was said, a part of one does not."""
-        turn = self._session.path[index].turn
+        turn = self.session.path[index].turn
         if turn.text.strip() and turn.reason in ("stop", "length"):
-            self._session.conversation.messages_dropped = 0
+            self.session.conversation.messages_dropped = 0
             return
-        await self._view.transcript.cut(self._session.discard(index))
-        self._view.say("There is no whole summary; the conversation stays as it was")
+        await self.view.transcript.cut(self.session.discard(index))
+        self.view.say("There is no whole summary; the conversation stays as it was")
 
     async def _cut(self, index: int) -> None:
-        await self._view.transcript.cut(self._session.cut(index))
+        await self.view.transcript.cut(self.session.cut(index))

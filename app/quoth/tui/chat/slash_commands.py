@@ -11,7 +11,7 @@ from textual.message import Message
 
 from quoth.errors import QuothError
 from quoth.history import export
-from quoth.tui.chat.session import Task
+from quoth.tui.chat.chat_session import Task
 from quoth.tui.commands import BY_NAME, nearest
 from quoth.tui.dialogs import EditText
 from quoth.tui.widgets.prompt_input import path_of

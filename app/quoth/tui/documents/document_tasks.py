@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -12,9 +13,9 @@ from quoth.chat import Attachment
 from quoth.errors import QuothError
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession, Task
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.running_turn import TurnEnded
-from quoth.tui.chat.session import Session, Task
 from quoth.tui.documents.operands import joined
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -26,34 +27,27 @@ if TYPE_CHECKING:
 DOCUMENTS = "documents"  # the group of threads that read them
 
 
+@dataclass(eq=False)
 class DocumentTasks:
     """Questions about documents, and summaries of them, in the conversation."""
 
-    def __init__(
-        self,
-        workspace: Workspace,
-        session: Session,
-        view: ChatLayout,
-        models: ModelLoader,
-        on_end: Callable[[TurnEnded], Awaitable[None]],
-    ) -> None:
-        self._workspace = workspace
-        self._session = session
-        self._view = view
-        self._models = models
-        self._on_end = on_end
-        self._screen: DocumentScreen | None = None  # the one that is open
+    workspace: Workspace
+    session: ChatSession
+    view: ChatLayout
+    models: ModelLoader
+    on_end: Callable[[TurnEnded], Awaitable[None]]
+    _screen: DocumentScreen | None = field(default=None, init=False)  # the one that is open
 
     def read(self, task: Task) -> None:
         """Work on the files that a task names, else on the documents that are open, else on what is attached."""
-        session, view = self._session, self._view
+        session, view = self.session, self.view
         if self._screen is not None:
             self._screen.begin(task)
         elif session.busy or session.waiting is not None:
             view.say("Something else is being asked; Escape stops it")
             view.prompt.restore_text(task.command)
-        elif session.model is None and not self._models.is_coming:
-            self._models.has_model()
+        elif session.model is None and not self.models.is_coming:
+            self.models.has_model()
             view.prompt.restore_text(task.command)
         else:
             view.banner("")
@@ -64,11 +58,11 @@ class DocumentTasks:
         """Read the documents; the screen is shown when they are there."""
         from quoth.tui.documents import opening, task_thread  # noqa: F401  # slow to import: not in the app's thread
 
-        worker, view = get_current_worker(), self._view
+        worker, view = get_current_worker(), self.view
         tell = partial(view.call, view.say)
         try:
             opened = opening.open_documents(
-                task, attached, self._workspace, tell=tell, stopped=lambda: worker.is_cancelled
+                task, attached, self.workspace, tell=tell, stopped=lambda: worker.is_cancelled
             )
         except QuothError as error:
             if not worker.is_cancelled:
@@ -78,32 +72,32 @@ class DocumentTasks:
                 view.call(self._show, task, opened)
 
     def _failed(self, task: Task, error: QuothError) -> None:
-        self._session.look_aside("")
-        self._view.banner(str(error))
-        self._view.prompt.restore_text(task.command)
+        self.session.look_aside("")
+        self.view.banner(str(error))
+        self.view.prompt.restore_text(task.command)
 
     def _show(self, task: Task, opened: Opened) -> None:
         """Show the documents, and begin."""
         from quoth.tui.documents.document_screen import DocumentScreen
         from quoth.tui.documents.opening import DocumentThread
 
-        self._session.look_aside("")
+        self.session.look_aside("")
         documents = DocumentThread(opened.documents)
-        self._screen = screen = DocumentScreen(documents, partial(self._begin, opened.names), self._session.stop)
-        self._view.app.push_screen(screen, self._come_back)
+        self._screen = screen = DocumentScreen(documents, partial(self._begin, opened.names), self.session.stop)
+        self.view.app.push_screen(screen, self._come_back)
         screen.call_after_refresh(screen.begin, task._replace(argument=opened.text))
 
     def _come_back(self, result: None) -> None:
         self._screen = None
-        self._session.stop()
-        self._view.transcript.anchor()
-        self._view.prompt.focus()
+        self.session.stop()
+        self.view.transcript.anchor()
+        self.view.prompt.focus()
 
     def _begin(self, names: Sequence[str], screen: DocumentScreen, task: Task) -> RunningDocumentTask | None:
         """Begin a turn with what was asked and one with what will be said, and start the work; None if it cannot be."""
         from quoth.tui.documents.task_thread import DocumentTaskThread, RunningDocumentTask
 
-        session, view = self._session, self._view
+        session, view = self.session, self.view
         if session.busy:
             screen.tell("Something is being written still; Escape stops it")
             return None
@@ -121,6 +115,6 @@ class DocumentTasks:
         view.cancel(PROBABILITIES)
         session.begin(running)
         view.call(view.add_turns, *(TurnView(entry.turn, entry.ref) for entry in (question, answer)))
-        thread = DocumentTaskThread(running, screen, self._models.holder.wait)
-        screen.documents.do(lambda: view.call(self._on_end, thread.run()))
+        thread = DocumentTaskThread(running, screen, self.models.holder.wait)
+        screen.documents.do(lambda: view.call(self.on_end, thread.run()))
         return running

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
+from urllib.parse import unquote, urlsplit
 
 from textual import events
 from textual.binding import Binding, BindingType
@@ -215,8 +216,6 @@ def path_of(text: str) -> str:
     """A dropped path without the quotes, escapes and file:// that terminals put around it."""
     text = text.strip()
     if text.startswith("file://"):
-        from urllib.parse import unquote, urlsplit
-
         return unquote(urlsplit(text).path)
     if len(text) > 1 and text[0] == text[-1] and text[0] in "'\"":
         text = text[1:-1]

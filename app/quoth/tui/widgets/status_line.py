@@ -6,7 +6,7 @@ from textual.content import Content
 from textual.reactive import reactive
 from textual.widget import Widget
 
-from quoth.tui.chat.session import State
+from quoth.tui.chat.chat_session import State
 
 BAR = 10  # cells
 # What a state is called where nothing more is known of it.

@@ -106,7 +106,7 @@ class WaitingQuestion(NamedTuple):
     documents: Sequence[Attachment]
 
 
-class Session:
+class ChatSession:
     """One chat. `changed` is called whenever its state, its progress or its privacy is another.
 
     Everything here is for one thread, the app's own; those that answer get a RunningTurn.

@@ -10,21 +10,21 @@ import pytest
 
 from quoth.chat import Attachment
 from quoth.history import History, Turn
+from quoth.tui.chat.chat_session import NEXT, ChatSession, State, Task, WaitingQuestion, document_task, tasks_of
 from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
-from quoth.tui.chat.session import NEXT, Session, State, Task, WaitingQuestion, document_task, tasks_of
 from quoth.tui.history_writer import PendingId
 
 
 @pytest.fixture
-def session() -> Session:
-    return Session(History(None), system="Be kind.")
+def session() -> ChatSession:
+    return ChatSession(History(None), system="Be kind.")
 
 
-def running(session: Session, turn: PendingId | None = None, **more: Any) -> RunningTurn:
+def running(session: ChatSession, turn: PendingId | None = None, **more: Any) -> RunningTurn:
     return RunningTurn(turn=turn or PendingId(), writer=session.writer, private=session.private, **more)
 
 
-def exchange(session: Session, question: str, answer: str) -> TurnEnded:
+def exchange(session: ChatSession, question: str, answer: str) -> TurnEnded:
     """A question and its answer, from the first word to the history."""
     _, write_question = session.add("user", question)
     entry, write_answer = session.add("assistant")
@@ -41,7 +41,7 @@ def exchange(session: Session, question: str, answer: str) -> TurnEnded:
     return ended
 
 
-def kept(session: Session) -> list[tuple[str, str, str]]:
+def kept(session: ChatSession) -> list[tuple[str, str, str]]:
     number = session.conversation.ref.id
     assert number is not None
     return [(turn.role, turn.text, turn.reason) for turn in session.writer.history.path(number)]
@@ -50,7 +50,7 @@ def kept(session: Session) -> list[tuple[str, str, str]]:
 # What follows what
 
 
-def test_an_answer_is_waited_for_read_written_and_over(session: Session) -> None:
+def test_an_answer_is_waited_for_read_written_and_over(session: ChatSession) -> None:
     seen: list[tuple[State, str]] = []
     session._changed = lambda: seen.append((session.state, session.progress))
     session.load("Loading demo 40%")
@@ -74,7 +74,7 @@ def test_an_answer_is_waited_for_read_written_and_over(session: Session) -> None
     assert not session.busy
 
 
-def test_what_is_told_to_stop_is_stopping_until_it_has_ended(session: Session) -> None:
+def test_what_is_told_to_stop_is_stopping_until_it_has_ended(session: ChatSession) -> None:
     turn = running(session)
     session.begin(turn)
     assert session.stop()
@@ -88,21 +88,21 @@ def test_what_is_told_to_stop_is_stopping_until_it_has_ended(session: Session) -
     assert not session.stop()
 
 
-def test_two_turns_are_never_answered_at_once(session: Session) -> None:
+def test_two_turns_are_never_answered_at_once(session: ChatSession) -> None:
     session.begin(running(session))
     with pytest.raises(ValueError, match="another turn"):
         session.begin(running(session))
 
 
 @pytest.mark.parametrize("state", State)
-def test_only_what_can_follow_a_state_follows_it(session: Session, state: State) -> None:
+def test_only_what_can_follow_a_state_follows_it(session: ChatSession, state: State) -> None:
     for other in set(State) - NEXT[state] - {state}:
         session.state = state
         with pytest.raises(ValueError, match=state.value):
             session._enter(other)
 
 
-def test_a_turn_that_was_let_go_ends_unseen(session: Session) -> None:
+def test_a_turn_that_was_let_go_ends_unseen(session: ChatSession) -> None:
     first, second = running(session), running(session)
     session.begin(first)
     session.let_go()
@@ -113,7 +113,7 @@ def test_a_turn_that_was_let_go_ends_unseen(session: Session) -> None:
     assert (session.state, session.running) == (State.READING, second)
 
 
-def test_a_model_on_its_way_does_not_hide_what_is_answered(session: Session) -> None:
+def test_a_model_on_its_way_does_not_hide_what_is_answered(session: ChatSession) -> None:
     turn = running(session)
     session.begin(turn)
     session.write(turn)
@@ -123,7 +123,7 @@ def test_a_model_on_its_way_does_not_hide_what_is_answered(session: Session) -> 
     assert (session.state, session.progress) == (State.WRITING, "")
 
 
-def test_what_is_looked_up_beside_an_answer_is_not_shown_over_it(session: Session) -> None:
+def test_what_is_looked_up_beside_an_answer_is_not_shown_over_it(session: ChatSession) -> None:
     session.look_aside("looking up probabilities")
     assert (session.state, session.progress) == (State.IDLE, "looking up probabilities")
     session.begin(running(session))
@@ -134,7 +134,7 @@ def test_what_is_looked_up_beside_an_answer_is_not_shown_over_it(session: Sessio
 # What is kept
 
 
-def test_a_question_and_its_answer_are_in_the_history_below_each_other(session: Session) -> None:
+def test_a_question_and_its_answer_are_in_the_history_below_each_other(session: ChatSession) -> None:
     exchange(session, "Which?", "Rome.")
     exchange(session, "Sure?", "Yes.")
     assert kept(session) == [
@@ -150,7 +150,7 @@ def test_a_question_and_its_answer_are_in_the_history_below_each_other(session: 
 
 
 @pytest.mark.parametrize("failing", [RuntimeError("a bug"), KeyError("another")])
-def test_whatever_happens_what_was_said_is_kept(session: Session, failing: Exception) -> None:
+def test_whatever_happens_what_was_said_is_kept(session: ChatSession, failing: Exception) -> None:
     entry, write = session.add("assistant")
     turn = running(session, entry.ref, new=[write])
 
@@ -166,7 +166,7 @@ def test_whatever_happens_what_was_said_is_kept(session: Session, failing: Excep
     assert kept(session) == [("assistant", "Half an", "died")]
 
 
-def test_what_is_cut_stays_in_the_history_and_what_follows_stands_beside_it(session: Session) -> None:
+def test_what_is_cut_stays_in_the_history_and_what_follows_stands_beside_it(session: ChatSession) -> None:
     exchange(session, "Which?", "Rome.")
     first = session.path[1].ref
     session.conversation.messages_dropped = 2
@@ -181,7 +181,7 @@ def test_what_is_cut_stays_in_the_history_and_what_follows_stands_beside_it(sess
     assert entry.ref.id != first.id
 
 
-def test_a_summary_is_edited_and_half_of_one_is_discarded(session: Session) -> None:
+def test_a_summary_is_edited_and_half_of_one_is_discarded(session: ChatSession) -> None:
     exchange(session, "Which?", "Rome.")
     entry, write = session.add("summary", task=Task("compact"))
     write("demo")
@@ -194,7 +194,7 @@ def test_a_summary_is_edited_and_half_of_one_is_discarded(session: Session) -> N
     assert [role for role, _, _ in kept(session)] == ["user", "assistant"]
 
 
-def test_title_and_system_message_are_kept_whenever_they_are_set(session: Session) -> None:
+def test_title_and_system_message_are_kept_whenever_they_are_set(session: ChatSession) -> None:
     session.set_title("  Of\n Rome ", session.conversation)
     session.set_system(" Be brief. ", session.conversation)
     exchange(session, "Which?", "Rome.")
@@ -210,14 +210,14 @@ def test_title_and_system_message_are_kept_whenever_they_are_set(session: Sessio
 # Conversations
 
 
-def test_a_new_conversation_knows_nothing_of_the_one_before(session: Session) -> None:
+def test_a_new_conversation_knows_nothing_of_the_one_before(session: ChatSession) -> None:
     session.set_system("Be rude.", session.conversation)
     exchange(session, "Which?", "Rome.")
     assert not session.new_conversation()
     assert (session.path, session.conversation.system, session.conversation.ref.id) == ([], "Be kind.", None)
 
 
-def test_nothing_of_a_private_conversation_is_in_the_lasting_history(session: Session) -> None:
+def test_nothing_of_a_private_conversation_is_in_the_lasting_history(session: ChatSession) -> None:
     session.new_conversation(private=True)
     exchange(session, "secret", "hush")
     assert session.private
@@ -228,12 +228,12 @@ def test_nothing_of_a_private_conversation_is_in_the_lasting_history(session: Se
 
 
 def test_a_session_that_is_always_private_stays_so() -> None:
-    session = Session(History(None), private=True)
+    session = ChatSession(History(None), private=True)
     assert not session.new_conversation()
     assert session.private
 
 
-def test_a_conversation_that_is_opened_goes_on_in_its_place(session: Session) -> None:
+def test_a_conversation_that_is_opened_goes_on_in_its_place(session: ChatSession) -> None:
     exchange(session, "Which?", "Rome.")
     history = session.lasting.history
     session.new_conversation()
@@ -246,7 +246,7 @@ def test_a_conversation_that_is_opened_goes_on_in_its_place(session: Session) ->
     assert [text for _, text, _ in kept(session)] == ["Which?", "Rome.", "Sure?", "Yes."]
 
 
-def test_a_private_conversation_that_was_left_is_not_opened_again(session: Session) -> None:
+def test_a_private_conversation_that_was_left_is_not_opened_again(session: ChatSession) -> None:
     session.new_conversation(private=True)
     exchange(session, "secret", "hush")
     writer = session.writer
@@ -255,7 +255,7 @@ def test_a_private_conversation_that_was_left_is_not_opened_again(session: Sessi
     assert session.path == []
 
 
-def test_before_a_conversation_is_opened_all_that_is_said_in_it_is_kept(session: Session) -> None:
+def test_before_a_conversation_is_opened_all_that_is_said_in_it_is_kept(session: ChatSession) -> None:
     exchange(session, "Which?", "Rome.")
     turn = running(session)
     session.begin(turn)
@@ -314,7 +314,7 @@ def test_any_other_text_is_no_work_on_documents(text: str) -> None:
 # What waits and what goes along
 
 
-def test_attachments_of_this_question_and_of_those_before_are_the_documents(session: Session) -> None:
+def test_attachments_of_this_question_and_of_those_before_are_the_documents(session: ChatSession) -> None:
     one, two = Attachment("one.txt", "1"), Attachment("two.txt", "2")
     session.add("user", "Which?", documents=[one])
     session.attachments = [two, one]
@@ -323,7 +323,7 @@ def test_attachments_of_this_question_and_of_those_before_are_the_documents(sess
     assert session.documents() == [one]
 
 
-def test_a_question_that_waits_is_taken_once(session: Session) -> None:
+def test_a_question_that_waits_is_taken_once(session: ChatSession) -> None:
     session.waiting = WaitingQuestion("Which?", ())
     assert session.take_waiting() == WaitingQuestion("Which?", ())
     assert session.take_waiting() is None
@@ -331,7 +331,7 @@ def test_a_question_that_waits_is_taken_once(session: Session) -> None:
 
 def test_closing_stops_what_runs_and_says_what_could_not_be_written(tmp_path: Path) -> None:
     history = History(tmp_path / "none" / "history.db")
-    session = Session(history)
+    session = ChatSession(history)
     turn = running(session)
     session.begin(turn)
     turn.kept.set()
