@@ -10,9 +10,9 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from quoth.text.fenced_blocks import CodeBlocks
 from quoth.text.graphemes import is_inside_character
@@ -38,8 +38,7 @@ _ROW = re.compile(r"[ \t]*(?:\||[^\s][^\n\t]*+\t)")
 _TITLE = re.compile(r"[^\n]*+(?:\n[ \t]*([=\-~^\"'`*+#_:.])\1{2,}[ \t]*(?=\n|\Z))?\s*+")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
+class Passage(NamedTuple):
     """text[start:end] of a document, of which text[body:end] belongs to no passage before it. Characters.
 
     `tokens` are those of text[start:end], measured within a longer stretch: alone it may have a few more or less.
@@ -89,7 +88,8 @@ class _Splitter:
         """The best place to end a passage, in (body, limit]."""
         view = _View(self._text[start : limit + _AHEAD], start, self._tokens.code(start, limit + _AHEAD))
         lowest = {part: max(body + 1, self._tokens.reach(start, self._size * part // 100)) for part in (40, 50, 60)}
-        for at in reversed(self._headings_in(lowest[50], limit)):
+        headings = self._headings[bisect_left(self._headings, lowest[50]) : bisect_right(self._headings, limit)]
+        for at in reversed(headings):
             if not self._under_heading(at):
                 return at
         for gaps, low in (
@@ -108,9 +108,6 @@ class _Splitter:
                 if at <= limit and not view.is_inside_character(at) and not self._under_heading(at):
                     return at
         return view.character(body, limit)
-
-    def _headings_in(self, low: int, high: int) -> Sequence[int]:
-        return self._headings[bisect_left(self._headings, low) : bisect_right(self._headings, high)]
 
     def _under_heading(self, at: int) -> bool:
         """Whether a passage that ends here would end with a heading that nothing follows."""

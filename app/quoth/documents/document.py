@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quoth.documents.citation import Place, citation
 from quoth.documents.offset_map import LineMap, OffsetMap
 from quoth.text.long_text import LongText
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A title within a document."""
 
     start: int  # characters in Document.text

@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.text.decoding import BYTE_ORDER_MARKS, HEAD, decode_input, encoding_notice
 from quoth.text.long_text import LongText
@@ -31,8 +31,7 @@ _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as "surrog
 _SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿¡´`ªº²³½¼¾×±µ№、。，！？：；「」『』（）【】《》　〜ー")
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedText:
+class DecodedText(NamedTuple):
     """A text with newlines as its only line ends, and what was done to get it."""
 
     text: LongText

@@ -7,8 +7,8 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from heapq import nsmallest
+from typing import NamedTuple
 
 from quoth.errors import StorageError
 from quoth.text.words import content_terms, is_single, terms, weak_terms
@@ -20,8 +20,7 @@ MOST_TERMS = 60  # of one question, the rarest
 _CACHE = 16 * 1024  # KB of pages in memory, and of the index before it goes to the disk
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
+class Ranked(NamedTuple):
     """A passage, by its number; a higher score is better."""
 
     number: int

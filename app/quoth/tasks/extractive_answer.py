@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.tasks.collection import Collection, Span
 from quoth.text.sentences import sentences
@@ -51,8 +51,7 @@ _BEGINS = re.compile(
 _ENDS = re.compile(r"(?:\s*\[\d{1,3}\]|\s+([-=~^*+#_])\1{2,}|\s+[\[(\"“|*>#-])+$")
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedQuote:
+class ExtractedQuote(NamedTuple):
     """A stretch of whole sentences, what of the question it has (0 to 1 by weight), and how well it fits."""
 
     part: int
@@ -118,17 +117,13 @@ def _best(
         # Of those that fit equally well, the last one in its paragraph: nothing before it that adds nothing, but what
         # follows it; answers stand behind the words of their questions more often than before them.
         gain = score - best.score if best else 1.0
-        if gain > EVEN or (gain > -EVEN and not _runs_on(text, last, stretch)):
+        runs_on = last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
+        if gain > EVEN or (gain > -EVEN and not runs_on):
             last = stretch
             start, end = trimmed(text, stretch.start, stretch.end)
             where, quote = collection.within(part, start, end), " ".join(text[start:end].split())
             best = ExtractedQuote(part, where, quote, share, words, score)
     return best
-
-
-def _runs_on(text: str, last: _Stretch | None, stretch: _Stretch) -> bool:
-    """Whether a stretch is the last one with more of another paragraph."""
-    return last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
@@ -138,8 +133,7 @@ def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
     return inner if inner[0] < inner[1] else (start, end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """Neighbouring sentences under one heading, and the terms of both."""
 
     start: int

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
 from functools import reduce
 from itertools import accumulate
+from typing import NamedTuple
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.documents.ranking import Ranking
@@ -58,24 +58,21 @@ SCHEMA = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class PassagesRead:
+class PassagesRead(NamedTuple):
     """`done` of `total` passages have been read."""
 
     done: int
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(NamedTuple):
     """A quote as it stands in a document, white space folded, and where."""
 
     quote: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The end. `read` are the parts that the model read; without `found` the answer is not in what was read."""
 
     answer: str

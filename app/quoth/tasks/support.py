@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.text.words import content_terms
 
@@ -18,8 +18,7 @@ _NAME = re.compile(r"(?<![.!?:] )(?<!^)(?<![\"“(])\b[A-Z][\w’'-]*[\w]\b")
 _FOLDED = str.maketrans({"’": "'"})
 
 
-@dataclass(frozen=True, slots=True)
-class SourceText:
+class SourceText(NamedTuple):
     """What a text has: content words, numbers, and its words in lower case for names."""
 
     terms: frozenset[str]

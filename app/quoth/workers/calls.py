@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from quoth.errors import EngineError, QuothError
-from quoth.workers.messages import Failure, Stop, Value
+from quoth.workers.protocol import Failure, Stop, Value
 
 POLL_SECONDS = 0.05
 

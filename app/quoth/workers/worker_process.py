@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from quoth.errors import EngineError
 from quoth.workers import wire
-from quoth.workers.messages import Log
+from quoth.workers.protocol import Log
 from quoth.workers.spawn import spawn
 from quoth.workers.worker_exit import WorkerExit, last_line, size_of
 

@@ -13,7 +13,7 @@ from typing import Final
 import gguf
 
 from quoth.errors import ModelError, QuothError, StorageError, escaped
-from quoth.workers.messages import Quantize
+from quoth.workers.protocol import Quantize
 from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
 from quoth_converters.output import record
 from quoth_converters.output.gguf_file import GGUFFile, read_gguf, type_name

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from quoth.documents.builder import DocumentBuilder
@@ -28,8 +29,7 @@ class _Package:
     ncx: str = ""  # EPUB 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A line of the table of contents."""
 
     depth: int  # 1 is the outermost

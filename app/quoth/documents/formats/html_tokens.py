@@ -8,8 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _MARKUP = re.compile(r"<(?:(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)|(?P<other>!--|!\[CDATA\[|[!?]))")
 _TAG_STOP = re.compile(r""">|=\s*["']""")
@@ -19,8 +18,7 @@ RAW = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noemb
 _LONGEST_TAG = 64 * 1024  # characters of attributes that are looked into
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A start tag, an end tag, a text, or a construct that never ends."""
 
     kind: Literal["start", "end", "text", "endless"]

@@ -18,7 +18,7 @@ from quoth.engine.client.findings import Findings
 from quoth.engine.ladder import Finding, Fingerprint
 from quoth.engine.needs import SLOWEST_DISK
 from quoth.errors import EngineError, QuothError
-from quoth.workers import messages as common
+from quoth.workers import protocol
 from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
 from quoth.workers.worker_exit import STOPPED, WorkerExit, size_of
 from quoth.workers.worker_process import WorkerProcess
@@ -177,13 +177,13 @@ class Client:
 
     def _loaded(self, load: Call, progress: Callable[[float], None], stop: Callable[[], bool]) -> ModelInfo | None:
         for answer in self._answers(load):
-            if isinstance(answer, common.Value):
+            if isinstance(answer, protocol.Value):
                 return self._arrived(answer.value)
             if isinstance(answer, messages.NextStep):
                 load.timeout = self._limits.of(answer.name, size_of(self._path)) + answer.within
             if stop():
                 return None
-            if isinstance(answer, common.Beat):
+            if isinstance(answer, protocol.Beat):
                 progress(answer.done)
         return None
 
@@ -227,7 +227,7 @@ class Client:
 
     def quantize(self, source: Path, target: Path, quantization: str) -> None:
         """Write a GGUF at another quantization. Raises ModelError."""
-        self._value(common.Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
+        self._value(protocol.Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
 
     def describe(
         self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0, *, without_gpu: bool = False

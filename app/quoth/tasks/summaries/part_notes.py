@@ -5,8 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
@@ -39,31 +38,27 @@ class NoCache:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One fact, in the model's words, and the stretches of the documents that it is from."""
 
     text: str
     spans: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NoteRequest:
+class NoteRequest(NamedTuple):
     """One thing for the model to take notes on: a part of a text, or notes to be merged."""
 
     messages: tuple[Message, ...]
     max_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class NoteProgress:
+class NoteProgress(NamedTuple):
     """The model is reading what the request with this number asks about."""
 
     number: int
 
 
-@dataclass(frozen=True, slots=True)
-class NotesWritten:
+class NotesWritten(NamedTuple):
     """What the model wrote for a request; `usage` is None where it was known from before."""
 
     number: int
@@ -92,7 +87,7 @@ class NoteTaker:
         keep: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> None:
-        self._engine = engine
+        self.engine = engine
         self._cache = cache
         self._model = model
         self._keep = keep
@@ -111,7 +106,7 @@ class NoteTaker:
         if not missing:
             return
         texts = dict.fromkeys(missing, BEGUN)
-        for event in self._engine.generate([self._prompt(requests[n]) for n in missing], stop=self.cancelled):
+        for event in self.engine.generate([self._prompt(requests[n]) for n in missing], stop=self.cancelled):
             number = missing[event.request]
             match event:
                 case Reading():

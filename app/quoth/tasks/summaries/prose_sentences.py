@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.text.sentences import sentences
 from quoth.text.words import UNSPACED, count_words
@@ -55,8 +55,7 @@ _CODE = re.compile(r"\w\.\w+\(|\w\(\)|::|:\w+:|->|[=!]=|&&|\|\||;$|^\s*(?:return
 _MARK = re.compile(r"(?:[-*+•◦‣▪·–>#]+|\(?\w{1,3}[.)]|\d+(?:\.\d+)+\.?|[一二三四五六七八九十]{1,3}、)\s+|[\"']{3}\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class ProseSentence:
+class ProseSentence(NamedTuple):
     """A sentence, where it stands, and what it is worth for how it looks; above 1 it tells of the text as a whole."""
 
     start: int

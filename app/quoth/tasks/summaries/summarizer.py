@@ -139,20 +139,14 @@ class Summarizer:
                 case NotesWritten(number, text, usage):
                     found[number] = self._notes(number, text)
                     self._read = frozenset(found)
-                    self._count(estimate, number, usage)
+                    self._known += usage is None
+                    self._spend(usage or Usage())
+                    estimate.done(number, usage)
                     yield Noted(number, "\n".join(f"- {note.text}" for note in found[number]))
                 case Notice():
                     yield event
         estimate.keep()
         return [note for number in sorted(found) for note in found[number]]
-
-    def _count(self, estimate: TimeEstimate, number: int, usage: Usage | None) -> None:
-        if usage is None:
-            self._known += 1
-            estimate.known(number)
-        else:
-            self._spend(usage)
-            estimate.wrote(number, usage)
 
     def _notes(self, part: int, text: str) -> list[Note]:
         """What is supported of the notes on a part; if nothing is, its longest sentence stands for it."""
@@ -172,7 +166,7 @@ class Summarizer:
         room = self._engine.info.n_ctx - min(tokens_of(words), self._engine.info.n_ctx // 2) - 4 * ROOM
         limit = max(ROOM, min(self._class.merge, room))
         support = self._class.support
-        return (yield from merge(self._engine, self._taker, found, limit, support=support, spend=self._spend))
+        return (yield from merge(self._taker, found, limit, support=support, spend=self._spend))
 
     def _write(
         self, documents: Sequence[Attachment], sources: Sequence[Note], words: int

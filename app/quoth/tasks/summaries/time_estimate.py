@@ -19,17 +19,14 @@ class TimeEstimate:
         self._notes = 0
         self._before = _numbers(cache.get(self._key))  # seconds to read a token, to write a note
 
-    def known(self, number: int) -> None:
-        """Nothing is to be done for a part."""
+    def done(self, number: int, usage: Usage | None) -> None:
+        """The notes on a part are there; `usage` is None if they were known from before."""
         self._left.pop(number, None)
-
-    def wrote(self, number: int, usage: Usage) -> None:
-        """The notes on a part were written."""
-        self.known(number)
-        self._notes += 1
-        self._read += usage.prompt - usage.reused
-        self._read_seconds += usage.read_seconds
-        self._write_seconds += usage.write_seconds
+        if usage is not None:
+            self._notes += 1
+            self._read += usage.prompt - usage.reused
+            self._read_seconds += usage.read_seconds
+            self._write_seconds += usage.write_seconds
 
     def keep(self) -> None:
         """Remember the rates for the next time."""

@@ -1,4 +1,4 @@
-"""What every worker is asked and what it answers. The engine adds messages (quoth.engine.messages).
+"""The messages of every worker: what it is asked and what it answers. The engine adds its own (engine/messages.py).
 
 A worker gives up access to all that its first request does not need (engine/worker/sandbox.py).
 """
