@@ -12,8 +12,7 @@ import pytest
 
 from quoth.errors import ModelError
 from quoth_converters.conversion import Described, describe
-from quoth_converters.families import FAMILIES, Options, family_of
-from quoth_converters.families.refused import REFUSED
+from quoth_converters.families import FAMILIES, REFUSED, Options, family_of
 from quoth_converters.formats.source import open_source
 from quoth_converters.spec import Fill, evaluate
 from tests.converters.checkpoints import (
@@ -179,7 +178,7 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "no layers": ({"n_layer": 0}, "n_layer is 0"),
     "a billion layers": ({"n_layer": 10**9}, "n_layer is 1000000000"),
     "two layers": ({"n_layer": 2}, "tensor transformer.h.1.ln_1.weight is missing"),
-    "three heads": ({"n_head": 3}, "no multiple of n_head"),
+    "three heads": ({"n_head": 3}, "not a multiple of 3 heads"),
     "another width": ({"n_embd": 16}, "does not have the shape"),
     "another context": ({"n_positions": 99}, "does not have the shape"),
     "a text": ({"n_embd": "8"}, "n_embd is 8"),
