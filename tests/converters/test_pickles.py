@@ -15,8 +15,8 @@ import pytest
 
 from quoth.errors import Exit, ModelError, escaped
 from quoth_converters.formats.pickles import Record, load
-from quoth_converters.formats.plain import plain
-from quoth_converters.formats.torch_files import TORCH
+from quoth_converters.formats.state_dicts import plain
+from quoth_converters.formats.torch_objects import TORCH
 from tests.converters.hostile_pickles import BROKEN, RUNNING
 
 # Reads every pickle of a file of them under an audit hook; prints the events and what became of each.
@@ -25,7 +25,7 @@ import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
 from quoth.errors import ModelError
 from quoth_converters.formats.pickles import load
-from quoth_converters.formats.torch_files import TORCH
+from quoth_converters.formats.torch_objects import TORCH
 pickles = [bytes.fromhex(line) for line in open(sys.argv[1])]
 events, outcomes, watching = [], [], False
 WATCHED = ("exec", "compile", "import", "open", "os.", "socket.", "subprocess.", "ctypes.", "shutil.", "pickle.")
