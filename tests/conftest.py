@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from quoth.engine.ladder import Rung
-from quoth.spawn import WORKER_ENVIRONMENT
+from quoth.workers.spawn import WORKER_ENVIRONMENT
 from tests.real_model import FINDINGS, TALKER, catalogue_model, demonstration_model, proved_rung
 
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded

@@ -15,8 +15,8 @@ import pytest
 from quoth.cli.run.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.cli.run.ways import problems, threaded_by, ways
 from quoth.engine.ladder import Finding, Known
-from quoth.engine.worker.installation import unloadable
 from quoth.version import __version__
+from quoth.workers.native_errors import unloadable
 from tests.broken_build import broken_build
 from tests.conftest import Run
 

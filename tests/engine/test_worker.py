@@ -1,4 +1,4 @@
-"""The worker: threads deep enough for llama.cpp's tokeniser."""
+"""The worker: threads deep enough for llama.cpp's tokenizer."""
 
 from __future__ import annotations
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.engine.scripted import Scripted
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import CLASSES, model_class
+from tests.scripted_engine import Scripted
 from tests.tasks.texts import collection, document, harbours
 
 

@@ -7,13 +7,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quoth import documents
-from quoth.engine.scripted import Scripted
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarizer as task
 from quoth.tasks.summaries.extractive_summary import Extracted, extract
 from quoth.tasks.summaries.prose_sentences import prose
 from quoth.tasks.summaries.summarizer import Sentence, SummaryOptions
 from quoth.text.words import count_words
+from tests.scripted_engine import Scripted
 from tests.tasks.texts import collection, document, harbours
 
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quoth.engine import Done, Reading, Request
-from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.tasks.summaries import merge, part_notes
 from quoth.tasks.summaries.part_notes import NoCache, NoteProgress, Written
+from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import asked_text
 
 

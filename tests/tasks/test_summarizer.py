@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from quoth.engine import Chat, Done, ModelInfo, Request
-from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarizer as task
 from quoth.tasks.summaries.part_notes import NoCache
 from quoth.tasks.summaries.summarizer import Noted, Planned, Sentence, Step, Summarized, Summarizer, SummaryOptions
 from quoth.text.words import count_words
+from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 
 Script = Callable[[Request], "ScriptedAnswer | str"]

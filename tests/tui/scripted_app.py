@@ -14,7 +14,6 @@ from typing import Any
 
 from quoth.config import Folders, folders, load
 from quoth.engine import Engine, ModelInfo, Sampling
-from quoth.engine.scripted import Script, Scripted, ScriptedAnswer, Timing
 from quoth.errors import ModelError
 from quoth.history import History
 from quoth.models import ModelFile
@@ -22,6 +21,7 @@ from quoth.models.offered_models import Choice
 from quoth.models.pull_progress import PullProgress
 from quoth.tui.app import QuothApp
 from quoth.tui.backend import Backend
+from tests.scripted_engine import Script, Scripted, ScriptedAnswer, Timing
 
 DEMO = ModelFile("demo-1b", Path("demo.gguf"), "file", 700_000_000, "Q4_K_M", sha256="d" * 64, installed=True)
 OTHER = ModelFile("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0", sha256="e" * 64, installed=True)

@@ -14,7 +14,6 @@ from textual.widgets import OptionList, Static
 
 from quoth.chat import Attachment
 from quoth.engine import Sampling
-from quoth.engine.scripted import ScriptedAnswer, Timing
 from quoth.errors import EngineError, ModelError, StorageError
 from quoth.history import History
 from quoth.library.fields import sampling_fields
@@ -24,6 +23,7 @@ from quoth.tui.widgets.key_bar import KeyBar
 from quoth.tui.widgets.probabilities import Probabilities
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import EXAMPLES, Welcome
+from tests.scripted_engine import ScriptedAnswer, Timing
 from tests.tui.scripted_app import ScriptedModels, backend_at
 
 SLOW = Timing(piece=0.01)

@@ -16,7 +16,6 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from quoth.chat import Attachment
-from quoth.engine.scripted import ScriptedAnswer, Timing
 from quoth.errors import EngineError
 from quoth.history import History
 from quoth.text.long_text import LongText
@@ -28,6 +27,7 @@ from quoth.tui.rows import Rows, shown
 from quoth.tui.widgets.document import AT_ONCE
 from quoth.tui.widgets.parts import CITED, READ, UNREAD, states
 from quoth.tui.widgets.said import Said
+from tests.scripted_engine import ScriptedAnswer, Timing
 from tests.tui.scripted_app import ScriptedModels, backend_at
 from tests.tui.test_chat import banner, notices, say, texts, until
 

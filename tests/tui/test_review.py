@@ -14,7 +14,6 @@ from textual.pilot import Pilot
 from textual.widgets import Collapsible, Input, OptionList, Static
 
 from quoth.chat import Attachment
-from quoth.engine.scripted import ScriptedAnswer
 from quoth.errors import EngineError, ModelError
 from quoth.history import History
 from quoth.models import ModelFile
@@ -24,6 +23,7 @@ from quoth.tui.history_writer import HistoryWriter, PendingId
 from quoth.tui.screens.dialogs import ChooseModel
 from quoth.tui.widgets.turn import TurnView
 from quoth.tui.widgets.welcome import Welcome
+from tests.scripted_engine import ScriptedAnswer
 from tests.tui.scripted_app import DEMO, OTHER, ScriptedModels, backend_at
 from tests.tui.test_chat import LONG, SLOW, banner, chat, notices, say, texts, until
 

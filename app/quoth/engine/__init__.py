@@ -1,7 +1,7 @@
 """The engine port: what everything above it knows of a model.
 
 One call of `generate` runs one request or many; a chat turn is a batch of one. The rendered prompt never leaves
-the worker: only the worker knows which tokens came from the template and which from somebody's text.
+the worker: only the worker knows which tokens came from the template and which from a message.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class ModelInfo(NamedTuple):
     threads: int
     layers: int  # with the output layer
     on_gpu: int  # layers of them on the GPU
-    thinks: bool  # the template has a switch for thinking
     sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
     rung: str = ""  # the way of computing, by its name in ladder.py
 
@@ -170,7 +169,7 @@ class Piece(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something the person should know: "2 control tokens in the text were broken"."""
+    """Something that the user should know: "2 control tokens in the text were broken"."""
 
     request: int
     text: str

@@ -36,6 +36,16 @@ class Abort:
         return self._buffer[0] != b"\x00"
 
 
+class _Number:
+    """A number of a model, by the C function that gives it."""
+
+    def __init__(self, function: Callable[[int], int]) -> None:
+        self._function = function
+
+    def __get__(self, model: LlamaModel, owner: type[LlamaModel]) -> int:
+        return int(self._function(model.pointer))
+
+
 class LlamaModel:
     """Weights and vocabulary of one GGUF file."""
 
@@ -48,9 +58,9 @@ class LlamaModel:
         vocab_only: bool = False,
         progress: Callable[[float], bool] | None = None,
     ) -> None:
-        """Load a file; `progress` gets 0.0 to 1.0 and goes on while it returns true. Raises NativeError.
+        """Load a file; `progress` gets 0.0 to 1.0 and loading goes on while it returns true. Raises NativeError.
 
-        Without GPU layers no GPU is touched at all: by itself llama.cpp has one compute large batches all the same.
+        Without GPU layers no GPU is touched at all: by default llama.cpp has one compute large batches all the same.
         `extra_buffers`: weights may be laid out anew for this processor (ggml's extra buffer types: repacking, AMX).
         """
         start_backends()
@@ -80,16 +90,13 @@ class LlamaModel:
         return self.handle.pointer
 
     def meta(self, key: str) -> str | None:
-        """A scalar of the file's metadata, as text."""
-        size = 256
-        while True:
-            buffer = ctypes.create_string_buffer(size)
-            n = L.llama_model_meta_val_str(self.pointer, key.encode(), buffer, size)
-            if n < 0:
-                return None
-            if n < size:
-                return buffer.raw[:n].decode("utf-8", "replace")
-            size = n + 1
+        """A scalar of the file's metadata, as text; None where it has none."""
+        length = L.llama_model_meta_val_str(self.pointer, key.encode(), None, 0)
+        if length < 0:
+            return None
+        buffer = ctypes.create_string_buffer(length + 1)
+        L.llama_model_meta_val_str(self.pointer, key.encode(), buffer, length + 1)
+        return buffer.raw[:length].decode("utf-8", "replace")
 
     def chat_template(self) -> str | None:
         """The default chat template of the file."""
@@ -97,54 +104,18 @@ class LlamaModel:
         return raw.decode("utf-8", "replace") if raw else None
 
     @property
-    def description(self) -> str:
-        """Architecture, size and quantization as llama.cpp puts them: "llama 134.52M Q8_0"."""
-        buffer = ctypes.create_string_buffer(256)
-        n = L.llama_model_desc(self.pointer, buffer, 256)
-        return buffer.raw[: max(0, min(n, 255))].decode("utf-8", "replace")
-
-    @property
     def quantization(self) -> str:
         raw = L.llama_ftype_name(L.llama_model_ftype(self.pointer))
         return raw.decode("utf-8", "replace") if raw else "unknown"
 
-    @property
-    def n_ctx_train(self) -> int:
-        return int(L.llama_model_n_ctx_train(self.pointer))
-
-    @property
-    def n_params(self) -> int:
-        return int(L.llama_model_n_params(self.pointer))
-
-    @property
-    def n_layer(self) -> int:
-        return int(L.llama_model_n_layer(self.pointer))
-
-    @property
-    def n_embd(self) -> int:
-        return int(L.llama_model_n_embd(self.pointer))
-
-    @property
-    def n_head(self) -> int:
-        return int(L.llama_model_n_head(self.pointer))
-
-    @property
-    def n_head_kv(self) -> int:
-        return int(L.llama_model_n_head_kv(self.pointer))
-
-    @property
-    def size(self) -> int:
-        """Bytes of all tensors."""
-        return int(L.llama_model_size(self.pointer))
-
-    @property
-    def is_recurrent(self) -> bool:
-        """The state cannot be cut back to an earlier position."""
-        return bool(L.llama_model_is_recurrent(self.pointer) or L.llama_model_is_hybrid(self.pointer))
-
-    @property
-    def has_encoder(self) -> bool:
-        return bool(L.llama_model_has_encoder(self.pointer))
+    n_ctx_train = _Number(L.llama_model_n_ctx_train)
+    n_params = _Number(L.llama_model_n_params)
+    n_layer = _Number(L.llama_model_n_layer)
+    n_embd = _Number(L.llama_model_n_embd)
+    n_head = _Number(L.llama_model_n_head)
+    n_head_kv = _Number(L.llama_model_n_head_kv)
+    size = _Number(L.llama_model_size)  # bytes of all tensors
+    has_encoder = _Number(L.llama_model_has_encoder)
 
     def close(self) -> None:
         """Free the weights, and before them every context and sampler chain that was made of them."""

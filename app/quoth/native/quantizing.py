@@ -19,7 +19,7 @@ _TENSOR = re.compile(
     re.DOTALL,
 )
 _BEGUN = re.compile(r"\[ *(\d+)/ *(\d+)\] +\S+ +- \[")
-_BUFFER = 256 << 20  # bytes of rows held at a time; by itself 8 GiB
+_BUFFER = 256 << 20  # bytes of rows held at a time; by default 8 GiB
 
 
 class QuantizedTensor(NamedTuple):

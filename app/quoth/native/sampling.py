@@ -53,7 +53,7 @@ class Chain:
         self._handle.close()
 
 
-# RFC 8259, section 7; the converter's own rule lets control characters through, which are no JSON.
+# RFC 8259, section 7; the converter's own rule lets control characters through, which are not JSON.
 JSON_CHARACTER = r'[^"\\\x7F\x00-\x1F] | "\\" (["\\/bfnrt] | "u" [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F] [0-9a-fA-F])'
 
 

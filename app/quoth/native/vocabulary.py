@@ -15,7 +15,7 @@ from quoth.native.library import Handle, L, NativeError, last_reason
 
 # gpt-oss's marks: llama.cpp makes user-defined tokens of them, whatever the file calls them (llama-vocab.cpp).
 _ALWAYS_USER_DEFINED = ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>", "<|end|>")
-PART = 8192  # characters that a long text is tokenised at a time, where that changes nothing
+PART = 8192  # characters of a long text that are tokenized at a time, where that changes nothing
 _HEADER_MIB = 64  # where a file's token types are looked for
 
 
@@ -114,7 +114,7 @@ class Vocabulary:
 
     @property
     def user_defined(self) -> frozenset[int]:
-        """Tokens matched before tokenisation, in any text."""
+        """Tokens matched before tokenization, in any text."""
         return self._special_sets[1]
 
     @property
@@ -160,7 +160,7 @@ class Vocabulary:
     def tokenize(self, text: str, *, special: bool, bos: bool) -> list[int]:
         """Token ids of a text. `special` reads special-token strings as tokens; `bos` adds what the model begins with.
 
-        Takes a valid `str` only: llama.cpp aborts the process on bytes that are no UTF-8.
+        Takes a valid `str` only: llama.cpp aborts the process on bytes that are not UTF-8.
         """
         parts = self._cut(text) if len(text) > 8 * PART else [text]
         ids = self._tokenize(parts[0], special, bos)
@@ -192,7 +192,7 @@ class Vocabulary:
             if n >= 0:
                 return buffer[: n - 1 if bos and self._add_eos else n]  # a text to be continued has no end
             if -n <= size:
-                raise NativeError(last_reason("the text could not be tokenised"))
+                raise NativeError(last_reason("the text could not be tokenized"))
             size = -n
 
     def _cut(self, text: str) -> list[str]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from quoth.engine import LoadOptions
 from quoth.engine.client.findings import Findings
-from quoth.engine.client.worker_exit import Death
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known
+from quoth.engine.messages import Load
 from quoth.errors import EngineError, ModelError, QuothError
+from quoth.workers.worker_exit import WorkerExit
 
 
 class Climb:
@@ -33,27 +34,27 @@ class Climb:
         """How rungs failed since the last one that did not."""
         return dict(self._failed)
 
-    def order(self) -> dict[str, Any]:
-        """What a worker that is to load must know."""
+    def load(self, path: Path, options: LoadOptions) -> Load:
+        """The request to load a model, with what is known of the rungs."""
         if self._gave_up:
             self._failed.clear()
             self._gave_up = False
-        return {"known": self._findings.known(), "failed": tuple(self._failed), "only": self._only}
+        return Load(path, options, self._findings.known(), tuple(self._failed), self._only)
 
     def tries(self, rungs: Sequence[str], about: Fingerprint) -> None:
         """The worker begins to load on a rung, or what several rungs need is started."""
         self._trying, self.about, self.is_proved = tuple(rungs), about, False
 
-    def fails(self, death: Death, file: Path) -> bool:
+    def fails(self, exit_: WorkerExit, file: Path) -> bool:
         """The rung did not prove itself; False where none was tried."""
         if not self._trying or self.is_proved:
             return False
-        self._failed |= dict.fromkeys(self._trying, death.how)
+        self._failed |= dict.fromkeys(self._trying, exit_.how)
         self._trying = ()
-        self._error = death.error(None, file)
-        if death.ended_for:
+        self._error = exit_.error(None, file)
+        if exit_.ended_for:
             try_ = "Check it with quoth models verify, or pull it again"
-            self._error = ModelError(f"{file.name} cannot be computed", death.ended_for, try_)
+            self._error = ModelError(f"{file.name} cannot be computed", exit_.ended_for, try_)
         return True
 
     def gives_up(self) -> QuothError:

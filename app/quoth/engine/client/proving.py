@@ -1,4 +1,4 @@
-"""Proving several ways of computing with one model, to compare them: each in workers of its own."""
+"""Proving several ways of computing with one model, to compare them, each in a new worker."""
 
 from __future__ import annotations
 

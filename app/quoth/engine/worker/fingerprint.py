@@ -12,6 +12,8 @@ from pathlib import Path
 
 from quoth import native
 from quoth.engine.ladder import Fingerprint
+from quoth.engine.worker.sandbox import parts_of
+from quoth.errors import ModelError
 
 _CPUINFO = 8192  # bytes of /proc/cpuinfo: the first processor
 
@@ -30,6 +32,21 @@ def fingerprint(architecture: str, quantization: str, size: int) -> Fingerprint:
         processor=processor,
         model=f"{architecture} {quantization}, {size / 1e6:,.0f} MB",
     )
+
+
+def fingerprint_of_file(path: Path, kind_of_file: tuple[str, str]) -> Fingerprint:
+    """Of a model's file, whose architecture and quantization are read from its header where they are not known."""
+    architecture, quantization = kind_of_file
+    if not architecture:
+        from quoth.gguf import read_header  # 11 ms
+
+        try:
+            header = read_header(path, tensors=False)
+            architecture, quantization = header.architecture, header.quantization
+        except ModelError:  # to load it says more
+            architecture = "unknown"
+    size = sum(part.stat().st_size for part in {*parts_of(path)} if part.exists())
+    return fingerprint(architecture, quantization, size)
 
 
 def processor_name() -> str:

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from quoth.engine import LoadOptions
 from quoth.engine.ladder import Rung
-from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError
 from quoth.native import LlamaModel, NativeError, can_use_gpu, devices
+from quoth.workers.native_errors import out_of_memory
 
 MIB = 1024 * 1024
 COPIES = 128 * MIB  # beside the weights, where they are copied into another layout and cannot be given back
@@ -56,7 +56,7 @@ def load(
             if layers == 0 and rung.gpu_share:
                 raise NoRoom from None
             if layers == 0:
-                raise shortage(str(error)) or ModelError(
+                raise out_of_memory(str(error)) or ModelError(
                     f"{path.name} cannot be loaded", str(error), "Check it with quoth models verify, or pull it again"
                 ) from None
             layers = layers * 3 // 4

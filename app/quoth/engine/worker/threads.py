@@ -15,7 +15,7 @@ WINDOW = 0.2  # seconds that are looked at together
 SHARED = 0.8  # of the time that all threads could have had: with less, others have the cores as well
 BETTER = 0.95  # of the time of a token, or it is not worth a change
 OTHERS = 0.7  # cores that other programs use: with less it is this program's own beginning that is seen
-PATIENCE = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
+PAUSES = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
 
 
 class _Window:
@@ -50,13 +50,13 @@ class Threads:
         self._tried_in = 0  # the window that judges
         self._fewer_last = False
         self._wait = 0.0  # seconds of computing until the next try
-        self._patience = PATIENCE[0]
+        self._pause = PAUSES[0]
         self._warm = False  # the first tokens may wait for the disk
 
     def leave(self, cores: float) -> None:
         """Begin with fewer, where others were seen to use so many cores: the first slice may take seconds."""
         if not self._fixed and cores >= OTHERS:
-            self.now, self._wait = max(1, self.most - round(cores)), PATIENCE[0]
+            self.now, self._wait = max(1, self.most - round(cores)), PAUSES[0]
 
     def begin(self) -> tuple[float, float]:
         """Before a computation: what `done` wants to know."""
@@ -104,9 +104,9 @@ class Threads:
         if not better:
             self._set(self._other)
         if better and all_tried:
-            self._wait, self._patience = 0.0, PATIENCE[0]
+            self._wait, self._pause = 0.0, PAUSES[0]
         else:
-            self._wait, self._patience = self._patience, min(PATIENCE[1], 2 * self._patience)
+            self._wait, self._pause = self._pause, min(PAUSES[1], 2 * self._pause)
 
     def _set(self, threads: int) -> None:
         self.now = threads

@@ -1,10 +1,10 @@
 """From messages to token ids, so that text of a message can never become a control token.
 
-The rendered prompt is tokenised once, as the reference does it. Its control tokens are compared with those of a
+The rendered prompt is tokenized once, as the reference does it. Its control tokens are compared with those of a
 render whose messages are harmless. Equal, nearly always: it is the reference's own prompt and is used as it is. Not
 equal: the special-token strings inside the messages are broken with an invisible character, and it is checked again.
 
-The prompt is tokenised in one call whatever its length: llama.cpp itself cuts at special tokens before it does
+The prompt is tokenized in one call, however long it is: llama.cpp itself cuts at special tokens before it does
 anything slow, so cutting there gains nothing, and any other cut can change the ids.
 """
 
@@ -68,11 +68,6 @@ class Prompter:
     def marks(self) -> ThinkingMarks | None:
         """What stands around a thought in this model's text."""
         return self.template.marks
-
-    @cached_property
-    def thinks(self) -> bool:
-        """Whether the template has a switch for thinking."""
-        return self.template.thinks
 
     def chat(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> RenderedPrompt:
         """The prompt of a conversation; with `continue_last` it ends in the middle of the last message.

@@ -1,4 +1,4 @@
-"""Special-token strings inside somebody's text: found in one pass, broken or replaced. Pure."""
+"""Special-token strings inside a text: found in one pass, broken or replaced. Pure."""
 
 from __future__ import annotations
 

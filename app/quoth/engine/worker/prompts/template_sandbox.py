@@ -3,7 +3,6 @@
 The sandbox of jinja2 keeps a template from Python's inside; it does not keep it from the processor or the memory.
 Here nothing is folded at compile, every call, join, slice and operator that can make something large is weighed
 before or after it runs, and a trace function looks at the clock on every line of the template's own code.
-This module imports jinja2: import it lazily.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Memory that runs out: whoever says so, it is one sentence with the exit code of the engine."""
+"""Memory that runs out: however it is said, it is one sentence with the exit code of the engine."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from quoth.engine.client.worker_exit import Death
-from quoth.engine.out_of_memory import shortage
 from quoth.errors import Exit, ModelError
+from quoth.workers.native_errors import out_of_memory
+from quoth.workers.worker_exit import WorkerExit
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ from quoth.errors import Exit, ModelError
     ],
 )
 def test_the_ways_to_say_that_memory_is_short(why: str) -> None:
-    error = shortage(why)
+    error = out_of_memory(why)
     assert error is not None
     assert error.exit_code == Exit.ENGINE
     assert why in str(error)
@@ -41,12 +41,12 @@ def test_the_ways_to_say_that_memory_is_short(why: str) -> None:
     ["unknown model architecture: 'quoth'", "signal SIGSEGV", "KeyError: 'thread'", "invalid magic", "exit code 1"],
 )
 def test_other_reasons_are_not_memory(why: str) -> None:
-    assert shortage(why) is None
+    assert out_of_memory(why) is None
 
 
 def test_a_model_is_not_blamed_for_it(tmp_path: Path) -> None:
     model = tmp_path / "model.gguf"
     assert not isinstance(
-        Death(127, "cannot allocate memory for thread-local data: ABORT").error(None, model), ModelError
+        WorkerExit(127, "cannot allocate memory for thread-local data: ABORT").error(None, model), ModelError
     )
-    assert isinstance(Death(-11, "").error(None, model), ModelError)
+    assert isinstance(WorkerExit(-11, "").error(None, model), ModelError)

@@ -1,15 +1,18 @@
-"""Writing an answer: from tokens to pieces of text, until something says that it is enough."""
+"""Writing an answer: from tokens to pieces of text, until the model, a limit or a stop ends it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import math
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from quoth.engine import Event, Piece, Reason, Request, Thought, TokenLogprob, Usage
+from quoth.engine.worker.kv_cache import Cancelled, KVCache
 from quoth.engine.worker.prompts.thinking import ThinkingMarks
 from quoth.engine.worker.sampling import build_chain, token_logprob
-from quoth.engine.worker.session import Cancelled, Session
 from quoth.native import LlamaModel
 from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+
+JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 
 
 class TokenWriter:
@@ -51,30 +54,32 @@ class TokenWriter:
     def usage(self, read_seconds: float, write_seconds: float) -> Usage:
         return Usage(self.prompt_tokens, self.reused, self.generated, read_seconds, write_seconds)
 
-    def write(self, session: Session, stop: Callable[[], bool]) -> Iterator[Event]:
+    def write(self, cache: KVCache, stop: Callable[[], bool]) -> Iterator[Event]:
         """Sample and read token after token; `reason` says afterwards why it ended."""
-        most = self._most(session.length)
+        most = self._most(cache.length)
         stopped = False
         try:
             while True:
                 if stop():
                     raise Cancelled
-                token = self._chain.sample(session.context)
+                token = self._chain.sample(cache.context)
                 if self._vocabulary.is_eog(token):
                     break
-                self._note_logprob(session, token)
+                if top := self._request.sampling.logprobs:
+                    self._pending.append(token_logprob(cache.context.logits(), self._vocabulary, token, top))
                 self.generated += 1
-                events, stopped = self._feed(token)
+                piece = self._vocabulary.piece(token, special=token in self._mark_tokens)
+                events, stopped = self._split(self._decoder.feed(piece))
                 yield from events
                 if stopped:
                     break
                 if self._loops.feed(token):
                     self.reason = "loop"
                     break
-                if most is not None and self.generated >= most:
+                if self.generated >= most:
                     self.reason = "length"
                     break
-                if not session.append(token):
+                if not cache.append(token):
                     self.reason = "context"
                     break
         except Cancelled:
@@ -82,26 +87,16 @@ class TokenWriter:
         if not stopped:
             yield from self._flush()
 
-    def _most(self, prompt: int) -> int | None:
-        limits = [self._request.max_tokens]
-        if self._request.total_tokens is not None:
-            limits.append(max(1, self._request.total_tokens - prompt))
-        known = [limit for limit in limits if limit is not None]
-        return min(known) if known else None
-
-    def _note_logprob(self, session: Session, token: int) -> None:
-        top = self._request.sampling.logprobs
-        if top:
-            row = session.context.logits()
-            self._pending.append(token_logprob(row, self._vocabulary, token, top))
-
-    def _feed(self, token: int) -> tuple[list[Event], bool]:
-        piece = self._vocabulary.piece(token, special=token in self._mark_tokens)
-        return self._split(self._decoder.feed(piece))
+    def _most(self, prompt: int) -> float:
+        total = self._request.total_tokens
+        limits = self._request.max_tokens, None if total is None else max(1, total - prompt)
+        return min((limit for limit in limits if limit is not None), default=math.inf)
 
     def _split(self, text: str) -> tuple[list[Event], bool]:
-        """Thoughts and pieces of a text, and whether a stop string ended the answer."""
-        parts = self._thinking.feed(text) if self._thinking else [("answer", text)]
+        return self._events(self._thinking.feed(text) if self._thinking else [("answer", text)])
+
+    def _events(self, parts: Iterable[tuple[str, str]]) -> tuple[list[Event], bool]:
+        """Thoughts and pieces of parts of the text, and whether a stop string ended the answer."""
         events: list[Event] = []
         for kind, part in parts:
             if kind == "thought":
@@ -124,23 +119,43 @@ class TokenWriter:
         new, self._told = self.generated - self._told, self.generated
         return new
 
-    def _flush(self) -> Iterator[Event]:
+    def _flush(self) -> list[Event]:
+        """What was held back, in the end."""
         events, stopped = self._split(self._decoder.flush())
-        yield from events
-        if stopped:
-            return
-        for kind, part in self._thinking.flush() if self._thinking else []:
-            if kind == "thought":
-                yield Thought(self._number, part, self._new_tokens())
-                continue
-            shown, stopped = self._stops.feed(part)
-            if shown:
-                yield self._piece(shown)
-            if stopped:
-                return
-        rest = self._stops.flush()
-        if rest or self._pending:
-            yield self._piece(rest)
+        if self._thinking and not stopped:
+            more, stopped = self._events(self._thinking.flush())
+            events += more
+        if not stopped:
+            rest = self._stops.flush()
+            if rest or self._pending:
+                events.append(self._piece(rest))
+        return events
 
     def close(self) -> None:
         self._chain.close()
+
+
+def join_pieces(events: Iterator[Event], clock: Callable[[], float]) -> Iterator[Event]:
+    """Join pieces that come close together; the first, and every other event, goes at once.
+
+    Each frame wakes the parent, on a core that the next token needs.
+    """
+    held: Piece | None = None
+    last = float("-inf")
+    for event in events:
+        if isinstance(event, Piece) and (held is None or held.request == event.request):
+            held = event if held is None else _joined(held, event)
+            if clock() - last < JOIN_SECONDS:
+                continue
+            event, held = held, None
+        elif held is not None:
+            yield held
+            held = None
+        yield event
+        last = clock() if isinstance(event, Piece) else float("-inf")
+    if held is not None:
+        yield held
+
+
+def _joined(one: Piece, other: Piece) -> Piece:
+    return Piece(one.request, one.text + other.text, one.logprobs + other.logprobs, one.tokens + other.tokens)

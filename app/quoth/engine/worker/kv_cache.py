@@ -16,7 +16,7 @@ BLOCK = 256  # llama.cpp rounds a context up to this many tokens
 
 
 class Cancelled(Exception):
-    """Somebody asked to stop while tokens were being computed."""
+    """A stop was asked for while tokens were being computed."""
 
 
 class Slices(NamedTuple):
@@ -55,7 +55,7 @@ def slices(n_params: int, threads: int, on_gpu: bool) -> Slices:
     return Slices(least, most)
 
 
-class Session:
+class KVCache:
     """The tokens of one sequence and their KV state.
 
     Prompts are read in slices that end at fixed borders. Where a new prompt parts from the old one

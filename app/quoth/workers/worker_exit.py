@@ -6,10 +6,10 @@ import signal
 from pathlib import Path
 from typing import NamedTuple
 
-from quoth.engine.out_of_memory import shortage
 from quoth.errors import EngineError, ModelError, QuothError
+from quoth.workers.native_errors import out_of_memory
 
-STOPPED = "it did not stop in time"
+STOPPED = "it did not stop in time"  # why a worker was ended that ignored a stop
 # Signals by which a program ends itself.
 _CRASHES = {
     int(getattr(signal, name))
@@ -19,27 +19,27 @@ _CRASHES = {
 TAIL = 4096  # bytes of the log in which its last line is looked for
 
 
-class Death(NamedTuple):
-    """What a call gets when the worker is gone."""
+class WorkerExit(NamedTuple):
+    """How a worker ended."""
 
     returncode: int
     last_line: str  # of the log, "" where the worker wrote none
-    ended_for: str = ""  # why the client ended it, "" where it did not
+    ended_for: str = ""  # why the parent ended it, "" where it did not
 
     @property
-    def is_of_the_way(self) -> bool:
-        """Whether it says something of the way in which was computed: a crash, a hang or nonsense.
+    def blames_computing(self) -> bool:
+        """Whether the way of computing is to blame: a crash, a hang or nonsense.
 
-        Not where somebody killed the worker, nor the kernel for want of memory.
+        It is not where the worker was killed from outside, nor where memory ran out.
         """
         if self.ended_for:
             return self.ended_for != STOPPED
         crashed = self.returncode > 0 or -self.returncode in _CRASHES
-        return crashed and shortage(self.last_line) is None
+        return crashed and out_of_memory(self.last_line) is None
 
     @property
     def how(self) -> str:
-        """Why the client ended it, else the signal or the exit code."""
+        """Why the parent ended it, else the signal or the exit code."""
         if self.ended_for:
             return self.ended_for
         if self.returncode >= 0:
@@ -50,7 +50,7 @@ class Death(NamedTuple):
             return f"signal {-self.returncode}"
 
     def error(self, log: Path | None, loading: Path | None = None) -> QuothError:
-        """The error of a call that waited. `loading` is the file that was being loaded."""
+        """The error of a call that waited; `loading` is the file that it was loading."""
         again = f"Try again; the log is {log}" if log else "Try again"
         if self.ended_for:
             return EngineError("the engine was ended", self.ended_for, again)
@@ -61,8 +61,8 @@ class Death(NamedTuple):
             what = "the engine uses instructions that this processor lacks"
             return EngineError(what, self.how, 'Run "quoth doctor": it has the line that compiles it for this one')
         why = f"{self.how}: {self.last_line}" if self.last_line else self.how
-        if short := shortage(why):
-            return short
+        if error := out_of_memory(why):
+            return error
         if loading is not None:
             return ModelError(f"{loading.name} makes the engine fail", why, "Choose another model")
         return EngineError("the engine died", why, again)
@@ -77,14 +77,13 @@ def size_of(file: Path | None) -> int:
 
 
 def last_line(log: Path | None, start: int) -> str:
-    """The last line of a log that was written at or after an offset; of a log that started again, the last one."""
+    """The last line that was written to a log at or after an offset; of a log that started again, the last one."""
     if log is None:
         return ""
     try:
         with log.open("rb") as file:
             size = size_of(log)
-            begin = start if start <= size else 0
-            file.seek(max(begin, size - TAIL))
+            file.seek(max(start if start <= size else 0, size - TAIL))
             lines = file.read().decode("utf-8", "replace").split("\n")
     except OSError:
         return ""

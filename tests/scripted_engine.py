@@ -1,4 +1,4 @@
-"""The port without a model: it says what it was given. For tests, pictures and whatever must not depend on weights."""
+"""The port without a model: it says what it was given. For tests and pictures that must not depend on weights."""
 
 from __future__ import annotations
 
@@ -45,7 +45,6 @@ _INFO = ModelInfo(
     threads=1,
     layers=1,
     on_gpu=0,
-    thinks=True,
 )
 
 

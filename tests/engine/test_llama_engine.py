@@ -1,4 +1,4 @@
-"""Llama in this process: sampling, limits, grammars, probabilities, thoughts, refusals."""
+"""The engine in this process: sampling, limits, grammars, probabilities, thoughts, refusals."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 from quoth.engine import LoadOptions, Piece, Sampling, Thought
 from quoth.engine.ladder import Rung
-from quoth.engine.worker.llama import Llama
+from quoth.engine.worker.kv_cache import KVCache
+from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.engine.worker.loading import MIB, layers_that_fit
 from quoth.engine.worker.offsets import character_ends
-from quoth.engine.worker.session import Session
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, LlamaModel
@@ -39,7 +39,7 @@ def spelled(answer: str) -> Sampling:
 # Stop strings and limits
 
 
-def test_a_stop_string_may_straddle_tokens(llama: Llama) -> None:
+def test_a_stop_string_may_straddle_tokens(llama: LlamaEngine) -> None:
     said = say(llama, text(PROMPT, 12, GREEDY._replace(logprobs=1)))
     first, second = (token.text for token in said.logprobs[4:6])
     stop = first[-1] + second[:2]
@@ -48,30 +48,30 @@ def test_a_stop_string_may_straddle_tokens(llama: Llama) -> None:
     assert stopped.done.reason == "stop"
 
 
-def test_what_only_looked_like_a_stop_string_is_said_in_the_end(llama: Llama) -> None:
+def test_what_only_looked_like_a_stop_string_is_said_in_the_end(llama: LlamaEngine) -> None:
     whole = say(llama, text(PROMPT, 6)).text
     assert say(llama, text(PROMPT, 6, stop=(whole[-2:] + " but never this",))).text == whole
 
 
-def test_an_answer_ends_where_the_model_ends_its_turn(llama: Llama) -> None:
+def test_an_answer_ends_where_the_model_ends_its_turn(llama: LlamaEngine) -> None:
     said = say(llama, chat("Reply with the single word: yes", 60))
     assert said.done.reason == "stop"
     assert "<|im_end|>" not in said.text
 
 
 @pytest.fixture(scope="module")
-def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Llama]:
+def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaEngine]:
     """A model whose next token follows from the last one alone, so that greedy sampling must run in a circle."""
     silent = ("attn_output.weight", "ffn_down.weight")
     tensors = [replace(t, values=[0.0] * len(t.values)) if t.name.endswith(silent) else t for t in tiny_tensors()]
     path = tmp_path_factory.mktemp("tiny") / "forgetful.gguf"
     path.write_bytes(gguf_bytes(tiny_metadata(llama__context_length=1024), tensors))
-    engine = Llama(path)
+    engine = LlamaEngine(path)
     yield engine
     engine.close()
 
 
-def test_a_model_that_repeats_itself_is_ended(forgetful: Llama) -> None:
+def test_a_model_that_repeats_itself_is_ended(forgetful: LlamaEngine) -> None:
     said = say(forgetful, text("a", None))
     assert said.done.reason == "loop"
     assert 512 <= said.done.usage.generated < 1024
@@ -80,16 +80,16 @@ def test_a_model_that_repeats_itself_is_ended(forgetful: Llama) -> None:
 # Seeds
 
 
-def test_a_seed_repeats_its_answer(llama: Llama) -> None:
+def test_a_seed_repeats_its_answer(llama: LlamaEngine) -> None:
     assert say(llama, text(PROMPT, 12, HOT)).text == say(llama, text(PROMPT, 12, HOT)).text
 
 
-def test_another_seed_gives_another_answer(llama: Llama) -> None:
+def test_another_seed_gives_another_answer(llama: LlamaEngine) -> None:
     said = say_all(llama, [text("Once", 12, HOT._replace(seed=seed)) for seed in range(3)])
     assert len({s.text for s in said}) > 1
 
 
-def test_temperature_zero_asks_no_seed(llama: Llama) -> None:
+def test_temperature_zero_asks_no_seed(llama: LlamaEngine) -> None:
     said = say_all(llama, [text(PROMPT, 8, GREEDY._replace(seed=seed)) for seed in range(2)])
     assert said[0].text == said[1].text
 
@@ -97,7 +97,7 @@ def test_temperature_zero_asks_no_seed(llama: Llama) -> None:
 @pytest.mark.parametrize(
     "penalty", [Sampling(repeat_penalty=5.0), Sampling(frequency_penalty=5.0), Sampling(presence_penalty=5.0)]
 )
-def test_penalties_keep_an_answer_from_repeating(forgetful: Llama, penalty: Sampling) -> None:
+def test_penalties_keep_an_answer_from_repeating(forgetful: LlamaEngine, penalty: Sampling) -> None:
     punished = penalty._replace(temperature=0.0, logprobs=1, repeat_last_n=-1)
     plain = [token.id for token in say(forgetful, text("a", 60, GREEDY._replace(logprobs=1))).logprobs]
     others = [token.id for token in say(forgetful, text("a", 60, punished)).logprobs]
@@ -105,7 +105,7 @@ def test_penalties_keep_an_answer_from_repeating(forgetful: Llama, penalty: Samp
     assert len(set(plain)) < 50
 
 
-def test_penalties_count_the_prompt_as_well(llama: Llama) -> None:
+def test_penalties_count_the_prompt_as_well(llama: LlamaEngine) -> None:
     prompt = "The capital of Italy is Rome. It is Rome. The capital of Italy is"
     assert say(llama, text(prompt, 1)).text == " Rome"
     assert say(llama, text(prompt, 1, GREEDY._replace(presence_penalty=15.0))).text != " Rome"
@@ -114,13 +114,13 @@ def test_penalties_count_the_prompt_as_well(llama: Llama) -> None:
 # Grammars
 
 
-def test_a_grammar_holds(llama: Llama) -> None:
+def test_a_grammar_holds(llama: LlamaEngine) -> None:
     said = say(llama, chat("Is the sky blue?", 8, HOT._replace(grammar='root ::= "yes" | "no"')))
     assert said.text in ("yes", "no")
     assert said.done.reason == "stop"
 
 
-def test_a_schema_holds(llama: Llama) -> None:
+def test_a_schema_holds(llama: LlamaEngine) -> None:
     schema = {
         "type": "object",
         "properties": {"city": {"type": "string", "maxLength": 8}, "old": {"type": "boolean"}},
@@ -138,7 +138,7 @@ def test_a_schema_holds(llama: Llama) -> None:
     "grammar",
     ["root ::= (", "", "no rule", 'leaf ::= "a"', "root ::= missing", 'root ::= root "a"', "root ::= [", "\x00"],
 )
-def test_a_bad_grammar_is_a_usage_error_and_the_engine_lives(llama: Llama, grammar: str) -> None:
+def test_a_bad_grammar_is_a_usage_error_and_the_engine_lives(llama: LlamaEngine, grammar: str) -> None:
     with pytest.raises(UsageError, match="the grammar does not parse"):
         say(llama, text(PROMPT, 2, GREEDY._replace(grammar=grammar)))
     assert say(llama, text(PROMPT, 1)).text
@@ -160,13 +160,13 @@ WORDS = {"type": "array", "items": {"type": "string", "maxLength": 20}}
         {"type": "object", "properties": {"a": WORDS, "b": {"type": "string", "maxLength": 4000}}, "required": ["b"]},
     ],
 )
-def test_a_schema_may_have_wide_bounds(llama: Llama, schema: dict[str, object]) -> None:
+def test_a_schema_may_have_wide_bounds(llama: LlamaEngine, schema: dict[str, object]) -> None:
     said = say(llama, chat("Say something.", 8, HOT._replace(schema=json.dumps(schema))))
     assert said.text.strip()[:1] in ("[", "{", '"')
 
 
 @pytest.mark.parametrize(("least", "most"), [(0, 0), (0, 1), (1, 1), (2, 2), (2, 5), (3, 3)])
-def test_an_array_has_as_many_items_as_its_schema_says(llama: Llama, least: int, most: int) -> None:
+def test_an_array_has_as_many_items_as_its_schema_says(llama: LlamaEngine, least: int, most: int) -> None:
     schema = {"type": "array", "items": {"type": "integer", "maximum": 9}, "minItems": least, "maxItems": most}
     sampling = HOT._replace(schema=json.dumps(schema))
     said = [say(llama, chat("Count from 1 to 20.", 60, sampling._replace(seed=seed))) for seed in range(5)]
@@ -176,7 +176,7 @@ def test_an_array_has_as_many_items_as_its_schema_says(llama: Llama, least: int,
 
 
 @pytest.mark.parametrize("schema", ["", "{", "[1]", '{"$ref": "#/nowhere"}', '{"type": "colour"}'])
-def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: Llama, schema: str) -> None:
+def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: LlamaEngine, schema: str) -> None:
     with pytest.raises(UsageError, match="the schema cannot be turned into a grammar"):
         say(llama, text(PROMPT, 2, GREEDY._replace(schema=schema)))
     assert say(llama, text(PROMPT, 1)).text
@@ -185,7 +185,7 @@ def test_a_bad_schema_is_a_usage_error_and_the_engine_lives(llama: Llama, schema
 # Bias and probabilities
 
 
-def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
+def test_a_bias_forbids_and_forces_tokens(llama: LlamaEngine) -> None:
     first = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=1))).logprobs[0].id
     (other,) = llama.tokenize(" Madrid")
     forbidden = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=1, logit_bias=((first, -math.inf),))))
@@ -193,17 +193,17 @@ def test_a_bias_forbids_and_forces_tokens(llama: Llama) -> None:
     assert say(llama, text(PROMPT, 1, GREEDY._replace(logit_bias=((other, 100.0),)))).text == " Madrid"
 
 
-def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path, rung: Rung) -> None:
+def test_log_probabilities_belong_to_the_model(llama: LlamaEngine, model_path: Path, rung: Rung) -> None:
     (token,) = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=5))).logprobs
     model = LlamaModel(model_path, extra_buffers=rung.extra_buffers)
-    session = Session(model, 2048, Threads(llama.info.threads), False, Abort(), lambda: 0)
+    cache = KVCache(model, 2048, Threads(llama.info.threads), False, Abort(), lambda: 0)
     prompt = llama.tokenize(PROMPT)
-    session.rewind(prompt, 8)
-    list(session.read(prompt, lambda: False))
-    logits = list(session.context.logits())
+    cache.rewind(prompt, 8)
+    list(cache.read(prompt, lambda: False))
+    logits = list(cache.context.logits())
     norm = math.log(math.fsum(math.exp(logit) for logit in logits))
     best = sorted(range(len(logits)), key=lambda i: -logits[i])[:5]
-    session.close()
+    cache.close()
     model.close()
     assert token.id == best[0]
     assert [i for _, i, _ in token.top] == best
@@ -211,14 +211,14 @@ def test_log_probabilities_belong_to_the_model(llama: Llama, model_path: Path, r
     assert token.logprob == token.top[0][2]
 
 
-def test_probabilities_sum_to_at_most_one_and_the_greedy_token_is_the_best(llama: Llama) -> None:
+def test_probabilities_sum_to_at_most_one_and_the_greedy_token_is_the_best(llama: LlamaEngine) -> None:
     for token in say(llama, text(PROMPT, 8, GREEDY._replace(logprobs=20))).logprobs:
         assert token.top[0][:2] == (token.text, token.id)
         assert math.fsum(math.exp(logprob) for _, _, logprob in token.top) <= 1.0 + 1e-9
         assert [p for _, _, p in token.top] == sorted((p for _, _, p in token.top), reverse=True)
 
 
-def test_temperature_does_not_change_the_probabilities(llama: Llama) -> None:
+def test_temperature_does_not_change_the_probabilities(llama: LlamaEngine) -> None:
     cold = say(llama, text(PROMPT, 1, GREEDY._replace(logprobs=3))).logprobs[0]
     warm = say(llama, text(PROMPT, 1, HOT._replace(temperature=1.7, logprobs=3))).logprobs[0]
     assert warm.top == cold.top
@@ -227,7 +227,7 @@ def test_temperature_does_not_change_the_probabilities(llama: Llama) -> None:
 # Characters
 
 
-def test_characters_that_are_many_tokens_come_whole(llama: Llama) -> None:
+def test_characters_that_are_many_tokens_come_whole(llama: LlamaEngine) -> None:
     answer = "😀 中文字符 ü 👩‍👩‍👧 \u2028 ߷ 𒀀"
     said = say(llama, text(PROMPT, 200, spelled(answer)))
     assert said.text == answer
@@ -250,7 +250,7 @@ def test_offsets_are_in_characters(sample: str, pieces: list[bytes], expected: l
     assert character_ends(sample, pieces) == expected
 
 
-def test_offsets_of_a_long_text_are_whole(llama: Llama) -> None:
+def test_offsets_of_a_long_text_are_whole(llama: LlamaEngine) -> None:
     sample = "Ärger mit 中文 und 😀.\r\n" * 500
     offsets = llama.offsets(sample)
     assert offsets[-1] == len(sample)
@@ -263,26 +263,26 @@ def test_offsets_of_a_long_text_are_whole(llama: Llama) -> None:
 
 
 @pytest.fixture(scope="module")
-def opened(tiny_path: Path) -> Iterator[Llama]:
-    engine = Llama(tiny_path, LoadOptions(template=OPENED))
+def opened(tiny_path: Path) -> Iterator[LlamaEngine]:
+    engine = LlamaEngine(tiny_path, LoadOptions(template=OPENED))
     yield engine
     engine.close()
 
 
-def test_what_is_between_the_marks_is_a_thought(opened: Llama) -> None:
+def test_what_is_between_the_marks_is_a_thought(opened: LlamaEngine) -> None:
     said = say(opened, chat("hi", 60, spelled("Let me see.\n</think>\n\nRome")))
     assert (said.thought, said.text) == ("Let me see.\n", "Rome")
     kinds = [type(event) for event in said.events if isinstance(event, Thought | Piece)]
     assert kinds == sorted(kinds, key=[Thought, Piece].index)
 
 
-def test_a_thought_that_never_ends_is_no_answer(opened: Llama) -> None:
+def test_a_thought_that_never_ends_is_no_answer(opened: LlamaEngine) -> None:
     said = say(opened, chat("hi", 5, spelled("thinking on and on")))
     assert (said.thought, said.text, said.done.reason) == ("think", "", "length")
 
 
 def test_a_model_may_open_its_thought_itself(tiny_path: Path) -> None:
-    engine = Llama(tiny_path, LoadOptions(template=UNOPENED))
+    engine = LlamaEngine(tiny_path, LoadOptions(template=UNOPENED))
     said = say(engine, chat("hi", 60, spelled("<think>hm</think>Rome, not <think>")))
     assert (said.thought, said.text) == ("hm", "Rome, not <think>")
     assert say(engine, text("hi", 60, spelled("<think>hm</think>"))).text == "<think>hm</think>"
@@ -294,11 +294,11 @@ def test_a_model_may_open_its_thought_itself(tiny_path: Path) -> None:
 
 def test_a_model_without_enough_memory_is_refused_with_both_numbers(model_path: Path) -> None:
     with pytest.raises(EngineError, match=r"does not fit into memory \(it needs 138 MiB and 100 MiB are free\)"):
-        Llama(model_path, free_memory=lambda: 100 * MIB)
+        LlamaEngine(model_path, free_memory=lambda: 100 * MIB)
 
 
 def test_an_unknown_amount_of_memory_is_no_reason_to_refuse(tiny_path: Path) -> None:
-    engine = Llama(tiny_path, free_memory=lambda: 0)
+    engine = LlamaEngine(tiny_path, free_memory=lambda: 0)
     assert say(engine, text("a", 2)).text
     engine.close()
 
@@ -322,7 +322,7 @@ def test_what_cannot_be_loaded_says_why(tmp_path: Path) -> None:
     path = tmp_path / "half.gguf"
     path.write_bytes(write_tiny(tmp_path / "whole.gguf").read_bytes()[:60_000])
     with pytest.raises(ModelError, match=r"half.gguf cannot be loaded \(.*within the file bounds.*\)"):
-        Llama(path)
+        LlamaEngine(path)
 
 
 def test_a_model_that_computes_no_numbers_is_damaged(tmp_path: Path) -> None:
@@ -331,7 +331,7 @@ def test_a_model_that_computes_no_numbers_is_damaged(tmp_path: Path) -> None:
     ]
     path = tmp_path / "overwritten.gguf"
     path.write_bytes(gguf_bytes(tiny_metadata(), tensors))
-    engine = Llama(path)
+    engine = LlamaEngine(path)
     with pytest.raises(ModelError, match="overwritten computes invalid numbers"):
         say(engine, text("a", 3))
     engine.close()
@@ -339,10 +339,10 @@ def test_a_model_that_computes_no_numbers_is_damaged(tmp_path: Path) -> None:
 
 def test_a_loading_that_is_told_to_stop_stops(model_path: Path) -> None:
     with pytest.raises(QuothError):
-        Llama(model_path, progress=lambda done: False)
+        LlamaEngine(model_path, progress=lambda done: False)
 
 
-def test_the_model_describes_itself(llama: Llama) -> None:
+def test_the_model_describes_itself(llama: LlamaEngine) -> None:
     info = llama.info
     assert (info.name, info.architecture, info.kind) == ("smollm2", "llama", "chat")
     assert (info.n_ctx_train, info.n_ctx, info.quantization) == (8192, 2048, "Q8_0")
@@ -352,14 +352,14 @@ def test_the_model_describes_itself(llama: Llama) -> None:
 
 def test_the_file_recommends_its_sampling(tmp_path: Path) -> None:
     keys = {"general__sampling__temp": 0.25, "general__sampling__top_k": 17, "general__sampling__min_p": float("nan")}
-    engine = Llama(write_tiny(tmp_path / "tiny.gguf", **keys))
+    engine = LlamaEngine(write_tiny(tmp_path / "tiny.gguf", **keys))
     assert dict(engine.info.sampling) == {"temperature": 0.25, "top_k": 17}
     engine.close()
 
 
-def test_tokens_that_the_file_suppresses_are_never_written(tmp_path: Path, tiny: Llama) -> None:
+def test_tokens_that_the_file_suppresses_are_never_written(tmp_path: Path, tiny: LlamaEngine) -> None:
     favourite = say(tiny, text("a", 1, GREEDY._replace(logprobs=1))).logprobs[0].id
-    engine = Llama(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__suppress_tokens=Typed(I32, [favourite])))
+    engine = LlamaEngine(write_tiny(tmp_path / "tiny.gguf", tokenizer__ggml__suppress_tokens=Typed(I32, [favourite])))
     said = say(engine, text("a", 40, GREEDY._replace(logprobs=1)))
     assert favourite not in [token.id for token in said.logprobs]
     engine.close()
@@ -378,14 +378,14 @@ def test_the_number_of_threads_changes_no_bit(model_path: Path, rung: Rung) -> N
     prompt = model.vocabulary.tokenize("Tell me about Rome. " * 60, special=False, bos=False)
     rows = []
     for threads in (Threads(2, fixed=True), Changing(2, fixed=True)):
-        session = Session(model, 2048, threads, False, Abort(), lambda: 0)
-        session.rewind(prompt, 20)
-        for _ in session.read(prompt, lambda: False):
-            rows.append(bytes(session.context.logits()))
+        cache = KVCache(model, 2048, threads, False, Abort(), lambda: 0)
+        cache.rewind(prompt, 20)
+        for _ in cache.read(prompt, lambda: False):
+            rows.append(bytes(cache.context.logits()))
         for token in prompt[:10]:
-            session.append(token)
-            rows.append(bytes(session.context.logits()))
-        session.close()
+            cache.append(token)
+            rows.append(bytes(cache.context.logits()))
+        cache.close()
     model.close()
     half = len(rows) // 2
     assert half > 12

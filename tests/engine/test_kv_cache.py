@@ -1,4 +1,4 @@
-"""The session: slices, reuse of what was read, growth, limits."""
+"""The cache: slices, reuse of what was read, growth, limits."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 
 from quoth.engine import LoadOptions, Request, Text
 from quoth.engine.ladder import Rung
-from quoth.engine.worker.llama import Llama
-from quoth.engine.worker.session import Cancelled, Session, Slices, slices
+from quoth.engine.worker.kv_cache import Cancelled, KVCache, Slices, slices
+from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, InputError
 from quoth.native import Abort, Chain, LlamaModel
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.more
 
 
 STORY = "The old lighthouse keeper counted the ships that passed in the night, and wrote their names into a book. "
-Open = Callable[..., Session]
+Open = Callable[..., KVCache]
 
 
 def never() -> bool:
@@ -35,12 +35,12 @@ def model(model_path: Path, rung: Rung) -> Iterator[LlamaModel]:
 
 
 @pytest.fixture
-def session(model: LlamaModel) -> Iterator[Open]:
+def cache(model: LlamaModel) -> Iterator[Open]:
     """Open sessions of the demonstration model, with slices from 64 tokens, and close them afterwards."""
-    opened: list[Session] = []
+    opened: list[KVCache] = []
 
-    def open_(limit: int = 2048, free: int = 0) -> Session:
-        opened.append(Session(model, limit, Threads(2), False, Abort(), lambda: free))
+    def open_(limit: int = 2048, free: int = 0) -> KVCache:
+        opened.append(KVCache(model, limit, Threads(2), False, Abort(), lambda: free))
         return opened[-1]
 
     yield open_
@@ -52,21 +52,21 @@ def tokens(model: LlamaModel, prompt: str) -> list[int]:
     return model.vocabulary.tokenize(prompt, special=False, bos=False)
 
 
-def read(session: Session, prompt: list[int], room: int = 8) -> tuple[int, list[int]]:
+def read(cache: KVCache, prompt: list[int], room: int = 8) -> tuple[int, list[int]]:
     """The tokens kept, and the positions after each slice."""
-    return session.rewind(prompt, room), list(session.read(prompt, never))
+    return cache.rewind(prompt, room), list(cache.read(prompt, never))
 
 
-def logits(session: Session, model: LlamaModel) -> bytes:
-    return bytes(session.context.logits())
+def logits(cache: KVCache, model: LlamaModel) -> bytes:
+    return bytes(cache.context.logits())
 
 
-def write(session: Session, n: int) -> list[int]:
-    chain, written = Chain(session._model.vocabulary), []
+def write(cache: KVCache, n: int) -> list[int]:
+    chain, written = Chain(cache._model.vocabulary), []
     chain.add("greedy")
     for _ in range(n):
-        written.append(chain.sample(session.context))
-        assert session.append(written[-1])
+        written.append(chain.sample(cache.context))
+        assert cache.append(written[-1])
     chain.close()
     return written
 
@@ -99,13 +99,13 @@ def test_each_slice_is_as_long_as_all_before_it_up_to_the_longest() -> None:
         assert borders.end(position) == min(end for end in ends if end > position)
 
 
-def test_slices_end_at_their_borders(session: Open, model: LlamaModel) -> None:
+def test_slices_end_at_their_borders(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 9)[:150]
-    assert read(session(), prompt) == (0, [64, 128, 150])
+    assert read(cache(), prompt) == (0, [64, 128, 150])
 
 
-def test_a_second_turn_reads_only_what_is_new(session: Open, model: LlamaModel) -> None:
-    one = session()
+def test_a_second_turn_reads_only_what_is_new(cache: Open, model: LlamaModel) -> None:
+    one = cache()
     first = tokens(model, STORY)[:20]
     read(one, first)
     answer = write(one, 5)
@@ -113,8 +113,8 @@ def test_a_second_turn_reads_only_what_is_new(session: Open, model: LlamaModel) 
     assert read(one, more) == (25, [35])
 
 
-def test_the_same_prompt_twice_gives_identical_logits(session: Open, model: LlamaModel) -> None:
-    one, prompt = session(), tokens(model, STORY * 9)[:100]
+def test_the_same_prompt_twice_gives_identical_logits(cache: Open, model: LlamaModel) -> None:
+    one, prompt = cache(), tokens(model, STORY * 9)[:100]
     read(one, prompt)
     first = logits(one, model)
     write(one, 3)
@@ -122,9 +122,9 @@ def test_the_same_prompt_twice_gives_identical_logits(session: Open, model: Llam
     assert logits(one, model) == first
 
 
-def test_what_was_read_before_changes_no_bit(session: Open, model: LlamaModel) -> None:
+def test_what_was_read_before_changes_no_bit(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 9)
-    fresh, used = session(), session()
+    fresh, used = cache(), cache()
     read(fresh, prompt[:120])
     read(used, [*prompt[:100], *prompt[:50]])
     write(used, 2)
@@ -132,25 +132,25 @@ def test_what_was_read_before_changes_no_bit(session: Open, model: LlamaModel) -
     assert logits(used, model) == logits(fresh, model)
 
 
-def test_a_prompt_that_goes_on_from_a_short_one_is_read_as_if_from_the_start(session: Open, model: LlamaModel) -> None:
+def test_a_prompt_that_goes_on_from_a_short_one_is_read_as_if_from_the_start(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 9)
-    fresh, used = session(), session()
+    fresh, used = cache(), cache()
     read(fresh, prompt[:120])
     read(used, prompt[:100])
     assert read(used, prompt[:120]) == (64, [120])
     assert logits(used, model) == logits(fresh, model)
 
 
-def test_a_divergence_falls_back_to_the_slice_border(session: Open, model: LlamaModel) -> None:
-    one, prompt = session(), tokens(model, STORY * 9)[:150]
+def test_a_divergence_falls_back_to_the_slice_border(cache: Open, model: LlamaModel) -> None:
+    one, prompt = cache(), tokens(model, STORY * 9)[:150]
     read(one, prompt)
     other = [*prompt[:140], *prompt[:20]]
     assert read(one, other) == (128, [160])
 
 
-def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, model: LlamaModel) -> None:
+def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 10)[:200]
-    fresh, stopped = session(), session()
+    fresh, stopped = cache(), cache()
     read(fresh, prompt)
     stopped.rewind(prompt, 8)
     answers = iter([False, False, True])
@@ -163,7 +163,7 @@ def test_a_prompt_stopped_in_the_middle_goes_on_where_it_was(session: Open, mode
 
 def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: LlamaModel) -> None:
     abort = Abort()
-    one, prompt = Session(model, 2048, Threads(2), False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
+    one, prompt = KVCache(model, 2048, Threads(2), False, abort, lambda: 0), tokens(model, STORY * 10)[:200]
     one.rewind(prompt, 8)
     reading = one.read(prompt, never)
     assert next(reading) == 64
@@ -177,9 +177,9 @@ def test_an_abort_in_the_middle_of_a_slice_loses_that_slice_alone(model: LlamaMo
 
 
 @pytest.mark.long
-def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session: Open, model: LlamaModel) -> None:
+def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 20)[:250]
-    small, large = session(), session()
+    small, large = cache(), cache()
     read(small, prompt, room=4)
     read(large, prompt, room=1000)
     assert small.context.n_ctx == 256 < large.context.n_ctx
@@ -188,18 +188,18 @@ def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(session
     assert logits(small, model) == logits(large, model)
 
 
-def test_a_context_without_memory_is_refused_with_both_numbers(session: Open, model: LlamaModel) -> None:
+def test_a_context_without_memory_is_refused_with_both_numbers(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 20)
     with pytest.raises(EngineError, match=r"needs \d+ MiB and 5 MiB are free.*--ctx"):
-        read(session(free=5 * 1024 * 1024), prompt)
+        read(cache(free=5 * 1024 * 1024), prompt)
 
 
-def test_the_memory_of_a_context_is_known_before_it_is_made(session: Open, model: LlamaModel) -> None:
-    assert session().kv_bytes(1) == 30 * 2 * 3 * 64 * 2  # layers x (keys, values) x KV heads x head width x 2 bytes
+def test_the_memory_of_a_context_is_known_before_it_is_made(cache: Open, model: LlamaModel) -> None:
+    assert cache().kv_bytes(1) == 30 * 2 * 3 * 64 * 2  # layers x (keys, values) x KV heads x head width x 2 bytes
 
 
 def test_an_answer_ends_where_the_context_does(tiny_path: Path) -> None:
-    engine = Llama(tiny_path, LoadOptions(n_ctx=300))
+    engine = LlamaEngine(tiny_path, LoadOptions(n_ctx=300))
     said = say(engine, text("a" * 250, None))
     assert said.done.reason == "context"
     assert said.done.usage.prompt + said.done.usage.generated == 301  # the last token need not be read
@@ -207,7 +207,7 @@ def test_an_answer_ends_where_the_context_does(tiny_path: Path) -> None:
 
 
 def test_the_context_is_clamped_to_the_trained_length(tiny_path: Path) -> None:
-    engine = Llama(tiny_path, LoadOptions(n_ctx=1_000_000))
+    engine = LlamaEngine(tiny_path, LoadOptions(n_ctx=1_000_000))
     assert engine.info.n_ctx == engine.info.n_ctx_train == 1024
     with pytest.raises(InputError, match=r"has 1,024 tokens and tiny reads 1,024"):
         say(engine, Request(Text("a" * 1024), GREEDY, 1))

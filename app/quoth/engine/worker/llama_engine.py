@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import closing, suppress
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +16,6 @@ from quoth.engine import (
     Chat,
     Done,
     Event,
-    Kind,
     LoadOptions,
     ModelInfo,
     Notice,
@@ -26,19 +26,18 @@ from quoth.engine import (
     Text,
 )
 from quoth.engine.ladder import BY_NAME, Finding, Rung
+from quoth.engine.worker.kv_cache import Cancelled, KVCache
 from quoth.engine.worker.loading import load
 from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.scoring import PreparedScoring, score_text
-from quoth.engine.worker.session import Cancelled, Session
 from quoth.engine.worker.threads import Threads
-from quoth.engine.worker.writing import TokenWriter
+from quoth.engine.worker.token_writer import TokenWriter
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, LlamaModel
 from quoth.platform import memory, processors
 
 if TYPE_CHECKING:
     from quoth.engine.worker.prompts.prompt import Prompter
-    from quoth.engine.worker.prompts.thinking import ThinkingMarks
 
 
 class Prepared(NamedTuple):
@@ -50,23 +49,18 @@ class Prepared(NamedTuple):
     starts_in_thought: bool
 
 
-class _Watch:
-    """Sees how many cores other programs use, from when it is made."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic(), processors.busy_seconds(), time.process_time()
-
-    def others(self) -> float:
-        """Cores, on average. 0 where the machine does not say, or too little time has passed to tell."""
-        wall, busy, own = (
-            time.monotonic() - self._began[0],
-            processors.busy_seconds(),
-            time.process_time() - self._began[2],
-        )
-        return (busy - self._began[1] - own) / wall if busy and wall > 0.05 else 0.0
+def _clocks() -> tuple[float, float, float]:
+    """Seconds: on the clock, those that all programs computed, and those that this one did."""
+    return time.monotonic(), processors.busy_seconds(), time.process_time()
 
 
-class Llama:
+def _cores_of_others(since: tuple[float, float, float]) -> float:
+    """How many cores other programs used, on average. 0 if the machine does not say, or too little time has passed."""
+    wall, busy, own = (now - before for now, before in zip(_clocks(), since, strict=True))
+    return (busy - own) / wall if since[1] and wall > 0.05 else 0.0
+
+
+class LlamaEngine:
     """The Engine port in this process."""
 
     def __init__(
@@ -82,30 +76,30 @@ class Llama:
         self._path = path
         self._options = options = options or LoadOptions()
         self._rung = rung
-        watch, private = _Watch(), memory.private_bytes()
+        clocks, private = _clocks(), memory.private_bytes()
         self._model, on_gpu = load(path, options, rung, progress, free_memory())
         if self._model.has_encoder:
-            raise ModelError(
-                f"{path.name} is an encoder-decoder model", "only decoders can chat", "Choose another model"
-            )
+            why = "only decoders can chat"
+            raise ModelError(f"{path.name} is an encoder-decoder model", why, "Choose another model")
         self._template = options.template or self._model.chat_template()
         self._prompter: Prompter | None = None
         threads = 1 if rung.one_thread else min(options.threads or processors.physical_cores(), 512)
         limit = min(options.n_ctx or self._model.n_ctx_train, self._model.n_ctx_train)
         self.info = self._describe(limit, threads, on_gpu)
         self._threads = Threads(threads, fixed=on_gpu > 0 or bool(options.threads))
-        self._threads.leave(watch.others())
+        self._threads.leave(_cores_of_others(clocks))
         copied = memory.private_bytes() - private  # into another layout
         mapped = 0 if on_gpu else max(0, self._model.size - max(0, copied))
-        self._session = Session(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
+        self._cache = KVCache(self._model, limit, self._threads, on_gpu > 0, self.abort, free_memory, mapped)
 
     def _describe(self, limit: int, threads: int, on_gpu: int) -> ModelInfo:
         model = self._model
         layers = model.n_layer + 1
+        stated_base = model.meta("quoth.kind") == "base" and not self._options.template
         return ModelInfo(
             name=self._options.name or self._path.stem,
             architecture=model.meta("general.architecture") or "unknown",
-            kind=self._kind(),
+            kind="base" if self._template is None or stated_base else "chat",
             n_ctx_train=model.n_ctx_train,
             n_ctx=limit,
             n_params=model.n_params,
@@ -117,19 +111,14 @@ class Llama:
             on_gpu=on_gpu,
             sampling=_recommended(model),
             rung=self._rung.name,
-            thinks=self._template is not None and ("enable_thinking" in self._template or "thinking" in self._template),
         )
 
     def prove(self, allow: Callable[[float], None] = lambda seconds: None) -> Finding:
         """Compute a text in two ways and compare (proof.py). Raises Unproved."""
         from quoth.engine.worker.proof import BATCH, prove
 
-        self._session.require_room(min(BATCH, self.info.n_ctx_train))
+        self._cache.require_room(min(BATCH, self.info.n_ctx_train))
         return prove(self._model, threads=self._threads.now, on_gpu=self.info.on_gpu > 0, abort=self.abort, allow=allow)
-
-    def _kind(self) -> Kind:
-        stated = self._model.meta("quoth.kind")
-        return "base" if self._template is None or (stated == "base" and not self._options.template) else "chat"
 
     @property
     def prompter(self) -> Prompter:
@@ -204,16 +193,14 @@ class Llama:
                 return
             prepared.append(self._prepare_scoring(scoring, *tokens_of(scoring.input)[:2]))
         longest = max((len(item.read) for item in prepared), default=0)  # the context grows once
-        session, vocabulary = self._session, self._model.vocabulary
+        cache, vocabulary = self._cache, self._model.vocabulary
         try:
             for number, item in enumerate(prepared):
                 if stop():
                     return
                 yield from _notices(number, item.broken)
                 room = longest - len(item.read)
-                yield from score_text(
-                    number, item, session, vocabulary, room=room, check=self._check_numbers, stop=stop
-                )
+                yield from score_text(number, item, cache, vocabulary, room=room, check=self._check_numbers, stop=stop)
         except Cancelled:
             return
 
@@ -230,12 +217,10 @@ class Llama:
 
     def _run(self, number: int, item: Prepared, stop: Callable[[], bool]) -> Iterator[Event]:
         yield from _notices(number, item.broken)
-        request, marks = item.request, self._marks(item.request)
-        writer = TokenWriter(number, request, item.tokens, item.starts_in_thought, self._model, marks)
-        try:
+        marks = self.prompter.marks if isinstance(item.request.input, Chat) else None
+        writer = TokenWriter(number, item.request, item.tokens, item.starts_in_thought, self._model, marks)
+        with closing(writer):
             yield from self._read_and_write(number, item, writer, stop)
-        finally:
-            writer.close()
 
     def _read_and_write(
         self, number: int, item: Prepared, writer: TokenWriter, stop: Callable[[], bool]
@@ -243,29 +228,26 @@ class Llama:
         begun, total = time.monotonic(), len(item.tokens)
         room = min(item.request.max_tokens or 512, 512)
         try:
-            writer.reused = self._session.rewind(item.tokens, room)
+            writer.reused = self._cache.rewind(item.tokens, room)
             yield Reading(number, writer.reused, total)
-            for done in self._session.read(item.tokens, stop):
+            for done in self._cache.read(item.tokens, stop):
                 yield Reading(number, done, total)
         except Cancelled:
             yield Done(number, "cancelled", writer.usage(time.monotonic() - begun, 0.0))
             return
         self._check_numbers()
         read_seconds, begun = time.monotonic() - begun, time.monotonic()
-        yield from writer.write(self._session, stop)
+        yield from writer.write(self._cache, stop)
         yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
 
     def _check_numbers(self) -> None:
         """Weights that were overwritten load as any others. Raises ModelError."""
-        if math.isnan(self._session.context.logits()[0]):
+        if math.isnan(self._cache.context.logits()[0]):
             what = f"{self.info.name} computes invalid numbers"
             raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
 
-    def _marks(self, request: Request) -> ThinkingMarks | None:
-        return self.prompter.marks if isinstance(request.input, Chat) else None
-
     def close(self) -> None:
-        self._session.close()
+        self._cache.close()
         self._model.close()
 
 
@@ -275,16 +257,10 @@ def _notices(number: int, broken: int) -> Iterator[Notice]:
 
 
 def _recommended(model: LlamaModel) -> tuple[tuple[str, float], ...]:
-    """Sampling values that the file asks for; what is no number is left out."""
+    """Sampling values that the file asks for; what is not a number is left out."""
     found: list[tuple[str, float]] = []
     for name, key in SAMPLING_KEYS.items():
-        text = model.meta(key)
-        if text is None:
-            continue
-        try:
-            value = float(text)
-        except ValueError:
-            continue
-        if math.isfinite(value):
-            found.append((name, int(value) if name in ("top_k", "repeat_last_n") else value))
+        with suppress(ValueError):
+            if math.isfinite(value := float(model.meta(key) or "nan")):
+                found.append((name, int(value) if name in ("top_k", "repeat_last_n") else value))
     return tuple(found)
