@@ -58,7 +58,7 @@ def test_every_setting_is_known_in_all_four_places() -> None:
         ("offline = 1", ["offline must be true or false"]),
         ("model = 3", ["model must be text"]),
         ("modle = 'x'", ["there is no setting 'modle'", "model, system"]),
-        ("model =", ["is no TOML"]),
+        ("model =", ["is not TOML"]),
         ("[model]\nname = 'x'", ["model must be text"]),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -73,7 +73,7 @@ def test_an_error_in_the_file_names_the_file(place: Folders, text: str, parts: l
 
 def test_bytes_that_are_no_text_and_a_folder_in_its_place_are_named(place: Folders) -> None:
     place.config_file.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(UsageError, match="is no TOML"):
+    with pytest.raises(UsageError, match="is not TOML"):
         load(place, {})
     place.config_file.unlink()
     assert load(place, {}).seed is None
@@ -89,9 +89,8 @@ def test_bytes_that_are_no_text_and_a_folder_in_its_place_are_named(place: Folde
 def test_an_error_in_the_environment_names_the_variable(place: Folders, name: str, value: str) -> None:
     with pytest.raises(UsageError) as caught:
         settings(place, **{name: value})
-    assert str(caught.value).startswith(
-        f"{name}={value!r} must be {BY_NAME[name.removeprefix('QUOTH_').lower()].range}"
-    )
+    expected = BY_NAME[name.removeprefix("QUOTH_").lower()].range
+    assert str(caught.value) == f"{name} must be {expected} (it is {value!r}). Correct it or unset it"
 
 
 def test_a_command_names_the_place_too(environ: dict[str, str], home: Path) -> None:

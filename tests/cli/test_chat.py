@@ -72,7 +72,7 @@ def test_a_chat_needs_a_terminal(environ: dict[str, str]) -> None:
 
 def test_a_prompt_is_typed_where_a_dash_asks_for_it(environ: dict[str, str]) -> None:
     with Dialogue([*QUOTH, "-", "-n", "3", "-t", "0"], environ) as typing:
-        typing.expect("quoth: reading from the terminal; Ctrl-D on a line of its own ends it\r\n")
+        typing.expect("quoth: reading from the terminal; Ctrl-D on an empty line ends the input\r\n")
         typing.send("Say hello.\n" + CTRL_D)
         typing.expect("Say hello.\r\n")
         rest, code = typing.end()

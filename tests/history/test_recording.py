@@ -105,7 +105,7 @@ def test_a_lock_that_stays_is_a_sentence_and_no_error(path: Path, history: Histo
     recording = Recording(history, "why?")
     recording.begin()
     recording.said("because")
-    recording.end("stop", patience=0.1)
+    recording.end("stop", lock_wait=0.1)
     assert recording.problem.startswith("the history is locked by another program")
     other.close()
     assert kept(history) == [("user", "before", "stop")]

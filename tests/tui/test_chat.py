@@ -16,7 +16,7 @@ from quoth.chat import Attachment
 from quoth.engine import Sampling
 from quoth.errors import EngineError, ModelError, StorageError
 from quoth.history import History
-from quoth.library.fields import sampling_fields
+from quoth.library.answer_fields import sampling_fields
 from quoth.tui.app import QuothApp
 from quoth.tui.screens.help import Help
 from quoth.tui.widgets.key_bar import KeyBar

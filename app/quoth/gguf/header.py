@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import struct
 from collections import Counter
 from collections.abc import Mapping
@@ -148,6 +149,11 @@ class Header:
     def sliding_window(self) -> int:
         """Tokens a windowed layer looks back; 0 if all layers see everything."""
         return self.integer(self.own("attention.sliding_window"))
+
+    @property
+    def parameters(self) -> int:
+        """Elements of all tensors."""
+        return sum(math.prod(tensor.shape) for tensor in self.tensors)
 
     @property
     def quantization(self) -> str:

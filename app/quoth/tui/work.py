@@ -10,7 +10,7 @@ from textual.message import Message
 
 from quoth.engine import Sampling, Usage
 from quoth.errors import QuothError
-from quoth.library.fields import sampling_fields, usage_fields
+from quoth.library.answer_fields import sampling_fields, usage_fields
 from quoth.tui.history_writer import HistoryWriter, PendingId
 
 

@@ -11,31 +11,30 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from quoth.chat import Message
+from quoth.cli.answer_writer import Format
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, setting_options
-from quoth.cli.output import Format
+from quoth.cli.options import setting_options
 from quoth.errors import EngineError, InputError, UsageError
 from quoth.text import well_formed
 
 if TYPE_CHECKING:
     pass
 
-HELP = """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
 
-On a terminal without a cursor (TERM=dumb) the chat goes line by line.
-
-\b
-Examples:
-  quoth
-  quoth chat -m smollm2-135m
-  quoth chat -s "You answer in one sentence."
-"""
-
-
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @setting_options()
 @click.pass_obj
 def command(environment: Environment, /, **flags: Any) -> int:
+    """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
+
+    On a terminal without a cursor (TERM=dumb) the chat goes line by line.
+
+    \b
+    Examples:
+      quoth
+      quoth chat -m smollm2-135m
+      quoth chat -s "You answer in one sentence."
+    """
     environment.use(flags)
     return talk(environment)
 
@@ -93,7 +92,7 @@ def run_app(environment: Environment, conversation: int | None) -> int:
 
 
 def _read_file(environment: Environment, name: str) -> tuple[str, str]:
-    from quoth.cli.inputs import bytes_of
+    from quoth.library.text_files import bytes_of
     from quoth.text import decode_input
 
     decoded = decode_input(bytes_of(name, environment.settings.max_input), name)
@@ -101,7 +100,7 @@ def _read_file(environment: Environment, name: str) -> tuple[str, str]:
 
 
 def _document_limit(environment: Environment) -> int:
-    from quoth.library.documents import document_limit
+    from quoth.library.opened_documents import document_limit
 
     return document_limit(environment)
 
@@ -119,7 +118,7 @@ def stoppable() -> Iterator[Event]:
 
 def talk_in_lines(environment: Environment) -> int:
     """Questions from the terminal until Ctrl-D, answers as they come."""
-    from quoth.cli.run.answering import answer
+    from quoth.cli.run.answer_session import answer
 
     streams = environment.streams
     messages: list[Message] = []

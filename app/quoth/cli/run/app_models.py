@@ -30,10 +30,14 @@ class AppModels:
         return model_choice.named(self._workspace, name)
 
     def choices(self) -> Sequence[Choice]:
-        return model_choice.all_choices(self._workspace)
+        from quoth.library.model_offers import all_choices
+
+        return all_choices(self._workspace)
 
     def remember(self, model: ModelFile) -> ModelFile:
-        return model_choice.remember(self._workspace, model)
+        from quoth.library.model_offers import remember
+
+        return remember(self._workspace, model)
 
     def pull(self, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
         from quoth.library.model_pull import fetch
@@ -41,7 +45,9 @@ class AppModels:
         return fetch(self._workspace, spec, progress)
 
     def fit(self, choice: Choice) -> str:
-        return model_choice.fit_sentence(self._workspace, choice)
+        from quoth.library.model_offers import fit_sentence
+
+        return fit_sentence(self._workspace, choice)
 
     def start(self, file: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
         model = Model(self._workspace, file, tell=tell)

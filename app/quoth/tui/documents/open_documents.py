@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 from quoth.chat import Attachment
-from quoth.library.documents import OpenDocuments, require_text
+from quoth.library.opened_documents import OpenDocuments, require_text
 
 if TYPE_CHECKING:
     from quoth.documents import Document

@@ -57,7 +57,7 @@ class WithReading(WithAttachments):
     @work(thread=True, exclusive=True, group="documents", exit_on_error=False)
     def _open(self, kind: Kind, argument: str, attached: list[Attachment]) -> None:
         """Read the documents; the screen is shown when they are there."""
-        from quoth.library.documents import read_named, require_text
+        from quoth.library.opened_documents import read_named, require_text
         from quoth.tui.documents.open_documents import open_attached
         from quoth.tui.documents.operands import operands
 

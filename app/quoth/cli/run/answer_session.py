@@ -1,26 +1,26 @@
-"""Answers with the engine: choose the model, start it, write what it says, in any format."""
+"""Answers of one model, written in any format."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from quoth.chat import Message
+from quoth.cli.answer_writer import AnswerWriter, Format
 from quoth.cli.environment import Environment
-from quoth.cli.output import AnswerWriter, Format
+from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.engine import Event, Sampling
 from quoth.errors import Ended, QuothError, UsageError
-from quoth.library.fields import sampling_fields
+from quoth.library.answer_fields import sampling_fields
+from quoth.library.answer_stream import Cancelled, never
 from quoth.library.model import Model
+from quoth.library.recording import Recording, recorded
 from quoth.version import __version__
-
-if TYPE_CHECKING:
-    from quoth.library.recording import Recording
 
 
 def answer_format(*, json: bool, jsonl: bool, logprobs: int | None, block: bool = False) -> Format:
-    """The format that flags ask for. Raises UsageError for two at once."""
+    """The format that flags ask for. Raises UsageError if they ask for two."""
     chosen = [flag for flag, on in (("--json", json), ("--jsonl", jsonl), ("-x", block)) if on]
     if len(chosen) > 1:
         raise UsageError(f"{' and '.join(chosen)} exclude each other", "", "Pass one of them")
@@ -41,7 +41,7 @@ class AnswerSession:
         messages: Sequence[Message],
         *,
         stop: Sequence[str] = (),
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = never,
         recording: Recording | None = None,
         **sampling: Any,
     ) -> str:
@@ -49,15 +49,13 @@ class AnswerSession:
         chosen = self._sampling(**sampling)
         events = self._model.replying(messages, chosen, stop=stop, cancelled=cancelled)
         if recording is not None:
-            from quoth.library.recording import recorded  # with it comes the history
-
             recording.about(self._model_name, sampling_fields(chosen))
             events = recorded(events, recording)
         return self._write(events, chosen)
 
     @property
     def _model_name(self) -> str:
-        """What finds this model again."""
+        """The name by which the model is found again."""
         file = self._model.file
         return str(file.path.absolute()) if file.origin == "file" and not file.installed else file.name
 
@@ -85,7 +83,7 @@ class AnswerSession:
         return "".join(answer.text for answer in writer.answers.values())
 
     def interrupted(self, error: BaseException) -> None:
-        """Write what was said so far, before the reason goes to standard error; an error leaves no JSON object."""
+        """Write the answer so far, before the reason goes to standard error; after an error no JSON object."""
         if self._writer is not None:
             self._writer.interrupt()
             if not isinstance(error, QuothError):
@@ -94,10 +92,8 @@ class AnswerSession:
 
 @contextmanager
 def answer(environment: Environment, format_: Format) -> Iterator[AnswerSession]:
-    """Choose the model and start to load it at once; what is read meanwhile costs no time."""
-    from quoth.cli.run.choosing import choose_model
-
-    with Model(environment, choose_model(environment)) as model:
+    """Start to load the chosen model: the caller reads its input meanwhile."""
+    with open_chosen_model(environment) as model:
         answering = AnswerSession(environment, model, format_)
         try:
             yield answering

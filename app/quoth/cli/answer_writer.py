@@ -9,7 +9,7 @@ from typing import Any
 
 from quoth.cli.streams import Streams
 from quoth.engine import Done, Event, Notice, Piece, Reading, Reason, Thought, TokenLogprob, Usage
-from quoth.library.fields import usage_fields
+from quoth.library.answer_fields import usage_fields
 from quoth.text import FirstBlock
 
 ENDED_EARLY = {

@@ -1,4 +1,4 @@
-"""The ways of computing in `quoth doctor`: what was found of each, what hinders the faster ones, what would help."""
+"""The ways of computing in `quoth doctor`: how each performs here, what hinders the faster ones, what would help."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from quoth.cli.run.reinstall import AMX_FLAG, from_source, from_wheels
+from quoth.cli.run.diagnosis.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.engine.client.findings import FindingsEntry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 

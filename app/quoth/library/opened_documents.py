@@ -1,30 +1,35 @@
-"""Documents that are open: read once, cut into parts once for each use, their index kept for the next question."""
+"""Documents that are open: read once, cut once for each use, the index kept for the next question."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from quoth.documents import Document, gather, read
+from quoth.documents.ranking import Ranking
+from quoth.engine import Engine
 from quoth.errors import InputError
+from quoth.library.workspace import Workspace
+from quoth.passages import Ends
+from quoth.tasks.collection import Collection
+from quoth.tasks.model_classes import model_class
 
-if TYPE_CHECKING:
-    from quoth.documents.ranking import Ranking
-    from quoth.engine import Engine
-    from quoth.library.workspace import Workspace
-    from quoth.passages import Ends
-    from quoth.tasks.collection import Collection
-
-MOST = 1024**3  # bytes of a document, unless the settings say otherwise
+MAX_BYTES = 1024**3  # of a document, unless the settings say otherwise
 Progress = Callable[[str, int, int, str], object]  # "splitting", 3, 42, "characters"
 
 
 def document_limit(workspace: Workspace) -> int:
     """The most bytes of a document."""
     settings = workspace.settings
-    return int(settings.max_input) if settings.is_set("max_input") else MOST
+    return int(settings.max_input) if settings.is_set("max_input") else MAX_BYTES
+
+
+def looks_like_file(word: str) -> bool:
+    """Whether a word that names nothing was meant to: it has a folder or a suffix."""
+    stem, dot, suffix = word.rpartition(".")
+    has_suffix = bool(stem and dot) and suffix.isalnum() and suffix[:1].isalpha() and len(suffix) <= 5
+    return not any(map(str.isspace, word)) and (has_suffix or "/" in word or os.sep in word)
 
 
 def read_named(
@@ -37,8 +42,8 @@ def read_named(
 ) -> list[Document]:
     """The documents that files, folders and patterns name, each once; "-" is what `piped` returns.
 
-    `tell` gets sentences: what was left out, and what should be known of how a file was read. Raises InputError for a
-    file that was named and cannot be read; of a folder or a pattern the others are read.
+    `tell` gets sentences: what was left out, and notices about how a file was read. Raises InputError for a file that
+    was named and cannot be read; in a folder or a pattern such a file is skipped.
     """
     documents: list[Document] = []
     seen: set[str] = set()
@@ -84,18 +89,18 @@ def _tell_skipped(tell: Callable[[str], object], skipped: Sequence[tuple[str, st
         tell(f"left out: {first}{more}")
 
 
-def require_text(documents: Sequence[Document]) -> None:
-    """Raises InputError where no document has any text."""
+def require_text(documents: Sequence[Document], hint: str = "Name a file that contains text") -> None:
+    """Raises InputError, with `hint`, if no document contains any text."""
     if not any(piece.strip() for document in documents for piece in document.text):
-        names = ", ".join(document.name for document in documents[:3])
-        more = f" and {len(documents) - 3} more" if len(documents) > 3 else ""
-        what = f"{names}{more} {'have' if len(documents) > 1 else 'has'} no text"
+        names = ["standard input" if each.name == "stdin" else each.name for each in documents]
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        what = f"{', '.join(names[:3])}{more} {'have' if len(names) > 1 else 'has'} no text"
         why = "only white space" if any(len(document.text) for document in documents) else "empty"
-        raise InputError(what, why, "Name a file that has some")
+        raise InputError(what, why, hint)
 
 
 def read_documents(
-    *names: str | Path, limit: int = MOST, tell: Callable[[str], object] = lambda sentence: None
+    *names: str | Path, limit: int = MAX_BYTES, tell: Callable[[str], object] = lambda sentence: None
 ) -> OpenDocuments:
     """Read files, folders and patterns. `limit` is the most bytes of one; `tell` gets what was left out, and why.
 
@@ -110,7 +115,7 @@ def read_documents(
 
 
 class OpenDocuments:
-    """Documents, and what was made of them for one engine. For one thread: an index belongs to it."""
+    """Documents, and their parts and index for one engine. For one thread, because the index is."""
 
     def __init__(
         self,
@@ -130,21 +135,14 @@ class OpenDocuments:
         self.close()
 
     def parts(self, engine: Engine) -> Collection:
-        """Cut as a summary reads them."""
-        from quoth.tasks.collection import Collection
-        from quoth.tasks.model_classes import model_class
-
+        """The parts that a summary reads."""
         if self._parts is None or self._parts[0] is not engine:
             size = model_class(engine.info.n_params, engine.info.n_ctx).part
             self._parts = engine, Collection(self.documents, self._counted(engine.offsets), size)
         return self._parts[1]
 
     def passages(self, engine: Engine, *, private: bool) -> tuple[Collection, Ranking]:
-        """Cut and indexed as a question finds them. With `private` nothing of them is on the disk."""
-        from quoth.documents.ranking import Ranking
-        from quoth.tasks.collection import Collection
-        from quoth.tasks.model_classes import model_class
-
+        """The passages that a question finds, and their index; if `private`, in memory only."""
         if self._passages is None or self._passages[:2] != (engine, private):
             self.close()
             size = model_class(engine.info.n_params, engine.info.n_ctx).passage

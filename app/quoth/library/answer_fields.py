@@ -8,7 +8,7 @@ from quoth.engine import Sampling, Usage
 
 
 def sampling_fields(sampling: Sampling) -> dict[str, Any]:
-    """Sampling as the history has it, without what was not asked for."""
+    """Sampling as the history names it, without what is not set."""
     return {name: value for name, value in sampling._asdict().items() if value not in (None, (), "")}
 
 
