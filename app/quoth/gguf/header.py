@@ -38,10 +38,26 @@ class Tensor:
     offset: int
     size: int
 
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def rows_first(self) -> tuple[int, ...]:
+        """The shape as numpy has it."""
+        return self.shape[::-1]
+
+    @property
+    def type_name(self) -> str:
+        return TENSOR_TYPES[self.type][0]
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A GGUF header. `tensors` is empty when they were not asked for; offsets and sizes are bytes."""
+    """A GGUF header; offsets and sizes are bytes. `tensors` is empty when they were not asked for.
+
+    `places`: where in the file the value of each key of `metadata` stands.
+    """
 
     path: Path
     size: int
@@ -50,6 +66,16 @@ class Header:
     arrays: Mapping[str, Array]
     tensors: tuple[Tensor, ...]
     data_offset: int
+    places: Mapping[str, int]
+
+    @property
+    def by_name(self) -> dict[str, Tensor]:
+        """The tensors by name."""
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    def value(self, key: str) -> Scalar | list[Scalar] | None:
+        """The value of a key, whatever it is; None if there is none."""
+        return self.array(key) if key in self.arrays else self.metadata.get(key)
 
     def array(self, key: str) -> list[Scalar]:
         """Read an array from the file; an absent one is empty. Text is decoded leniently."""

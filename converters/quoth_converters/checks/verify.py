@@ -14,6 +14,7 @@ from typing import Final
 import numpy as np
 
 from quoth.errors import ModelError, QuothError, escaped
+from quoth.gguf import Header, read_header
 from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.checks.logits_check import Texts, check_logits
@@ -56,10 +57,12 @@ class _Run:
     quantized: Sequence[Path]
     progress: Progress
     done: float = 0.0
+    file: Header = field(init=False)
     kind: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kind = stored_as(self.path)
+        self.file = read_header(self.path)
+        self.kind = stored_as(self.file)
 
     @property
     def amount(self) -> _Amount:
@@ -72,7 +75,7 @@ class _Run:
 
     def checks(self) -> Iterator[Check]:
         """The checks in their order; nothing follows one that the rest stands on."""
-        for check in (check_tensors(self.described), check_structure(self.described, self.path, self.level)):
+        for check in (check_tensors(self.described), check_structure(self.described, self.file, self.level)):
             yield check
             if not check.passed:
                 return

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
 import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
-
-import gguf
+from typing import Final
 
 from quoth.errors import ModelError, QuothError, StorageError, escaped
+from quoth.gguf import Header, read_header
+from quoth.gguf.tables import ALIGNMENT, FILE_TYPES, TENSOR_TYPES, stored_size
 from quoth.workers.messages import Quantize
 from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
 from quoth_converters.output import record
-from quoth_converters.output.gguf_file import GGUFFile, read_gguf, type_name
 from quoth_converters.output.writer import refuse, replacing
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
@@ -43,8 +41,8 @@ TYPES: Final = (
     "Q2_K",
 )
 PLANNED: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0", "Q3_K_M")
+_TENSOR_TYPES: Final = frozenset(name for name, _, _ in TENSOR_TYPES.values())
 _WHOLE: Final = ("F32", "F16", "BF16")
-_ALIGNMENT: Final = 32  # of each tensor's bytes
 _TINY: Final = 8 << 20  # bytes at F16: there is nothing to win
 _SMALL: Final = 100_000_000  # parameters: four bits cost such a model too much
 _TRY: Final = f"Give one of {', '.join(TYPES)}"
@@ -76,7 +74,7 @@ class Quantized:
 
 def plan(path: Path, types: Iterable[str] = PLANNED, *, overrides: Overrides = ()) -> list[Plan]:
     """What a GGUF would come to at each of some quantizations, by a dry run of llama.cpp; nothing is written."""
-    file = read_gguf(path)
+    file = read_header(path)
     wanted = [_known(name) for name in types]
     target = path.with_suffix(".none")
     with LlamaProcess() as llama:
@@ -109,9 +107,8 @@ def quantize(
     progress: Progress = lambda done, total: None,
 ) -> Quantized:
     """Write a GGUF at another quantization. Where that fails, only what was there before is left."""
-    name, file = _known(type), read_gguf(source)
-    before = {type_name(entry.type) for entry in file.tensors.values()}
-    quantized = sorted(before.difference(_WHOLE))
+    name, file = _known(type), read_header(source)
+    quantized = sorted({tensor.type_name for tensor in file.tensors}.difference(_WHOLE))
     if quantized and not requantize:
         why = f"it has {', '.join(quantized)}: what they lost would be lost twice"
         raise ModelError(f"{escaped(source.name)} is quantized already", why, "Give the F16 file, or --requantize")
@@ -130,12 +127,9 @@ def quantize(
 
 def described(path: Path) -> Plan:
     """What an existing file comes to; its type is what its key says."""
-    file = read_gguf(path)
-    number = file.keys.get("general.file_type")
-    known = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
-    type = known.get(number, "unknown") if isinstance(number, int) else "unknown"
-    kinds = {name: type_name(entry.type) for name, entry in file.tensors.items()}
-    return _counted(file, type, kinds, file.size)
+    file = read_header(path)
+    type = FILE_TYPES.get(file.integer("general.file_type", -1), "unknown")
+    return _counted(file, type, {tensor.name: tensor.type_name for tensor in file.tensors}, file.size)
 
 
 def _known(type: str) -> str:
@@ -152,22 +146,19 @@ def _fits_256(plans: Mapping[str, Plan]) -> bool:
     return k is not None and k.tensors.get("Q5_0", 0) <= k.tensors.get("Q4_K", 0)
 
 
-def _planned(llama: LlamaProcess, file: GGUFFile, request: Quantize) -> Plan:
+def _planned(llama: LlamaProcess, file: Header, request: Quantize) -> Plan:
     kinds = {name: after.upper() for name, _, after in _quantized(llama, request._replace(dry_run=True))}
-    if kinds.keys() != file.tensors.keys():
-        raise ModelError(
-            f"{escaped(request.source.name)} cannot be quantized", "llama.cpp does not say what becomes of it"
-        )
-    start = min((entry.offset for entry in file.tensors.values()), default=file.size)
-    sizes = [_bytes(kinds[tensor], entry.shape) for tensor, entry in file.tensors.items()]
-    return _counted(
-        file, request.quantization, kinds, start + sum(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)
-    )
+    if kinds.keys() != file.by_name.keys():
+        why = "llama.cpp does not say what becomes of it"
+        raise ModelError(f"{escaped(request.source.name)} cannot be quantized", why)
+    sizes = (_stored_size(kinds[tensor.name], tensor.elements) for tensor in file.tensors)
+    size = file.data_offset + sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
+    return _counted(file, request.quantization, kinds, size)
 
 
-def _counted(file: GGUFFile, type: str, kinds: Mapping[str, str], size: int) -> Plan:
-    elements = sum(math.prod(entry.shape) for entry in file.tensors.values())
-    stored = sum(_bytes(kinds[name], entry.shape) for name, entry in file.tensors.items())
+def _counted(file: Header, type: str, kinds: Mapping[str, str], size: int) -> Plan:
+    elements = sum(tensor.elements for tensor in file.tensors)
+    stored = sum(_stored_size(kinds[tensor.name], tensor.elements) for tensor in file.tensors)
     return Plan(type, size, 8 * stored / max(1, elements), dict(Counter(kinds.values()).most_common()))
 
 
@@ -181,17 +172,10 @@ def _quantized(
         raise StorageError(f"{escaped(request.source.name)} cannot be quantized", why) from None
 
 
-def _bytes(kind: str, shape: tuple[int, ...]) -> int:
-    """Bytes of a tensor of a ggml type."""
-    block, size = gguf.GGML_QUANT_SIZES[_type(kind)]
-    return math.prod(shape) // block * size
-
-
-def _type(kind: str) -> Any:
-    named = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
-    if kind.upper() not in named:
-        raise ModelError(f"there is no tensor type {escaped(kind)}")
-    return named[kind.upper()]
+def _stored_size(type: str, elements: int) -> int:
+    if type not in _TENSOR_TYPES:
+        raise ModelError(f"there is no tensor type {escaped(type)}")
+    return stored_size(type, elements)
 
 
 def _sync(part: Path) -> None:
@@ -199,13 +183,14 @@ def _sync(part: Path) -> None:
         os.fsync(file.fileno())
 
 
-def _check(part: Path, before: GGUFFile, tensors: Sequence[tuple[str, str, str]]) -> None:
-    """Read it again: the same tensors, each of the type that was said, with room for its bytes."""
-    file, kinds = read_gguf(part), {name: after for name, _, after in tensors}
-    for name, entry in before.tensors.items():
-        found = file.tensors.get(name)
-        whole = found is not None and found.shape == entry.shape and type_name(found.type) == kinds[name].upper()
-        if found is None or not whole or found.offset + _bytes(kinds[name], entry.shape) > file.size:
-            raise StorageError(f"{escaped(part.name)} did not come out as it was written", f"tensor {escaped(name)}")
-    if len(file.tensors) != len(before.tensors):
+def _check(part: Path, before: Header, tensors: QuantizedTensors) -> None:
+    """Read it again, which holds every tensor against its size: the same ones, each of the type that was said."""
+    wanted = {name: after.upper() for name, _, after in tensors}
+    found = read_header(part).by_name
+    for tensor in before.tensors:
+        now = found.get(tensor.name)
+        if now is None or (now.shape, now.type_name) != (tensor.shape, wanted[tensor.name]):
+            what = f"{escaped(part.name)} did not come out as it was written"
+            raise StorageError(what, f"tensor {escaped(tensor.name)}")
+    if len(found) != len(before.tensors):
         raise StorageError(f"{escaped(part.name)} did not come out as it was written", "it has other tensors")

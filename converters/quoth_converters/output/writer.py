@@ -14,9 +14,11 @@ from typing import Any, BinaryIO, Final, Literal
 import numpy as np
 
 from quoth.errors import ModelError, StorageError, escaped
+from quoth.gguf import Header, read_header
+from quoth.gguf.tables import ALIGNMENT
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import Array, Floats, slabs
-from quoth_converters.output.gguf_file import ALIGNMENT, GGUFFile, header, read_gguf
+from quoth_converters.output.gguf_header import header
 from quoth_converters.spec import ModelSpec, Scalar, TensorSpec, evaluate, taken
 from quoth_converters.vocab import ROLE_KEYS, Vocabulary
 
@@ -223,18 +225,18 @@ def sync_folder(folder: Path) -> None:
             os.close(descriptor)
 
 
-def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> GGUFFile:
-    """Read the file again: every tensor with its type, shape and room for its bytes, every key with its value."""
-    file = read_gguf(part)
+def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> Header:
+    """Read the file again, which holds every tensor against its size: types, shapes, and every key with its value."""
+    file = read_header(part)
+    keys_found, tensors = {*file.metadata, *file.arrays}, file.by_name
     wanted = {**keys(spec, outtype), **metadata}
-    wrong = [f"key {escaped(key)}" for key, value in wanted.items() if not _equal(file.keys.get(key), value)]
-    wrong += [f"key {escaped(key)}" for key in file.keys if key not in wanted]
+    wrong = [f"key {escaped(key)}" for key, value in wanted.items() if not _equal(file.value(key), value)]
+    wrong += [f"key {escaped(key)}" for key in keys_found - wanted.keys()]
     for tensor in spec.tensors:
-        entry, end = file.tensors.get(tensor.name), stored_size(tensor, outtype)
-        type_id = GGML_TYPES[type_of(tensor, outtype)]
-        if entry is None or (entry.type, entry.shape) != (type_id, tensor.shape) or entry.offset + end > file.size:
+        found, type_id = tensors.get(tensor.name), GGML_TYPES[type_of(tensor, outtype)]
+        if found is None or (found.type, found.rows_first) != (type_id, tensor.shape):
             wrong.append(f"tensor {tensor.name}")
-    if wrong or len(file.tensors) != len(spec.tensors):
+    if wrong or len(tensors) != len(spec.tensors):
         raise StorageError(f"{escaped(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
     return file
 
