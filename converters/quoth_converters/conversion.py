@@ -13,6 +13,7 @@ from pathlib import Path
 
 from quoth.errors import ModelError, StorageError, escaped
 from quoth_converters.families import Options, family_of
+from quoth_converters.families.tensor_map import model_of
 from quoth_converters.formats.source import Source, open_source
 from quoth_converters.output.record import EMPTY
 from quoth_converters.output.writer import OutType, Progress, write
@@ -45,11 +46,14 @@ class Conversion:
 def describe(path: Path, options: Options) -> Described:
     """Open a checkpoint and say what it will become."""
     source = open_source(path)
+    family = family_of(source)
+    layout = family.layout(source, options)
     try:
-        spec = family_of(source).describe(source, options)
+        vocabulary = family.vocabulary(source, options, layout)
     except OSError as error:
         what = f"cannot read {escaped(error.filename or path)}"
         raise StorageError(what, (error.strerror or str(error)).lower()) from None
+    spec = model_of(source, layout, vocabulary)
     check(spec, source)
     return Described(source, spec, options)
 

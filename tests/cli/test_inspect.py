@@ -60,7 +60,7 @@ def test_a_template_cannot_control_the_terminal(environ: dict[str, str], tmp_pat
     ("name", "data", "sentence"),
     [
         ("cut.gguf", b"GGUF" + bytes(40), "cut.gguf"),
-        ("m.pt", b"no checkpoint", "is not a checkpoint that is known"),
+        ("m.pt", b"no checkpoint", "is not a known kind of checkpoint"),
         ("empty.pt", b"", "empty.pt"),
     ],
 )

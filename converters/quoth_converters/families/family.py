@@ -6,11 +6,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
+from quoth_converters.vocab import Vocabulary
+from quoth_converters.vocab.finding import find_vocabulary
+
+if TYPE_CHECKING:
+    from quoth_converters.families.tensor_map import Layout
 
 MAX_LAYERS: Final = 512  # LLAMA_MAX_LAYERS
 MAX_HEADS: Final = 1024
@@ -50,15 +54,21 @@ class Options:
     n_head: int | None = None  # where the checkpoint does not say
 
 
+def vocabulary_of_files(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    """The vocabulary that the user has named, or else that of the files beside the checkpoint."""
+    return find_vocabulary(source.files, source.config, options.tokenizer)
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family: its name, the architecture that runs it, how exactly, and the two functions."""
+    """A family: its name, the architecture that runs it, how exactly; how it is known, laid out and tokenized."""
 
     name: str
     architecture: str
     exactness: str
     match: Callable[[Source], bool]
-    describe: Callable[[Source, Options], ModelSpec]
+    layout: Callable[[Source, Options], Layout]
+    vocabulary: Callable[[Source, Options, Layout], Vocabulary] = vocabulary_of_files
 
 
 @dataclass(frozen=True, slots=True)
