@@ -80,7 +80,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A value that another tensor of the GGUF has too: a tied head where the architecture needs one of its own."""
+    """A value that another tensor of the GGUF has too: a tied head where the architecture requires one."""
 
     of: Value
 
@@ -133,7 +133,7 @@ def taken(value: Value) -> Iterator[str]:
 
 
 def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
-    """The shape an expression has, from the shapes in the source alone; ModelError where it has none."""
+    """The shape of an expression, from the shapes in the source. Raises ModelError where it has none."""
     match value:
         case Take(name):
             return tensors[name].shape
@@ -186,7 +186,7 @@ def check(spec: ModelSpec, source: Source) -> None:
     """Hold a specification against its source: every tensor used once or named as dropped, every shape as demanded."""
     names = [tensor.name for tensor in spec.tensors]
     if len(set(names)) != len(names):
-        raise ModelError(f"the family {spec.family} names a tensor twice", "", "This is a bug; please report it")
+        raise ModelError(f"the family {spec.family} names a tensor twice", "", "This is a bug. Please report it")
     uses = [name for tensor in spec.tensors for name in dict.fromkeys(taken(tensor.value))]
     if missing := [name for name in uses if name not in source.tensors]:
         why = f"the settings say {spec.family} with {spec.hyperparameters.get('block_count')} layers"
@@ -196,7 +196,7 @@ def check(spec: ModelSpec, source: Source) -> None:
         why = f"{spec.family} has no such tensor: it would be another model without it"
         raise ModelError(f"tensor {escaped(extra[0])} has no place", _and_more(why, extra))
     if twice := [name for name, count in Counter(uses).items() if count > 1 or name in spec.dropped]:
-        raise ModelError(f"tensor {escaped(min(twice))} is used twice", "", "This is a bug; please report it")
+        raise ModelError(f"tensor {escaped(min(twice))} is used twice", "", "This is a bug. Please report it")
     for tensor in spec.tensors:
         shape = shape_of(tensor.value, source.tensors)
         if shape != tensor.shape:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth_converters.conversion import convert
+from quoth_converters.pipeline import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA, write_gpt2
 from tests.gguf_files import write_tiny

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from quoth.errors import ModelError
-from quoth_converters.conversion import Described, describe
 from quoth_converters.families import FAMILIES, REFUSED, Options, family_of
 from quoth_converters.formats.source import open_source
+from quoth_converters.pipeline import Described, describe
 from quoth_converters.spec import Fill, evaluate
 from tests.converters.checkpoints import (
     ARGUMENTS,

@@ -118,8 +118,8 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a plain pickle": (b"\x80\x02}.", "torch.save did not write it"),
     "legacy, cut": (legacy_bytes({"a": tensor("0", (6,))}, {"0": DATA})[:-1], "cut short"),
     "legacy, of another version": (pickled(0x1950A86A20F9469CFC6C) + pickled(1000), "torch.save did not write it"),
-    "os.system": (zip_bytes(pickled({"a": Call(Name("os", "system"), ("true",))}), {}), "asks for os.system"),
-    "a module": (zip_bytes(pickled({"m": Call(Name("model", "GPT"), ())}), {}), "asks for model.GPT"),
+    "os.system": (zip_bytes(pickled({"a": Call(Name("os", "system"), ("true",))}), {}), "names os.system"),
+    "a module": (zip_bytes(pickled({"m": Call(Name("model", "GPT"), ())}), {}), "names model.GPT"),
     "FP8": (
         zip_bytes(
             pickled({"a": Call(Name("torch._utils", "_rebuild_tensor_v3"), (Name("torch", "float8_e4m3fn"),))}), {}

@@ -13,7 +13,7 @@ import pytest
 
 from quoth.errors import ModelError, StorageError
 from quoth.gguf import check, read_header
-from quoth_converters.conversion import convert
+from quoth_converters.pipeline import convert
 from tests.converters.checkpoints import CHARACTERS, arrays, write_gpt2, write_nanogpt
 
 
@@ -84,7 +84,7 @@ def test_values_that_are_no_numbers_are_named_and_nothing_is_left(
 ) -> None:
     weights = arrays(len(CHARACTERS))
     weights["transformer.h.0.mlp.c_proj.weight"][3, 4] = value
-    with pytest.raises(ModelError, match=r"h\.0\.mlp\.c_proj\.weight has values that are no numbers"):
+    with pytest.raises(ModelError, match=r"h\.0\.mlp\.c_proj\.weight has values that are not finite numbers"):
         convert(write_nanogpt(tmp_path / "bad", weights), out / "m.gguf", outtype=outtype)
     assert left(out) == set()
 

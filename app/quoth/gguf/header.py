@@ -74,7 +74,7 @@ class Header:
         return {tensor.name: tensor for tensor in self.tensors}
 
     def value(self, key: str) -> Scalar | list[Scalar] | None:
-        """The value of a key, whatever it is; None if there is none."""
+        """The value of a key, one or a list; None if it is absent."""
         return self.array(key) if key in self.arrays else self.metadata.get(key)
 
     def array(self, key: str) -> list[Scalar]:

@@ -12,7 +12,7 @@ STRING: Final = 8
 ARRAY: Final = 9
 ALIGNMENT: Final = 32  # of each tensor's bytes, where the file does not say
 
-# Value type: struct code and size in bytes. Strings and arrays have a length of their own.
+# Value type: struct code and size in bytes. Strings and arrays say their length.
 SCALARS: Final[dict[int, tuple[str, int]]] = {
     0: ("B", 1),
     1: ("b", 1),

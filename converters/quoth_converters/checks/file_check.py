@@ -12,9 +12,9 @@ import numpy as np
 from quoth.errors import ModelError, escaped
 from quoth.gguf import Header, Tensor
 from quoth_converters.checks.report import Check, Level
-from quoth_converters.conversion import Described
 from quoth_converters.formats.tensors import slabs
 from quoth_converters.output.writer import GGML_TYPES, OutType, cast
+from quoth_converters.pipeline import Described
 from quoth_converters.spec import ModelSpec, Scalar, TensorSpec, check, evaluate
 
 _WHOLE: Final = {number: name for name, number in GGML_TYPES.items()}

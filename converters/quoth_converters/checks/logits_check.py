@@ -31,7 +31,7 @@ class Difference:
     squares: float = 0.0
     power: float = 0.0
     largest: float = 0.0
-    worst: int = -1  # the position of the row with the largest NMSE of its own
+    worst: int = -1  # the position of the row with the largest NMSE
     worst_nmse: float = 0.0
     rows: int = 0
 

@@ -62,7 +62,7 @@ class Cache:
 
 
 class NoReference(ModelError):
-    """A model that there is no formula for here."""
+    """There is no formula here for such a model."""
 
 
 class Reference:
@@ -149,7 +149,7 @@ class Reference:
         return out
 
     def _queries_keys_values(self, block: str, x: Floats) -> tuple[Floats, Floats, Floats]:
-        """Each as [tokens, heads, head size]; fused in one matrix or three of their own."""
+        """Each as [tokens, heads, head size]; fused in one matrix or from three."""
         wide, narrow = self._n_head * self._head, self._n_head_kv * self._head
         if f"{block}.attn_qkv.weight" in self._tensors:
             q, k, v = np.split(self._linear(f"{block}.attn_qkv", x), [wide, wide + narrow], axis=1)

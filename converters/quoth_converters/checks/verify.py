@@ -18,15 +18,15 @@ from quoth.gguf import Header, read_header
 from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.checks.logits_check import Texts, check_logits
-from quoth_converters.checks.oracles import OracleError, find_oracle
 from quoth_converters.checks.reference import NoReference, Reference
 from quoth_converters.checks.report import Check, Level, Report
+from quoth_converters.checks.source_tokenizers import OracleError, find_oracle
 from quoth_converters.checks.tokenizer_check import check_tokenizer
-from quoth_converters.conversion import Described, describe
 from quoth_converters.families import Options
 from quoth_converters.llama_process import LlamaProcess
-from quoth_converters.output import record
-from quoth_converters.output.quantize import described as sizes_of
+from quoth_converters.output import verification_keys
+from quoth_converters.output.quantization import described as sizes_of
+from quoth_converters.pipeline import Described, describe
 
 Progress = Callable[[int, int], None]  # thousandths done, and 1000
 
@@ -162,7 +162,7 @@ class _Run:
         figures |= {"perplexity_ratio": ratio, "kl_divergence": found["divergence"], "same_top": same}
         said = f"{size}, perplexity x{ratio:.4f}, divergence {found['divergence']:.4f}, same token {same:.1%}"
         if not np.isfinite([ratio, found["divergence"]]).all():
-            return Check(plan.type, False, said, figures, failing="its predictions are no numbers")
+            return Check(plan.type, False, said, figures, failing="its predictions are not finite numbers")
         far = ratio > _MOST_PERPLEXITY_RATIO or same < _LEAST_SAME
         return Check(plan.type, True, said, figures, "it loses much at this size" if far else "")
 
@@ -179,10 +179,10 @@ def verify(
     report = _report(described, path, level, quantized, progress)
     if report.checks:
         figures = {"passed": report.passed, "full": level == "full"}
-        record.fill(path, {**figures, **report.figures()})
+        verification_keys.fill(path, {**figures, **report.figures()})
         measured = report.checks[len(report.checks) - len(quantized) :] if report.passed else ()
         for file, check in zip(quantized, measured, strict=False):
-            record.fill(file, {**figures, **check.figures})
+            verification_keys.fill(file, {**figures, **check.figures})
     return report
 
 
@@ -208,7 +208,7 @@ def _report(
     if level == "none":
         return Report(level, (), 0.0)
     if not path.is_file():
-        raise ModelError(f"{escaped(path)} is no file" if path.exists() else f"{escaped(path)} does not exist")
+        raise ModelError(f"{escaped(path)} is not a file" if path.exists() else f"{escaped(path)} does not exist")
     begun = time.monotonic()
     run = _Run(described, path, level, quantized, progress)
     checks = tuple(run.checks())

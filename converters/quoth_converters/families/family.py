@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import Source
 from quoth_converters.vocab import Vocabulary
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.vocab.find_tokenizer import find_vocabulary
 
 if TYPE_CHECKING:
     from quoth_converters.families.tensor_map import Layout

@@ -21,7 +21,7 @@ _HEADS: Final = {
 
 
 def match(source: Source) -> bool:
-    """GPT-2's names with nn.Linear's [out, in] shapes, and a head of its own."""
+    """GPT-2's names with nn.Linear's [out, in] shapes, and an untied head."""
     fused = source.tensors.get("transformer.h.0.attn.c_attn.weight")
     linear = fused is not None and len(fused.shape) == 2 and fused.shape[0] == 3 * fused.shape[1]
     return linear and "lm_head.weight" in source.tensors and not {"model_type", "model_args"} & source.config.keys()

@@ -17,7 +17,7 @@ from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.characters import TRY_META, find_meta, read_meta
-from quoth_converters.vocab.finding import TRY
+from quoth_converters.vocab.find_tokenizer import TRY
 
 
 def match(source: Source) -> bool:

@@ -92,7 +92,7 @@ def read_llama2c(path: Path) -> Weights:
     version, sizes = struct.unpack_from("<i", header, 4)[0], _llama2c_sizes(header, 8)
     if version != 1:
         why = f"it is version {version}, whose weights are quantized already" if version == 2 else f"version {version}"
-        raise ModelError(f"{escaped(path.name)} is of a version that is not read", why, "Export version 0 or 1")
+        raise ModelError(f"{escaped(path.name)} is of a version that Quoth does not read", why, "Export version 0 or 1")
     _require_sizes(path, sizes, _LLAMA2C_MOST, "llama2.c")
     if not _heads_fit(sizes):
         raise ModelError(f"{escaped(path.name)} is not a good llama2.c file", "its heads do not fill its width")

@@ -1,6 +1,6 @@
 """Open a checkpoint of any kind: its settings, its tensors still in their files, and the tokenizer's files beside it.
 
-Nothing of a checkpoint is executed: JSON is data, safetensors and torch files have readers of their own here.
+Nothing of a checkpoint is executed: JSON is data, and safetensors and torch files have their readers here.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{escaped(path.name)} is no JSON", escaped(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not JSON", escaped(error)) from None
 
 
 def tokenizer_files(folder: Path) -> dict[str, Path]:
@@ -170,15 +170,17 @@ def _unwrapped(tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """A folder's config.json; ModelError if it needs code of its own, or its weights are packed."""
+    """A folder's config.json. Raises ModelError if the model needs its own code, or its weights are quantized."""
     if not path.is_file():
         return {}
     config = read_json(path)
     if not isinstance(config, dict):
-        raise ModelError("config.json is no JSON object")
+        raise ModelError("config.json is not a JSON object")
     if code := config.get("auto_map"):
         names = ", ".join(sorted(str(value) for value in code.values())) if isinstance(code, dict) else str(code)
-        raise ModelError("this model comes with code of its own", f"auto_map names {escaped(names)}; none is run")
+        raise ModelError(
+            "this model comes with its own code", f"auto_map names {escaped(names)}; Quoth runs none of it"
+        )
     if method := config.get("quantization_config"):
         name = method.get("quant_method") if isinstance(method, dict) else method
         raise ModelError("its weights are quantized already", escaped(name), "Convert the original weights")

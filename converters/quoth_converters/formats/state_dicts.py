@@ -1,4 +1,4 @@
-"""The weights and settings in what torch.save wrote: {"model": {...}, "model_args": {...}}, or the tensors alone."""
+"""The weights and settings in what torch.save wrote: {"model": {...}, "model_args": {...}}, or only the tensors."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def _tensors_of(table: Mapping[Any, Any]) -> dict[str, Unplaced]:
 
 
 class _TooMuch(Exception):
-    """A setting that is no setting: a history of losses, or made to be endless."""
+    """A value too large to be a setting: a history of losses, or an endless one."""
 
 
 def plain(table: Mapping[Any, Any]) -> dict[str, Any]:
-    """The settings of a pickle as plain values; what is none, too large or nested too deep becomes None.
+    """The settings of a pickle as plain values; None for all others, and for those too large or too deep.
 
     Lists in a pickle may hold themselves, or one another a billion times over.
     """

@@ -61,7 +61,7 @@ class LazyTensor:
         return math.prod(self.shape)
 
     def check(self) -> LazyTensor:
-        """This tensor; ModelError if it is not wholly inside of its storage, or claims more than is stored."""
+        """This tensor. Raises ModelError unless it lies inside its storage and claims no more than is stored."""
         strides, item = self._strides(), DTYPES[self.dtype].itemsize
         numbers = (*self.shape, *strides, self.offset)
         if len(strides) != len(self.shape) or len(self.shape) > MAX_DIMENSIONS or min(numbers, default=0) < 0:

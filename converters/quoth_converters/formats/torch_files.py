@@ -34,7 +34,7 @@ class TorchFile:
 
 
 def is_torch(start: bytes) -> bool:
-    """Whether a file may begin as either format does; an empty one is said to be no good one."""
+    """Whether a file may begin as either format does; so may an empty one, which `read_torch` refuses."""
     return start[:4] == _ZIP or start[:1] == b"\x80" or not start
 
 
@@ -49,7 +49,7 @@ def read_torch(path: Path) -> TorchFile:
             return _read_legacy(path, file.read(pickles.MAX_BYTES))
     if not start:
         raise _bad(path, "it is empty")
-    raise _bad(path, "neither of torch's formats begins like this")
+    raise _bad(path, "it begins like neither of torch's formats")
 
 
 def _read_zip(path: Path) -> TorchFile:
@@ -142,7 +142,7 @@ def _read_legacy(path: Path, data: bytes) -> TorchFile:
     root = pickles.load(stream, TORCH, persistent)
     keys = pickles.load(stream, {})
     if not isinstance(keys, list) or not all(isinstance(key, str) and key in stored for key in keys):
-        raise _bad(path, "its list of storages is not one")
+        raise _bad(path, "its list of storages is not a list of known keys")
     places: dict[str, Storage] = {}
     size, offset = path.stat().st_size, stream.tell()
     with path.open("rb") as file:

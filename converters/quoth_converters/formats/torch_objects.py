@@ -81,15 +81,15 @@ class Unplaced:
 def storage_of(identity: object) -> StoredAs:
     """("storage", type, key, device, count) or, in the legacy format, one more: a view, which is None in practice."""
     if not isinstance(identity, tuple) or len(identity) not in (5, 6) or identity[0] != "storage":
-        raise ValueError("a tensor's storage is not described as one")
+        raise ValueError("a tensor's storage is not described properly")
     _, kind, key, _, count, *view = identity
     if view not in ([], [None]):
-        raise ValueError("a tensor is a view in the manner of torch 0.3")
+        raise ValueError("a tensor is a view, as in torch 0.3")
     dtype = kind.meaning if isinstance(kind, Global) else None
     if dtype in _NOT_WEIGHTS:
         raise ModelError(f"a tensor is in a {dtype}", _WANTED)
     if dtype not in DTYPES or not isinstance(key, str) or not isinstance(count, int) or count < 0:
-        raise ValueError("a tensor's storage is not described as one")
+        raise ValueError("a tensor's storage is not described properly")
     return StoredAs(str(dtype), key, count)
 
 
@@ -102,7 +102,7 @@ def _tensor(storage: object, offset: object, shape: object, strides: object, *_:
 
 def _numbers(values: object) -> tuple[int, ...]:
     if not isinstance(values, tuple) or not all(type(value) is int for value in values):
-        raise ValueError("a tensor's shape is not one")
+        raise ValueError("a tensor's shape is not a tuple of numbers")
     return values
 
 
@@ -126,7 +126,7 @@ def _bytes_of(text: object, encoding: object = "latin1") -> bytes:
 def _instance(of: object, *_: object) -> object:
     """copyreg._reconstructor(class, object, None)."""
     if not isinstance(of, Global) or not callable(of.meaning):
-        raise ValueError("an instance of no class")
+        raise ValueError("an instance without a class")
     return of.meaning()
 
 
@@ -148,7 +148,7 @@ def _refuse(name: str, *_: object) -> object:
 
 
 def _other_type(*arguments: object) -> object:
-    """torch._utils._rebuild_tensor_v3: the types that have no storage class of their own, such as FP8."""
+    """torch._utils._rebuild_tensor_v3: the types without a storage class, such as FP8."""
     names = [value.name for value in arguments if isinstance(value, Global)]
     raise ModelError(f"a tensor is {escaped(names[-1]) if names else 'of an unknown type'}", _WANTED)
 

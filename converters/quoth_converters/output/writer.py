@@ -65,7 +65,7 @@ def write(
 
 @contextmanager
 def replacing(target: Path, force: bool) -> Iterator[Path]:
-    """A part beside a target, which takes its place when the block ends well; else nothing is left of it.
+    """A part beside a target, which takes its place when the block succeeds and is removed when it fails.
 
     Raises StorageError for what the disk says, or for a target that has appeared meanwhile.
     """
@@ -93,7 +93,7 @@ def stored_size(tensor: TensorSpec, outtype: OutType) -> int:
 
 
 def refuse(target: Path, force: bool, needed: int = 0) -> None:
-    """StorageError where something stands already, or the disk has not that many bytes left."""
+    """Raise StorageError if the target exists, or the disk has too few bytes left."""
     import shutil
 
     if target.is_dir() or (target.exists() and not force):
@@ -154,7 +154,7 @@ def _checked(tensor: TensorSpec, slab: Floats, outtype: OutType) -> Array:
     name = ", ".join(taken(tensor.value)) or tensor.name
     if not math.isfinite(least) or not math.isfinite(most):
         why = "NaN or infinity; training diverged"
-        raise ModelError(f"tensor {escaped(name)} has values that are no numbers", why)
+        raise ModelError(f"tensor {escaped(name)} has values that are not finite numbers", why)
     if stored_as == "f16" and max(most, -least) >= _BEYOND_F16:
         why = f"it has {max(most, -least):.4g}"
         raise ModelError(f"tensor {escaped(name)} does not fit F16", why, "Give --outtype bf16 or f32")
@@ -237,7 +237,7 @@ def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str,
         if found is None or (found.type, found.rows_first) != (type_id, tensor.shape):
             wrong.append(f"tensor {tensor.name}")
     if wrong or len(tensors) != len(spec.tensors):
-        raise StorageError(f"{escaped(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
+        raise StorageError(f"{escaped(part.name)} was not written correctly", ", ".join(wrong[:3]))
     return file
 
 

@@ -1,4 +1,4 @@
-"""A tokenizer as GGUF has it, from whatever files a checkpoint's tokenizer is made of."""
+"""A tokenizer as GGUF has it, from the files of a checkpoint's tokenizer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Vocabulary:
     special: Mapping[str, int] = field(default_factory=dict)
     add_bos: bool = False
     add_eos: bool = False
-    add_space_prefix: bool | None = None  # SentencePiece alone: whether a text gets a space before it
+    add_space_prefix: bool | None = None  # of SentencePiece: whether a text gets a space before it
     scores: tuple[float, ...] = ()
     suppressed: tuple[int, ...] = ()
     chat_template: str = ""
@@ -68,7 +68,7 @@ class Vocabulary:
 def finished(vocabulary: Vocabulary) -> Vocabulary:
     """The vocabulary as llama.cpp can load it: no two tokens alike, an end of text that is one, ids in range.
 
-    Without an end of text llama.cpp would take token 11 for it, whatever that is. So one is appended that no source row
+    Without an end of text llama.cpp would take token 11 for it. So one is appended that no source row
     stands behind, and suppressed, so that it is never chosen.
     """
     tokens = vocabulary.tokens

@@ -13,7 +13,7 @@ from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.byte_level import missing_bytes
-from quoth_converters.vocab.regexes import GPT2, pre_tokenizer
+from quoth_converters.vocab.pre_tokenizers import GPT2, pre_tokenizer
 from quoth_converters.vocab.tokenizer_json import added_around, bad_file, merges_of, tokens_of
 
 _AS_IS: Final = (
@@ -34,7 +34,7 @@ def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> 
         raise bad_file(path, "it has no model")
     kind = model.get("type", "BPE" if "merges" in model else None)
     if kind == "BPE" and model.get("byte_fallback"):
-        from quoth_converters.vocab.fallback import read_fallback
+        from quoth_converters.vocab.byte_fallback import read_fallback
 
         return read_fallback(path, content, files or {})
     if kind != "BPE":
@@ -87,7 +87,7 @@ def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     pre = _pre_of(steps)
     if pre is None:
         names = " and ".join(escaped(step.get("type")) for step in steps)
-        raise ModelError("the tokenizer splits text in a way that llama.cpp has not", names)
+        raise ModelError("the tokenizer splits text in a way that llama.cpp cannot", names)
     return pre, tuple(notes)
 
 

@@ -18,7 +18,7 @@ Field = int | bytes
 
 
 def fields(data: bytes) -> Iterator[tuple[int, Field]]:
-    """Number and value of each field: an integer, or bytes (fixed width as they stand). ValueError if it is none."""
+    """Number and value of each field: an integer, or bytes (also of fixed width). Raises ValueError."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)

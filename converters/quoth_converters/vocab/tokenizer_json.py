@@ -10,18 +10,18 @@ from quoth_converters.vocab import MAX_TOKENS, Type
 
 
 def tokens_of(path: Path, table: Any, added: Any) -> tuple[tuple[str, ...], tuple[int, ...]]:
-    """Tokens by id and their types; ids that nothing stands for get a name of their own."""
+    """Tokens by id and their types; ids without a token get a name."""
     if not isinstance(table, dict) or not all(type(index) is int for index in table.values()):
         raise bad_file(path, "it has no table of tokens and ids")
     by_id = {index: text for text, index in table.items()}
     if len(by_id) != len(table):
         raise bad_file(path, "two tokens have one id")
     if not isinstance(added, list):
-        raise bad_file(path, "its added tokens are no list")
+        raise bad_file(path, "its added tokens are not a list")
     kinds: dict[int, int] = {}
     for token in added:
         if not isinstance(token, dict) or type(token.get("id")) is not int or not isinstance(token.get("content"), str):
-            raise bad_file(path, "an added token is not described as one")
+            raise bad_file(path, "an added token is not described properly")
         index, text = token["id"], token["content"]
         if by_id.get(index, text) != text or table.get(text, index) != index:
             raise bad_file(path, f"token {escaped(text)} has two ids, or shares one")
@@ -41,12 +41,12 @@ def merges_of(path: Path, merges: Any) -> tuple[str, ...]:
     texts = [pair if isinstance(pair, str) else _joined(pair) for pair in merges]
     for pair, text in zip(merges, texts, strict=True):
         if text.count(" ") != 1 or text[0] == " " or text[-1] == " ":
-            raise bad_file(path, f"a merge is no pair: {escaped(pair)}")
+            raise bad_file(path, f"a merge is not a pair: {escaped(pair)}")
     return tuple(texts)
 
 
 def _joined(pair: Any) -> str:
-    """Two texts as one; nothing for what is no pair of texts."""
+    """Two texts as one; empty for what is not a pair of texts."""
     is_pair = isinstance(pair, list) and len(pair) == 2 and all(isinstance(each, str) for each in pair)
     return " ".join(pair) if is_pair else ""
 

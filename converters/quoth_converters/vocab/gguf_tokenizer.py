@@ -1,4 +1,4 @@
-"""The tokenizer of another GGUF, taken over as it stands."""
+"""The tokenizer of another GGUF, unchanged."""
 
 from __future__ import annotations
 

@@ -75,7 +75,7 @@ def _space_before(content: Mapping[str, Any]) -> bool:
         if replaced == ({"String": " "}, SPACE) and prepended == SPACE:
             return len(kinds) == 2
     names = " and ".join(escaped(kind) for kind in (*kinds, splitter.get("type")) if kind)
-    raise ModelError("the tokenizer treats text in a way that llama.cpp has not", names)
+    raise ModelError("the tokenizer rewrites text in a way that llama.cpp cannot", names)
 
 
 def _step(step: Any) -> Mapping[str, Any]:

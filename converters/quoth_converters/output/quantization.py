@@ -14,7 +14,7 @@ from quoth.gguf import Header, read_header
 from quoth.gguf.tables import ALIGNMENT, FILE_TYPES, TENSOR_TYPES, stored_size
 from quoth.workers.messages import Quantize
 from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
-from quoth_converters.output import record
+from quoth_converters.output import verification_keys
 from quoth_converters.output.writer import refuse, replacing
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
@@ -43,7 +43,7 @@ TYPES: Final = (
 PLANNED: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0", "Q3_K_M")
 _TENSOR_TYPES: Final = frozenset(name for name, _, _ in TENSOR_TYPES.values())
 _WHOLE: Final = ("F32", "F16", "BF16")
-_TINY: Final = 8 << 20  # bytes at F16: there is nothing to win
+_TINY: Final = 8 << 20  # bytes at F16: not worth quantizing
 _SMALL: Final = 100_000_000  # parameters: four bits cost such a model too much
 _TRY: Final = f"Give one of {', '.join(TYPES)}"
 
@@ -119,7 +119,7 @@ def quantize(
             request = Quantize(source, part, name, tuple(overrides), threads)
             refuse(target, force, _planned(llama, file, request).size)
             tensors = _quantized(llama, request, progress)
-        record.fill(part, record.NOTHING)  # what was measured was measured of the source
+        verification_keys.fill(part, verification_keys.NOTHING)  # what was measured was measured of the source
         _sync(part)
         _check(part, file, tensors)
     return Quantized(target, described(target), bool(quantized))
@@ -190,7 +190,7 @@ def _check(part: Path, before: Header, tensors: QuantizedTensors) -> None:
     for tensor in before.tensors:
         now = found.get(tensor.name)
         if now is None or (now.shape, now.type_name) != (tensor.shape, wanted[tensor.name]):
-            what = f"{escaped(part.name)} did not come out as it was written"
+            what = f"{escaped(part.name)} was not written correctly"
             raise StorageError(what, f"tensor {escaped(tensor.name)}")
     if len(found) != len(before.tensors):
-        raise StorageError(f"{escaped(part.name)} did not come out as it was written", "it has other tensors")
+        raise StorageError(f"{escaped(part.name)} was not written correctly", "it has other tensors")

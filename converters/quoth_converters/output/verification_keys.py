@@ -33,7 +33,7 @@ _FORMS: Final = {bool: "<?", int: "<I", float: "<f"}
 def fill(path: Path, figures: Mapping[str, Any]) -> bool:
     """Fill in figures where the file has room for them; false if it was made without it. Raises StorageError.
 
-    Each is overwritten where it stands; "passed" goes last, after the rest is on the disk, and never stands alone.
+    Each is overwritten in place; "passed" is written last, after the rest is on the disk.
     """
     places = read_header(path).places
     if not EMPTY.keys() <= places.keys():

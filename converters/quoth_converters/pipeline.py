@@ -15,7 +15,7 @@ from quoth.errors import ModelError, StorageError, escaped
 from quoth_converters.families import Options, family_of
 from quoth_converters.families.tensor_map import model_of
 from quoth_converters.formats.source import Source, open_source
-from quoth_converters.output.record import EMPTY
+from quoth_converters.output.verification_keys import EMPTY
 from quoth_converters.output.writer import OutType, Progress, write
 from quoth_converters.spec import ModelSpec, Scalar, check
 

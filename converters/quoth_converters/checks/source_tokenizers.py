@@ -1,4 +1,4 @@
-"""The source's own tokenizer, to compare with: by the tokenizers library, or exact code of our own."""
+"""The source's tokenizer, to compare with: run by its library, or by exact code here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from quoth.errors import escaped
-from quoth_converters.conversion import Described
 from quoth_converters.formats.source import tokenizer_files
+from quoth_converters.pipeline import Described
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.byte_level import raw
-from quoth_converters.vocab.ranks import read_ranks
+from quoth_converters.vocab.tiktoken_ranks import read_ranks
 
 
 class OracleError(Exception):
@@ -27,7 +27,7 @@ class OracleError(Exception):
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn whatever a library raises into an OracleError; what is a panic in Rust is no Exception."""
+    """Turn every error of a library into an OracleError; a panic in Rust is not an Exception."""
     try:
         yield
     except BaseException as error:
