@@ -172,14 +172,9 @@ class Header:
         return self.integer(self.own("attention.value_length"), self._head_width())
 
     @property
-    def sliding_window(self) -> int:
-        """Tokens a windowed layer looks back; 0 if all layers see everything."""
-        return self.integer(self.own("attention.sliding_window"))
-
-    @property
     def parameters(self) -> int:
         """Elements of all tensors."""
-        return sum(math.prod(tensor.shape) for tensor in self.tensors)
+        return sum(tensor.elements for tensor in self.tensors)
 
     @property
     def quantization(self) -> str:
@@ -199,17 +194,6 @@ class Header:
         """A model without a chat template continues text; `quoth.kind` says it outright."""
         said = self.text("quoth.kind")
         return "chat" if said == "chat" or (said != "base" and self.chat_template) else "base"
-
-    @property
-    def sampling(self) -> dict[str, Scalar]:
-        """The author's recommendation, by llama.cpp's names: temp, top_k, top_p, min_p, ..."""
-        prefix = "general.sampling."
-        return {key.removeprefix(prefix): value for key, value in self.metadata.items() if key.startswith(prefix)}
-
-    @property
-    def suppress_tokens(self) -> tuple[int, ...]:
-        """Token ids that must never be written."""
-        return tuple(value for value in self.array("tokenizer.ggml.suppress_tokens") if isinstance(value, int))
 
     @property
     def split(self) -> tuple[int, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -12,6 +11,7 @@ from typing import Final
 from quoth.errors import ModelError, QuothError, StorageError, escaped
 from quoth.gguf import Header, read_header
 from quoth.gguf.tables import ALIGNMENT, FILE_TYPES, TENSOR_TYPES, stored_size
+from quoth.platform import safe_files
 from quoth.workers.messages import Quantize
 from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
 from quoth_converters.output import verification_keys
@@ -120,7 +120,7 @@ def quantize(
             refuse(target, force, _planned(llama, file, request).size)
             tensors = _quantized(llama, request, progress)
         verification_keys.fill(part, verification_keys.NOTHING)  # what was measured was measured of the source
-        _sync(part)
+        safe_files.flush(part)
         _check(part, file, tensors)
     return Quantized(target, described(target), bool(quantized))
 
@@ -157,9 +157,8 @@ def _planned(llama: LlamaProcess, file: Header, request: Quantize) -> Plan:
 
 
 def _counted(file: Header, type: str, kinds: Mapping[str, str], size: int) -> Plan:
-    elements = sum(tensor.elements for tensor in file.tensors)
     stored = sum(_stored_size(kinds[tensor.name], tensor.elements) for tensor in file.tensors)
-    return Plan(type, size, 8 * stored / max(1, elements), dict(Counter(kinds.values()).most_common()))
+    return Plan(type, size, 8 * stored / max(1, file.parameters), dict(Counter(kinds.values()).most_common()))
 
 
 def _quantized(
@@ -176,11 +175,6 @@ def _stored_size(type: str, elements: int) -> int:
     if type not in _TENSOR_TYPES:
         raise ModelError(f"there is no tensor type {escaped(type)}")
     return stored_size(type, elements)
-
-
-def _sync(part: Path) -> None:
-    with part.open("r+b") as file:
-        os.fsync(file.fileno())
 
 
 def _check(part: Path, before: Header, tensors: QuantizedTensors) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -16,6 +17,7 @@ import numpy as np
 from quoth.errors import ModelError, StorageError, escaped
 from quoth.gguf import Header, read_header
 from quoth.gguf.tables import ALIGNMENT
+from quoth.platform import safe_files
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import Array, Floats, slabs
 from quoth_converters.output.gguf_header import header
@@ -79,7 +81,8 @@ def replacing(target: Path, force: bool) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
-    sync_folder(target.parent)
+    with suppress(OSError):  # some file systems have no such call
+        safe_files.flush_folder(target.parent)
 
 
 def type_of(tensor: TensorSpec, outtype: OutType) -> OutType:
@@ -94,8 +97,6 @@ def stored_size(tensor: TensorSpec, outtype: OutType) -> int:
 
 def refuse(target: Path, force: bool, needed: int = 0) -> None:
     """Raise StorageError if the target exists, or the disk has too few bytes left."""
-    import shutil
-
     if target.is_dir() or (target.exists() and not force):
         try_ = "Give another name" if target.is_dir() else "Give another name, or --force to replace it"
         raise StorageError(f"{escaped(target)} exists", "", try_)
@@ -212,17 +213,6 @@ def _complete(part: Path, texts: Mapping[int, str]) -> None:
             file.write(text.encode("ascii"))
         file.flush()
         os.fsync(file.fileno())
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder outlast a loss of power, where there is such a call."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # some file systems have no such thing
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
 
 
 def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> Header:

@@ -53,24 +53,25 @@ def _joined(pair: Any) -> str:
 
 def added_around(processor: Any) -> tuple[str | None, str | None]:
     """The special tokens that a tokenizer puts before and after every text."""
-    for step in processors_of(processor):
+    for step in steps_of(processor, "processors"):
         if step.get("type") == "TemplateProcessing" and isinstance(step.get("single"), list):
-            names = [special_name(piece) for piece in step["single"]]
+            names = [_special_name(piece) for piece in step["single"]]
             return (names[0], names[-1] if len(names) > 1 else None) if names else (None, None)
     return None, None
 
 
-def special_name(piece: Any) -> str | None:
+def _special_name(piece: Any) -> str | None:
     """The special token that a piece of a template is, if it is one."""
     token = piece.get("SpecialToken") if isinstance(piece, dict) else None
     name = token.get("id") if isinstance(token, dict) else None
     return name if isinstance(name, str) else None
 
 
-def processors_of(processor: Any) -> list[dict[str, Any]]:
-    if not isinstance(processor, dict):
+def steps_of(part: Any, name: str) -> list[dict[str, Any]]:
+    """The steps of a part of a tokenizer: those under this name if it is a sequence, else the part alone."""
+    if not isinstance(part, dict):
         return []
-    steps = processor.get("processors") if processor.get("type") == "Sequence" else [processor]
+    steps = part.get(name) if part.get("type") == "Sequence" else [part]
     return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
