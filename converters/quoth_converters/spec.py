@@ -32,7 +32,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A tensor of one value: a bias that the source does without."""
+    """A tensor of one value: a bias that the source lacks."""
 
     shape: Shape
     value: float = 0.0
@@ -47,7 +47,7 @@ class Transpose:
 
 @dataclass(frozen=True, slots=True)
 class Permute:
-    """Seen as `view`, its axes in another order, seen as the first shape again: rows of heads, rotary halves."""
+    """Reshaped to `view`, its axes permuted, and reshaped back: rows of heads, rotary halves."""
 
     of: Value
     view: Shape
@@ -121,7 +121,7 @@ class ModelSpec:
 
 
 def taken(value: Value) -> Iterator[str]:
-    """The names of the source's tensors that an expression uses; what is used again is counted where it is used."""
+    """The names of the source's tensors that an expression uses; `Again` is counted where its value is first used."""
     match value:
         case Take(name):
             yield name
@@ -146,7 +146,7 @@ def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
         case Permute(of, view, axes):
             shape = shape_of(of, tensors)
             if math.prod(view) != math.prod(shape) or sorted(axes) != list(range(len(view))):
-                raise ModelError(f"a tensor of shape {escaped(shape)} cannot be seen as {escaped(view)}")
+                raise ModelError(f"a tensor of shape {escaped(shape)} cannot be reshaped to {escaped(view)}")
             return shape
         case Rows(of, start, stop):
             shape = shape_of(of, tensors)
@@ -201,8 +201,8 @@ def check(spec: ModelSpec, source: Source) -> None:
         shape = shape_of(tensor.value, source.tensors)
         if shape != tensor.shape:
             of = ", ".join(taken(tensor.value))
-            why = f"it gives {escaped(shape)} where the settings say {escaped(tensor.shape)}"
-            raise ModelError(f"{escaped(of)} does not have the shape it must have", why)
+            why = f"it has {escaped(shape)} where the settings say {escaped(tensor.shape)}"
+            raise ModelError(f"{escaped(of)} does not have the required shape", why)
 
 
 def _and_more(why: str, names: list[str]) -> str:

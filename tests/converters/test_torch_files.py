@@ -101,8 +101,8 @@ def raw_zip(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
 GOOD = zip_bytes(pickled({"a": tensor("0", (6,))}), {"0": DATA})
 BAD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
-    "cut in half": (GOOD[: len(GOOD) // 2], "not a good torch file"),
-    "cut by one byte": (GOOD[:-1], "not a good torch file"),
+    "cut in half": (GOOD[: len(GOOD) // 2], "not a valid torch file"),
+    "cut by one byte": (GOOD[:-1], "not a valid torch file"),
     "no pickle in it": (raw_zip({"a/version": b"3"}), "no data.pkl"),
     "two pickles in it": (raw_zip({"a/data.pkl": b"N.", "b/data.pkl": b"N."}), "no data.pkl"),
     "a member above it": (raw_zip({"../x": b"", "a/data.pkl": b"N."}), "points outside"),
@@ -144,7 +144,7 @@ def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
     file = io.BytesIO(GOOD)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("archive/data/0", DATA)
-    with pytest.raises(ModelError, match="one name"):
+    with pytest.raises(ModelError, match="the same name"):
         tensors_of(tmp_path / "m.pt", file.getvalue())
 
 
@@ -165,5 +165,5 @@ def test_the_byte_order_is_read_without_unpacking_more_of_it(tmp_path: Path) -> 
     packed = bytearray(file.getvalue())
     start = packed.rfind(b"a/byteorder", 0, packed.rfind(b"PK\x01\x02")) + len(b"a/byteorder")
     packed[start : start + 2] = b"\xff\xff"
-    with pytest.raises(ModelError, match="not a good torch file"):
+    with pytest.raises(ModelError, match="not a valid torch file"):
         tensors_of(tmp_path / "damaged.pt", bytes(packed))

@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "biases in Qwen3": ("Qwen3", {"attention_bias": True}, "biases in its attention"),
     "biases that are not there": ("Llama", {"attention_bias": True}, "q_proj.bias is missing"),
     "no head": ("Llama", {"tie_word_embeddings": False}, "lm_head.weight is missing"),
-    "another width": ("Llama", {"intermediate_size": 25}, "does not have the shape"),
+    "another width": ("Llama", {"intermediate_size": 25}, "does not have the required shape"),
     "a negative window": ("Mistral", {"sliding_window": -1}, "sliding_window is -1"),
     "NeoX with ReLU": ("GPTNeoX", {"hidden_act": "relu"}, "uses relu"),
     "NeoX beyond a head": ("GPTNeoX", {"rope_parameters": {"partial_rotary_factor": 1.5}}, "rotary_pct is 1.5"),

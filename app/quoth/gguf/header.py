@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself."""
+"""A GGUF file's header, and what its keys mean."""
 
 from __future__ import annotations
 
@@ -88,7 +88,7 @@ class Header:
         return [bool(value) for value in values] if array.type == BOOL else list(values)
 
     def raw_strings(self, key: str) -> list[bytes]:
-        """Read an array of strings as the bytes that stand in the file."""
+        """Read an array of strings as bytes."""
         array = self.arrays.get(key)
         if array is None or array.type != STRING:
             return []
@@ -191,13 +191,13 @@ class Header:
 
     @property
     def kind(self) -> Literal["chat", "base"]:
-        """A model without a chat template continues text; `quoth.kind` says it outright."""
+        """A model without a chat template continues text; `quoth.kind` overrides that."""
         said = self.text("quoth.kind")
         return "chat" if said == "chat" or (said != "base" and self.chat_template) else "base"
 
     @property
     def split(self) -> tuple[int, int]:
-        """Which part this is, counted from 0, and of how many."""
+        """The number of this part, counted from 0, and how many there are."""
         return self.integer("split.no"), max(1, self.integer("split.count", 1))
 
     @property

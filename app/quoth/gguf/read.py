@@ -38,7 +38,7 @@ _OTHER_FORMATS: Final = (
 
 
 class _Bad(Exception):
-    """What is wrong with the file, for the sentence of the caller."""
+    """What is wrong with the file; `read_header` makes a sentence of it."""
 
 
 @dataclass(slots=True)
@@ -202,7 +202,7 @@ def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Scalar], dict[str,
     for _ in range(count):
         key = cursor.text(_MAX_NAME * 1024)
         if not key or key in metadata or key in arrays:
-            raise _Bad(f"the key {escaped(key)!r} is empty or stands there twice")
+            raise _Bad(f"the key {escaped(key)!r} is empty or occurs twice")
         kind = cursor.u32()
         if kind == ARRAY:
             arrays[key] = _array(cursor, key)
@@ -255,7 +255,7 @@ def _tensor(cursor: _Cursor) -> Tensor:
 
 def _check_tensors(tensors: list[Tensor], alignment: int, room: int) -> None:
     if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise _Bad("two of its tensors have one name")
+        raise _Bad("two of its tensors have the same name")
     for tensor in tensors:
         if tensor.offset % alignment:
             raise _Bad(f"the tensor {escaped(tensor.name)!r} is not aligned")

@@ -126,7 +126,7 @@ def _difference(
 
 
 def failing(name: str, part: Difference, most: float) -> str:
-    """What is wrong with all rows together or with one of them; nothing where they are near enough."""
+    """What is wrong with all rows together or with one of them; empty where they are near enough."""
     if part.nmse > most:
         return (
             f"logits {name}: NMSE {part.nmse:.1e} where {most:.0e} is the most; "

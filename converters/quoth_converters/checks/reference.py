@@ -1,4 +1,4 @@
-"""The forward pass of a model in numpy, from the same expressions that the file is written from: what to check it by.
+"""The forward pass of a model in numpy, from the same expressions that the file is written from.
 
 One layer's weights at a time. Sums of norms and softmax are in F64, the rest in F32.
 Formulas: models/{gpt2,llama,qwen2,qwen3,gptneox,phi2,starcoder}.cpp of llama.cpp.
@@ -198,7 +198,7 @@ class Reference:
 
 
 def gelu(x: Floats) -> Floats:
-    """The tanh form, which is llama.cpp's; the exact form differs by less than the runtime's own table."""
+    """The tanh form, as llama.cpp computes it; the exact form differs by less than the runtime's table."""
     inner = np.float32(0.7978845608028654) * (x + np.float32(0.044715) * x * x * x)
     y: Floats = np.float32(0.5) * x * (1 + np.tanh(inner))
     return y

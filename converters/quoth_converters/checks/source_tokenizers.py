@@ -37,7 +37,7 @@ def answering() -> Iterator[None]:
 
 
 class Oracle(Protocol):
-    """A tokenizer that is right by definition; `special` are the texts it takes for one token wherever they stand."""
+    """A tokenizer that is right by definition; `special` are the texts that are one token everywhere."""
 
     name: str
     special: Sequence[str]
@@ -125,7 +125,7 @@ class Library:
 
 
 class Characters:
-    """A table of characters: each is a token, and what is not in it is lost."""
+    """A table of characters: each is a token, and others are lost."""
 
     name = "the character table"
     normal = False
@@ -235,7 +235,7 @@ def with_classes(expression: str) -> str:
 
 
 def _ranges(category: str) -> str:
-    """All characters of a general category, as they stand in brackets."""
+    """All characters of a general category, as written in brackets."""
     letters = (code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == category)
     runs = []
     for _, run in groupby(enumerate(letters), lambda pair: pair[1] - pair[0]):

@@ -1,4 +1,4 @@
-"""Prove that a GGUF is what its checkpoint is: its tensors, its tokenizer, its logits, its text, its quantizations."""
+"""Prove that a GGUF is the model of its checkpoint: tensors, tokenizer, logits, text, quantizations."""
 
 from __future__ import annotations
 
@@ -69,12 +69,12 @@ class _Run:
         return _AMOUNTS[self.level]
 
     def advance(self, part: float) -> None:
-        """So much of all the work is done; quantized files are counted like everything else together."""
+        """Count a part of the work as done; each quantized file is as much as all the rest."""
         self.done += part / (1 + len(self.quantized))
         self.progress(min(1000, round(1000 * self.done)), 1000)
 
     def checks(self) -> Iterator[Check]:
-        """The checks in their order; nothing follows one that the rest stands on."""
+        """The checks in their order; none follows a failed one that the rest depends on."""
         for check in (check_tensors(self.described), check_structure(self.described, self.file, self.level)):
             yield check
             if not check.passed:
@@ -137,7 +137,7 @@ class _Run:
         return len(self.described.spec.vocabulary) - self.described.spec.vocabulary.appended
 
     def _ids(self, llama: LlamaProcess) -> list[int]:
-        """Tokens of the sample; random ones where the vocabulary has hardly any of its letters."""
+        """Tokens of the sample; random ones where the vocabulary lacks its letters."""
         text = SAMPLE.read_text("utf-8")
         ids = [token for token in llama.tokenize([text])[0] if token < self._words]
         return ids if len(ids) >= 64 else mixed([], 64, self._words)
@@ -217,7 +217,7 @@ def _report(
 
 
 def mixed(ids: Sequence[int], count: int, words: int) -> list[int]:
-    """So many tokens: half of them a text, the rest any of the first `words`, the same each time."""
+    """`count` tokens: half of them a text, the rest random ones of the first `words`, the same each time."""
     text = list(ids[: count // 2])
     rng = Random(count)
     return text + [rng.randrange(words) for _ in range(count - len(text))]

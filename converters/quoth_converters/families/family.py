@@ -47,7 +47,7 @@ TRANSFORMERS_SIZES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What only the user can say of a checkpoint."""
+    """What the user can say of a checkpoint that is not in it."""
 
     tokenizer: Path | None = None
     meta: Path | None = None  # a character table
@@ -86,7 +86,7 @@ class Sizes:
 
 
 def model_type(name: str) -> Callable[[Source], bool]:
-    """Whether config.json says that a checkpoint is of this type."""
+    """Whether config.json names this type."""
     return lambda source: source.config.get("model_type") == name
 
 

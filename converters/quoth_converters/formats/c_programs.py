@@ -95,7 +95,7 @@ def read_llama2c(path: Path) -> Weights:
         raise ModelError(f"{escaped(path.name)} is of a version that Quoth does not read", why, "Export version 0 or 1")
     _require_sizes(path, sizes, _LLAMA2C_MOST, "llama2.c")
     if not _heads_fit(sizes):
-        raise ModelError(f"{escaped(path.name)} is not a good llama2.c file", "its heads do not fill its width")
+        raise ModelError(f"{escaped(path.name)} is not a valid llama2.c file", "its heads do not fill its width")
     pieces = _llama2c_pieces_1(sizes, is_tied=header[8 + _LLAMA2C_SIZES.size] != 0)
     return Weights(_cut(path, _LLAMA2C_HEADER, pieces, "F32", "llama2.c"), {"model_args": sizes})
 
@@ -136,7 +136,7 @@ def _cut(path: Path, start: int, pieces: Iterable[Piece], dtype: str, kind: str)
 
 
 def _bad(path: Path, kind: str, why: str) -> ModelError:
-    return ModelError(f"{escaped(path.name)} is not a good {kind} file", why, "Fetch or export it again")
+    return ModelError(f"{escaped(path.name)} is not a valid {kind} file", why, "Fetch or export it again")
 
 
 def _llmc_pieces(sizes: Mapping[str, int]) -> Iterator[Piece]:

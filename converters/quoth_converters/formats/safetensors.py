@@ -113,4 +113,4 @@ def _place(path: Path, name: str, entry: Any) -> tuple[int, int]:
 
 
 def _bad(path: Path, why: str) -> ModelError:
-    return ModelError(f"{escaped(path.name)} is not a good safetensors file", why, "Fetch or save it again")
+    return ModelError(f"{escaped(path.name)} is not a valid safetensors file", why, "Fetch or save it again")

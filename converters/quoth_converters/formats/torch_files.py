@@ -86,7 +86,7 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         raise _bad(path, f"it has more than {MAX_MEMBERS:,} members")
     members = {info.filename: info for info in infos}
     if len(members) != len(infos):
-        raise _bad(path, "two of its members have one name")
+        raise _bad(path, "two of its members have the same name")
     for name, info in members.items():
         if name.startswith("/") or "\\" in name or ".." in name.split("/"):
             raise _bad(path, f"member {escaped(name)} points outside of it")
@@ -164,4 +164,4 @@ def _read_legacy(path: Path, data: bytes) -> TorchFile:
 
 
 def _bad(path: Path, why: str) -> ModelError:
-    return ModelError(f"{escaped(path.name)} is not a good torch file", why, "Copy or save it again")
+    return ModelError(f"{escaped(path.name)} is not a valid torch file", why, "Copy or save it again")

@@ -115,7 +115,7 @@ def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int
 
 
 def keys(spec: ModelSpec, outtype: OutType) -> dict[str, Scalar | list[Any]]:
-    """All keys of the file but those about its making."""
+    """All keys of the file but those about its origin."""
     return {
         "general.architecture": spec.architecture,
         "general.type": "model",
@@ -149,7 +149,7 @@ def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
 
 
 def _checked(tensor: TensorSpec, slab: Floats, outtype: OutType) -> Array:
-    """A slab as it is stored; ModelError unless every value is a number that its type can hold."""
+    """A slab as it is stored. Raises ModelError unless its type can hold every value."""
     stored_as = type_of(tensor, outtype)
     least, most = (float(slab.min()), float(slab.max())) if slab.size else (0.0, 0.0)  # NaN is both of any
     name = ", ".join(taken(tensor.value)) or tensor.name
@@ -206,7 +206,7 @@ def _ahead(threads: Executor, spec: ModelSpec, source: Source, outtype: OutType)
 
 
 def _complete(part: Path, texts: Mapping[int, str]) -> None:
-    """Write texts over those that hold their places, and have all of the file on the disk."""
+    """Write texts over their placeholders, and flush the file to the disk."""
     with part.open("r+b") as file:
         for place, text in texts.items():
             file.seek(place + _LENGTH)

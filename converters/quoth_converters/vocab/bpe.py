@@ -21,7 +21,7 @@ _REFUSED: Final = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")
 
 
 def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> Vocabulary:
-    """The vocabulary of a tokenizer.json; ModelError where llama.cpp splits text in no such way.
+    """The vocabulary of a tokenizer.json; ModelError where llama.cpp cannot split text like it.
 
     `files`: those beside it, which may add tokens to one that was made from SentencePiece.
     """
@@ -35,7 +35,7 @@ def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> 
     if kind != "BPE":
         raise ModelError(f"the tokenizer is {escaped(kind)}", "only BPE is read from a tokenizer.json yet")
     if odd := [name for name in _REFUSED if model.get(name)]:
-        raise ModelError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has no such thing")
+        raise ModelError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has nothing like it")
     pre, notes = _splitting(content)
     bos, eos = added_around(content.get("post_processor"))
     tokens, types = tokens_of(path, model.get("vocab"), content.get("added_tokens") or [])

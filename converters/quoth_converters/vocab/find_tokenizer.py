@@ -1,4 +1,4 @@
-"""Find a checkpoint's tokenizer: among the files beside it, or in the file or folder that was named for it."""
+"""Find a checkpoint's tokenizer: among the files beside it, or where the user says."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ TRY = (
 
 
 def find_vocabulary(files: Mapping[str, Path], config: Mapping[str, Any], named: Path | None = None) -> Vocabulary:
-    """The vocabulary of `named`, else of `files`; ModelError if there is none."""
+    """The vocabulary of `named`, or else of `files`. Raises ModelError."""
     if named is None:
         return _of_files(files, config)
     if named.is_dir():

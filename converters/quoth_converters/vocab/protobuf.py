@@ -56,7 +56,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def raw(value: Field) -> bytes:
     """A field that must be bytes."""
     if not isinstance(value, bytes):
-        raise ValueError("a number stands where bytes should")
+        raise ValueError("a number instead of bytes")
     return value
 
 
@@ -74,5 +74,5 @@ def float32(value: Field) -> float:
 def integer(value: Field) -> int:
     """A field that must be an integer of 32 bits; negative ones are written in 64."""
     if not isinstance(value, int):
-        raise ValueError("bytes stand where a number should")
+        raise ValueError("bytes instead of a number")
     return value - (1 << 64) if value >> 63 else value

@@ -1,4 +1,4 @@
-"""SentencePiece's .model files, for llama.cpp's "llama" tokenizer: pieces, scores, types, and what is done to a text.
+"""SentencePiece's .model files, for llama.cpp's "llama" tokenizer: pieces, scores, types, normalization.
 
 llama.cpp joins the pair with the best score, which is SentencePiece's BPE; its unigram models choose otherwise.
 Fields: sentencepiece_model.proto of SentencePiece.
@@ -29,7 +29,7 @@ _ROLES: Final = {40: ("unk", 0), 41: ("bos", 1), 42: ("eos", 2), 43: ("pad", -1)
 
 @dataclass(slots=True)
 class _Model:
-    """What of a ModelProto counts."""
+    """The fields of a ModelProto that matter."""
 
     tokens: list[str]
     scores: list[float]
@@ -56,7 +56,7 @@ def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
     try:
         model = _model(path.read_bytes())
     except ValueError as error:  # UnicodeDecodeError is one
-        raise ModelError(f"{escaped(path.name)} is not a good SentencePiece model", escaped(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not a valid SentencePiece model", escaped(error)) from None
     if model.kind != _BPE:
         kind = _MODELS.get(model.kind, str(model.kind))
         why = "llama.cpp joins pieces by their scores, as only BPE does"
@@ -80,7 +80,7 @@ def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
 
 
 def checked(vocabulary: Vocabulary) -> Vocabulary:
-    """The vocabulary with what is to be said of it; ModelError if it lacks bytes.
+    """The vocabulary with its notes. Raises ModelError if it lacks bytes.
 
     llama.cpp ends the program at a character for which it has neither a token nor its bytes.
     """
@@ -90,7 +90,7 @@ def checked(vocabulary: Vocabulary) -> Vocabulary:
         why = f"it has no token {lost[0]}, and llama.cpp fails at text it has no token for"
         raise ModelError("the tokenizer does not fall back to bytes", why)
     if vocabulary.add_space_prefix and Type.USER_DEFINED in vocabulary.types:
-        note = "a space is put behind its added words, as llama.cpp does behind any that is matched as a whole"
+        note = "a space is put behind its added words, as llama.cpp does behind all that are matched as a whole"
         return replace(vocabulary, notes=(*vocabulary.notes, note))
     return vocabulary
 
@@ -183,7 +183,7 @@ def _read_normalizer(model: _Model, spec: Mapping[int, Field]) -> None:
 
 
 def _notes(model: _Model) -> tuple[str, ...]:
-    """What the tokenizer does to a text and llama.cpp does not."""
+    """What the tokenizer does to a text that llama.cpp does not."""
     notes = []
     if model.normalizer and model.normalizer != "identity":
         notes.append(f"text is not normalized by {escaped(model.normalizer)} first, as the source's tokenizer does")

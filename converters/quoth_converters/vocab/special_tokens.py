@@ -1,4 +1,4 @@
-"""Special tokens, the end of text and the chat template: what a tokenizer's side files and the settings say."""
+"""Special tokens, the end of text and the chat template: from a tokenizer's side files and the settings."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ def read_ranks(path: Path) -> Vocabulary:
 
 
 def of_ranks(ranks: Mapping[bytes, int], origin: str) -> Vocabulary:
-    """The vocabulary of such ranks, which run from 0 on."""
+    """The vocabulary of such ranks, which count up from 0."""
     if len(ranks) not in _KNOWN:
         raise ModelError(f"{escaped(origin)} has {len(ranks):,} ranks", "only gpt2 and cl100k_base are known")
     pre, special = _KNOWN[len(ranks)]

@@ -1,4 +1,4 @@
-"""The tables of a tokenizer.json: tokens, merges, and what stands before and after every text."""
+"""The tables of a tokenizer.json: tokens, merges, and what surrounds every text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def tokens_of(path: Path, table: Any, added: Any) -> tuple[tuple[str, ...], tupl
         raise bad_file(path, "it has no table of tokens and ids")
     by_id = {index: text for text, index in table.items()}
     if len(by_id) != len(table):
-        raise bad_file(path, "two tokens have one id")
+        raise bad_file(path, "two tokens have the same id")
     if not isinstance(added, list):
         raise bad_file(path, "its added tokens are not a list")
     kinds: dict[int, int] = {}
@@ -76,4 +76,4 @@ def steps_of(part: Any, name: str) -> list[dict[str, Any]]:
 
 
 def bad_file(path: Path, why: str) -> ModelError:
-    return ModelError(f"{escaped(path.name)} is not a good tokenizer", why)
+    return ModelError(f"{escaped(path.name)} is not a valid tokenizer", why)
