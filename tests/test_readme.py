@@ -124,8 +124,8 @@ def _default(setting: Setting) -> str:
 
 
 def test_the_examples_of_a_settings_file_are_some(tmp_path: Path) -> None:
-    from quoth.tui.screens.chat import ChatScreen
-    from quoth.tui.widgets.prompt import Prompt
+    from quoth.tui.chat.chat_screen import ChatScreen
+    from quoth.tui.widgets.prompt_input import Prompt
 
     ids = {binding.id for kind in (ChatScreen, Prompt) for binding in kind.BINDINGS if isinstance(binding, Binding)}
     changed, set_ = dict[str, str](), dict[str, object]()

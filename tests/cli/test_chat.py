@@ -67,7 +67,7 @@ def test_a_question_that_does_not_fit_is_refused_and_the_chat_goes_on(environ: d
 def test_a_chat_needs_a_terminal(environ: dict[str, str]) -> None:
     outcome = run_here("chat", environ=environ)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("quoth: error: a chat needs a terminal (standard input is none). ")
+    assert outcome.err.startswith("quoth: error: a chat needs a terminal (standard input is not a terminal). ")
 
 
 def test_a_prompt_is_typed_where_a_dash_asks_for_it(environ: dict[str, str]) -> None:

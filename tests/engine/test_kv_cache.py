@@ -190,7 +190,7 @@ def test_a_context_that_grows_in_the_middle_of_an_answer_changes_nothing(cache: 
 
 def test_a_context_without_memory_is_refused_with_both_numbers(cache: Open, model: LlamaModel) -> None:
     prompt = tokens(model, STORY * 20)
-    with pytest.raises(EngineError, match=r"needs \d+ MiB and 5 MiB are free.*--ctx"):
+    with pytest.raises(EngineError, match=r"needs \d+ MB and 5 MB are free.*--ctx"):
         read(cache(free=5 * 1024 * 1024), prompt)
 
 

@@ -14,9 +14,9 @@ from quoth.engine import LoadOptions, Piece, Sampling, Thought
 from quoth.engine.ladder import Rung
 from quoth.engine.worker.kv_cache import KVCache
 from quoth.engine.worker.llama_engine import LlamaEngine
-from quoth.engine.worker.loading import MIB, layers_that_fit
 from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.threads import Threads
+from quoth.engine.worker.weights import MIB, layers_that_fit
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, LlamaModel
 from tests.engine.said import GREEDY, chat, say, say_all, text
@@ -293,7 +293,7 @@ def test_a_model_may_open_its_thought_itself(tiny_path: Path) -> None:
 
 
 def test_a_model_without_enough_memory_is_refused_with_both_numbers(model_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"does not fit into memory \(it needs 138 MiB and 100 MiB are free\)"):
+    with pytest.raises(EngineError, match=r"does not fit into memory \(it needs 145 MB and 105 MB are free\)"):
         LlamaEngine(model_path, free_memory=lambda: 100 * MIB)
 
 

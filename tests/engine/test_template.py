@@ -352,7 +352,7 @@ def test_the_trace_function_of_a_debugger_is_put_back() -> None:
 def test_a_worker_that_starts_has_not_imported_jinja2_nor_numpy_nor_the_converters() -> None:
     lines = (
         "import sys; sys.path[:0] = ['app', 'converters']",
-        "import quoth.engine.worker.main, quoth.engine.worker.jobs",
+        "import quoth.engine.worker.program, quoth.engine.worker.jobs",
         "assert not {'jinja2', 'numpy', 'gguf', 'quoth_converters'} & {*sys.modules}",
     )
     subprocess.run([sys.executable, "-c", "\n".join(lines)], check=True, timeout=60, cwd=ROOT)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Any
 
 import pytest
 
 from quoth.errors import EngineError, ModelError
-from quoth.workers.calls import Call, Calls, Hung
-from quoth.workers.messages import Beat, Failure, Pieces, Stop, Value
+from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
+from quoth.workers.protocol import Beat, Failure, Pieces, Stop, Value
 
 
 class Sent:
@@ -74,14 +73,21 @@ def test_a_call_that_has_ended_is_not_cancelled() -> None:
     assert len(sent.messages) == 1
 
 
-def test_a_call_without_answers_hangs_and_longer_waits_are_borne_by_who_waited_before() -> None:
-    sent = Sent()
-    call = sent.calls.open(Pieces(), 0.2)
+def test_a_call_without_answers_hangs() -> None:
     with pytest.raises(Hung, match="nothing came from it for 0 s"):
-        answers(call)
-    patient = sent.calls.open(Pieces(), 0.1)
-    later = [threading.Timer(seconds, sent.calls.deliver, (patient.number, answer)) for seconds, answer in
-             ((0.08, Beat()), (0.5, Value()))]  # fmt: skip
-    for timer in later:
-        timer.start()
-    assert answers(patient) == [Beat(), Value()]
+        answers(Sent().calls.open(Pieces(), 0.2))
+
+
+def test_a_call_that_has_waited_long_before_may_wait_longer_than_its_timeout() -> None:
+    sent = Sent()
+    call = sent.calls.open(Pieces(), 0.3)
+    later = {4: Beat(), 12: Value()}  # by how many polls had no answer
+    polls, found = 0, []
+    for answer in call.wait():
+        polls += answer is None
+        if answer is None and polls in later:
+            sent.calls.deliver(call.number, later[polls])
+        elif answer is not None:
+            found.append(answer)
+    assert found == [Beat(), Value()]
+    assert (polls - 4) * POLL_SECONDS > call.timeout

@@ -13,7 +13,7 @@ from quoth.chat import Message
 from quoth.engine import Chat, LoadOptions, Request, Sampling
 from quoth.engine.ladder import Finding, Known
 from quoth.engine.messages import RECORDS, Generate, Load
-from quoth.workers.messages import Beat, OpenModels, Stop, Value
+from quoth.workers.protocol import Beat, OpenModels, Stop, Value
 from quoth.workers.wire import MAX_PART, BrokenFrame, encode, read
 
 UNREADABLE = Path(os.fsdecode(b"/tmp/\xff\xfe.gguf"))

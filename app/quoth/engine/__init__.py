@@ -104,9 +104,9 @@ class Request(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """A text to be scored behind an input: as what the assistant says next in a chat, or as a text's continuation.
+    """A text to be scored after an input: as what the assistant says next in a chat, or as a text's continuation.
 
-    The text follows the input character for character; its tokens are its own, none goes over the border.
+    The text follows the input character for character, and no token spans both.
     """
 
     input: Chat | Text
@@ -133,7 +133,7 @@ class Usage(NamedTuple):
     write_seconds: float = 0.0
 
     def plus(self, other: Usage) -> Usage:
-        """Of two requests together."""
+        """The sum over two requests."""
         return Usage(
             self.prompt + other.prompt,
             self.reused + other.reused,
@@ -186,7 +186,7 @@ class Done(NamedTuple):
 class Scored(NamedTuple):
     """The log-probability of each token of a text, where `usage.prompt` counts the input's tokens and the text's.
 
-    The first token is left out where nothing stands before it: an empty input, and a model without a BOS token.
+    The first token is left out where nothing precedes it: an empty input, and a model without a BOS token.
     """
 
     request: int
@@ -228,10 +228,10 @@ class Engine(Protocol):
     def score(
         self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[ScoreEvent, None, None]:
-        """The model's own log-probabilities of texts, one Scored each; after a stop the rest have none.
+        """The model's log-probabilities of texts, one Scored each; after a stop the rest have none.
 
         What one scoring has read is not read again for the next when both begin alike. A scoring gives the same
-        numbers whatever was scored or written before. Raises InputError as `generate` does.
+        numbers after anything else that was scored or written. Raises InputError as `generate` does.
         """
         ...
 

@@ -1,4 +1,4 @@
-"""What the engine's worker is asked and answers, besides what every worker is (quoth.workers.messages)."""
+"""What the engine's worker is asked and answers, besides what every worker is (quoth.workers.protocol)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from quoth import chat, engine
 from quoth.chat import Message
 from quoth.engine import Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, ladder
 from quoth.engine.ladder import Finding, Fingerprint, Known
-from quoth.workers import messages
+from quoth.workers import protocol
 from quoth.workers.wire import records
 
 # Requests
@@ -92,7 +92,7 @@ class Trying(NamedTuple):
 
 
 class NextStep(NamedTuple):
-    """A step of loading begins that may take so many seconds beyond its usual limit."""
+    """A step of loading begins; it may take `within` seconds beyond its usual limit."""
 
     name: str
     within: float = 0.0
@@ -104,4 +104,4 @@ class Disproved(NamedTuple):
     why: str
 
 
-RECORDS = {**records(chat, engine, ladder, sys.modules[__name__]), **messages.RECORDS}
+RECORDS = {**records(chat, engine, ladder, sys.modules[__name__]), **protocol.RECORDS}

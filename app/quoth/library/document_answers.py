@@ -27,27 +27,46 @@ def quotes_only(model: Model) -> bool:
 
 
 def summarizing(
-    model: Model, collection: Collection, options: SummaryOptions, *, extract: bool, cancelled: Cancelled = never
+    model: Model,
+    collection: Collection,
+    options: SummaryOptions,
+    *,
+    extract: bool,
+    private: bool | None = None,
+    cancelled: Cancelled = never,
 ) -> Iterator[SummaryEvent]:
-    """A summary of documents that were cut into parts; `extract`: in their own sentences."""
+    """A summary of documents that were cut into parts; `extract`: in their own sentences.
+
+    Nothing of a `private` one is kept; None: as the settings say.
+    """
     if extract:
-        return takewhile(lambda event: not cancelled(), summarizer.by_extract(collection, options))
+        return takewhile(lambda event: not cancelled(), summarizer.summarize_by_extract(collection, options))
+    always_private = model.workspace.settings.private  # then the workspace's notes are in memory
+    private = always_private if private is None else private
     return summarizer.Summarizer(
         model.engine,
         collection,
         options,
-        kept=model.workspace.notes,
+        cache=None if private and not always_private else model.workspace.notes,
         model=model.file.key,
-        keep=not model.workspace.settings.private,
+        keep=not private,
         cancelled=cancelled,
     ).events()
 
 
 def asking(
-    model: Model, documents: OpenDocuments, *, everything: bool = False, cancelled: Cancelled = never
+    model: Model,
+    documents: OpenDocuments,
+    *,
+    everything: bool = False,
+    private: bool | None = None,
+    cancelled: Cancelled = never,
 ) -> QuestionAnswering:
-    """Questions about documents; `everything`: every passage is read for each of them."""
-    private = model.workspace.settings.private
+    """Questions about documents; `everything`: every passage is read for each of them.
+
+    Nothing of `private` ones is on the disk; None: as the settings say.
+    """
+    private = model.workspace.settings.private if private is None else private
     collection, ranking = documents.passages(model.engine, private=private)
     return QuestionAnswering(
         model.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled

@@ -115,21 +115,28 @@ class Model:
         messages: Sequence[Message],
         sampling: Sampling,
         *,
+        system: str | None = None,
+        continue_last: bool = False,
+        private: bool | None = None,
         stop: Sequence[str] = (),
         cancelled: Cancelled = never,
         max_tokens: int | None = None,
         think: bool | None = None,
     ) -> Generator[Event, None, None]:
-        """The answer to the last message. Raises InputError as Engine.generate does."""
+        """The answer to the last message, or the rest of it with `continue_last`. None: as the settings say.
+
+        Raises InputError as Engine.generate does.
+        """
         settings = self.workspace.settings
         return reply(
             self.engine,
-            with_system(settings.system, messages),
+            with_system(settings.system if system is None else system, messages),
             sampling=sampling,
             max_tokens=settings.max_tokens if max_tokens is None else max_tokens,
             stop=stop,
             think=settings.think if think is None else think,
-            keep=not settings.private,
+            keep=not (settings.private if private is None else private),
+            continue_last=continue_last,
             cancelled=cancelled,
         )
 

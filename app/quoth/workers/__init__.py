@@ -1,1 +1,1 @@
-"""Worker processes, from their parent's side: one way to start them, one protocol, and what their end means."""
+"""The parent's side of worker processes: one way to start them, one protocol, and what their end means."""

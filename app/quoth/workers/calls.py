@@ -1,4 +1,4 @@
-"""Who waits for what a worker answers. Knows no process: it is given a way to send."""
+"""Who waits for which answer of a worker. Knows no process: it is given a way to send."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from quoth.errors import EngineError, QuothError
-from quoth.workers.messages import Failure, Stop, Value
+from quoth.workers.protocol import Failure, Stop, Value
 
 POLL_SECONDS = 0.05
 
@@ -86,7 +86,7 @@ class Calls:
         self._send(0, Stop(call.number))
 
     def cancel(self, call: Call) -> None:
-        """Stop a call, if it has not ended, and wait for nothing more of it."""
+        """Stop a call unless it has ended, and drop what still comes of it."""
         if self._open.pop(call.number, None) is not None:
             self.stop(call)
 

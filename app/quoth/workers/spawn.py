@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 # -I alone would lose PYTHONPATH and user installs, -S alone the site directories: the parent's path has them all.
-BOOT = "import sys; sys.path[:] = sys.argv[2:]; from quoth.engine.worker.main import main; main(int(sys.argv[1]))"
+BOOT = "import sys; sys.path[:] = sys.argv[2:]; from quoth.engine.worker.program import main; main(int(sys.argv[1]))"
 
 # How often a thread that waits for the next step of a computation looks for it before it sleeps (libgomp; by default
 # 300,000 times). Writing speed against that, 135M parameters, two idle cores, in turn: 0.997 with 30,000 and 0.92

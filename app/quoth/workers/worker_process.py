@@ -13,7 +13,7 @@ from typing import Any, cast
 
 from quoth.errors import EngineError
 from quoth.workers import wire
-from quoth.workers.messages import Log
+from quoth.workers.protocol import Log
 from quoth.workers.spawn import spawn
 from quoth.workers.worker_exit import WorkerExit, last_line, size_of
 
@@ -64,7 +64,7 @@ class WorkerProcess:
         return self._process.pid if self._process else None
 
     def send(self, call: int, message: Any) -> None:
-        """Send a message. To a worker that is gone it is lost: `ended` tells the caller."""
+        """Send a message; it is lost where the worker has ended, which `ended` reports."""
         frame = wire.encode(call, message)
         process = self._process
         if process is None or process.stdin is None:
@@ -85,7 +85,7 @@ class WorkerProcess:
             self._thread.join(timeout=5)
 
     def log_stacks(self) -> None:
-        """Have the worker write its threads' stacks to the log: where it hangs."""
+        """Have the worker write its threads' stacks to the log, which shows where it hangs."""
         if self._process is not None and hasattr(signal, "SIGUSR1"):
             self._process.send_signal(signal.SIGUSR1)
         time.sleep(0.2)

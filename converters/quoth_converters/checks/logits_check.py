@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from quoth.workers.messages import SLICE
+from quoth.workers.protocol import SLICE
 from quoth_converters.checks.reference import Cache, Reference
 from quoth_converters.checks.report import Check
 from quoth_converters.formats.tensors import Floats

@@ -12,33 +12,15 @@ from quoth.errors import ModelError, QuothError, StorageError, escaped
 from quoth.gguf import Header, read_header
 from quoth.gguf.tables import ALIGNMENT, FILE_TYPES, TENSOR_TYPES, stored_size
 from quoth.platform import safe_files
-from quoth.workers.messages import Quantize
+from quoth.workers.protocol import Quantize
 from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
 from quoth_converters.output import verification_keys
 from quoth_converters.output.writer import refuse, replacing
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
 TYPES: Final = (
-    "F16",
-    "BF16",
-    "Q8_0",
-    "Q6_K",
-    "Q5_K_M",
-    "Q5_K_S",
-    "Q5_1",
-    "Q5_0",
-    "Q4_K_M",
-    "Q4_K_S",
-    "Q4_1",
-    "Q4_0",
-    "IQ4_NL",
-    "IQ4_XS",
-    "IQ3_M",
-    "IQ3_S",
-    "Q3_K_L",
-    "Q3_K_M",
-    "Q3_K_S",
-    "Q2_K",
+    *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0"),
+    *("IQ4_NL", "IQ4_XS", "IQ3_M", "IQ3_S", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K"),
 )
 PLANNED: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0", "Q3_K_M")
 _TENSOR_TYPES: Final = frozenset(name for name, _, _ in TENSOR_TYPES.values())

@@ -18,7 +18,7 @@ from quoth.engine.client.findings import Findings
 from quoth.engine.ladder import Finding, Fingerprint
 from quoth.engine.needs import SLOWEST_DISK
 from quoth.errors import EngineError, QuothError
-from quoth.workers import messages as common
+from quoth.workers import protocol
 from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
 from quoth.workers.worker_exit import STOPPED, WorkerExit, size_of
 from quoth.workers.worker_process import WorkerProcess
@@ -42,12 +42,12 @@ class Limits(NamedTuple):
     window: float = 300.0
 
     def of(self, step: str, size: int) -> float:
-        """How long the worker may say nothing in a step of loading a file of so many bytes."""
+        """How long the worker may say nothing in a step of loading a file of `size` bytes."""
         known = {"driver": self.driver, "kernels": self.kernels, "proof": self.proof}
         return known.get(step, max(self.hung, size / SLOWEST_DISK))
 
     def to_read(self, inputs: Sequence[str | Sequence[Message]]) -> float:
-        """How long it may say nothing of texts that are tokenized first."""
+        """How long the worker may say nothing while it tokenizes these inputs."""
         texts = (i if isinstance(i, str) else "".join(m.text for m in i) for i in inputs)
         return self.hung + sum(map(len, texts)) / SLOWEST_TOKENISER
 
@@ -55,8 +55,8 @@ class Limits(NamedTuple):
 class Client:
     """The Engine port over a worker process.
 
-    A worker that dies is started again; after one in which a model cannot be computed in one way comes one that tries
-    the next (ladder.py).
+    A worker that dies is started again. Where a model cannot be computed in one way, the next worker tries another
+    (ladder.py).
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class Client:
     ) -> None:
         """Start the worker and begin to load; nothing waits for it yet. `process` is a worker started before.
 
-        `findings` says which ways of computing work here, and learns it; `tell` gets a sentence when one does not.
+        `findings` keeps which ways of computing work here; `tell` gets a sentence when one does not.
         """
         self._path = path
         self._options = options or LoadOptions()
@@ -157,7 +157,7 @@ class Client:
     def _ready(
         self, progress: Callable[[float], None] = lambda done: None, stop: Callable[[], bool] = lambda: False
     ) -> ModelInfo | None:
-        """As `ready`; None without a model, and when `stop` said so first, while loading goes on."""
+        """As `ready`; None without a model, or when `stop` came first, while loading goes on."""
         with self._loading:
             while True:
                 failed = len(self._climb.failures)
@@ -177,13 +177,13 @@ class Client:
 
     def _loaded(self, load: Call, progress: Callable[[float], None], stop: Callable[[], bool]) -> ModelInfo | None:
         for answer in self._answers(load):
-            if isinstance(answer, common.Value):
+            if isinstance(answer, protocol.Value):
                 return self._arrived(answer.value)
             if isinstance(answer, messages.NextStep):
                 load.timeout = self._limits.of(answer.name, size_of(self._path)) + answer.within
             if stop():
                 return None
-            if isinstance(answer, common.Beat):
+            if isinstance(answer, protocol.Beat):
                 progress(answer.done)
         return None
 
@@ -200,7 +200,7 @@ class Client:
 
     @property
     def finding(self) -> Finding:
-        """How the way of computing that is in use proved itself, now or before."""
+        """The proof of the way of computing that is in use, from now or before."""
         return self._climb.finding
 
     @property
@@ -210,7 +210,7 @@ class Client:
 
     @property
     def failures(self) -> dict[str, str]:
-        """How ways of computing failed since the last that did not, by rung."""
+        """How ways of computing failed since the last that worked, by rung."""
         return self._climb.failures
 
     # Calls
@@ -227,7 +227,7 @@ class Client:
 
     def quantize(self, source: Path, target: Path, quantization: str) -> None:
         """Write a GGUF at another quantization. Raises ModelError."""
-        self._value(common.Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
+        self._value(protocol.Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
 
     def describe(
         self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0, *, without_gpu: bool = False

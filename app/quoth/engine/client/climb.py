@@ -1,4 +1,4 @@
-"""Climbing down the ladder with one model: which rung is tried, what failed on the way, what is kept of it."""
+"""The way down the ladder with one model: which rung is tried, what failed, and what is kept of that."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from quoth.workers.worker_exit import WorkerExit
 
 
 class Climb:
-    """The client's side: told what the worker says and how it ends, it knows what the next one is to do."""
+    """Follows what workers say and how they end, and knows what the next one is to do."""
 
     def __init__(self, findings: Findings, only: str = "") -> None:
         """`only` is the name of the one rung to try; "": all."""
@@ -31,7 +31,7 @@ class Climb:
 
     @property
     def failures(self) -> dict[str, str]:
-        """How rungs failed since the last one that did not."""
+        """How rungs failed since the last one that worked."""
         return dict(self._failed)
 
     def load(self, path: Path, options: LoadOptions) -> Load:
@@ -42,7 +42,7 @@ class Climb:
         return Load(path, options, self._findings.known(), tuple(self._failed), self._only)
 
     def tries(self, rungs: Sequence[str], about: Fingerprint) -> None:
-        """The worker begins to load on a rung, or what several rungs need is started."""
+        """The worker begins to load on a rung, or starts what several rungs need."""
         self._trying, self.about, self.is_proved = tuple(rungs), about, False
 
     def fails(self, exit_: WorkerExit, file: Path) -> bool:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quoth.native import Abort, Context, LlamaModel, NativeError
-from quoth.workers.messages import SLICE
+from quoth.workers.protocol import SLICE
 
 
 class ExactModel:

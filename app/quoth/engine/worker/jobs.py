@@ -15,12 +15,12 @@ from quoth.engine.needs import SLOWEST_DISK
 from quoth.engine.worker.exact import ExactModel
 from quoth.engine.worker.fingerprint import fingerprint, fingerprint_of_file, processor_features
 from quoth.engine.worker.llama_engine import LlamaEngine
-from quoth.engine.worker.loading import NoRoom
 from quoth.engine.worker.sandbox import Landlock, confine, parts_of
 from quoth.engine.worker.token_writer import join_pieces
+from quoth.engine.worker.weights import NoRoom
 from quoth.errors import ModelError, QuothError
 from quoth.platform import process_limits
-from quoth.workers import messages as common
+from quoth.workers import protocol
 
 LARGEST_FILE = 16 * 1024 * 1024  # bytes; a worker that holds a model writes nothing but its log
 BEAT_SECONDS = 0.25
@@ -51,9 +51,9 @@ class Jobs:
             raise ModelError("llama.cpp refuses the model", str(error)) from None
 
     def confine_for(self, request: Any) -> None:
-        """Give up what the worker's jobs do not need: it serves the models of its first request.
+        """Give up access to all but the files of the first request: a worker serves no others.
 
-        Where no way on the GPU is left to try, no driver is started, which may be what crashes.
+        Where no way on the GPU is left to try, no driver is started: that may be what crashes.
         """
         files, gpu = Landlock(), False
         match request:
@@ -62,9 +62,9 @@ class Jobs:
                 files = Landlock(reads=tuple(parts_of(request.path)))
                 failed = request.failed
                 gpu = any(r.gpu_share for r in rungs if r.name not in failed and not known.has_failed(r.name))
-            case common.OpenModels():
+            case protocol.OpenModels():
                 files = Landlock(reads=request.paths)
-            case common.Quantize():
+            case protocol.Quantize():
                 files = Landlock(reads=tuple(parts_of(request.source)), writes=(request.target.parent,))
             case messages.Describe():
                 gpu = native.is_for_gpus() and not request.without_gpu
@@ -82,7 +82,7 @@ class Jobs:
         template.preload()
 
     def _load(self, call: int, request: messages.Load) -> messages.LoadedModel | None:
-        """Load on the highest rung that may work, and prove it unless it is known to."""
+        """Load on the highest rung that may work, and prove it unless it is known to work."""
         if self._model is not None:
             self._model.close()
             self._model = None
@@ -140,7 +140,7 @@ class Jobs:
 
     @contextmanager
     def _computing(self, call: int) -> Iterator[Callable[[], bool]]:
-        """Gives whether the call was stopped; the parent hears now and then that this is asked."""
+        """Yields the function that says whether the call was stopped; while it is asked, the parent gets beats."""
         beat = self._beats(call)
 
         def stop() -> bool:
@@ -170,7 +170,7 @@ class Jobs:
             nonlocal last
             if time.monotonic() - last >= BEAT_SECONDS:
                 last = time.monotonic()
-                self._send(call, common.Beat(done))
+                self._send(call, protocol.Beat(done))
 
         return beat
 
@@ -187,21 +187,21 @@ class Jobs:
 
     # Files of a conversion
 
-    def _open(self, call: int, request: common.OpenModels) -> list[int]:
+    def _open(self, call: int, request: protocol.OpenModels) -> list[int]:
         process_limits.limit_files(LARGEST_FILE)
         self._opened = tuple(ExactModel(path, request.n_ctx, request.threads) for path in request.paths)
         return [model.n_ctx_train for model in self._opened]
 
-    def _tokenize_texts(self, call: int, request: common.TokenizeTexts) -> list[list[int]]:
+    def _tokenize_texts(self, call: int, request: protocol.TokenizeTexts) -> list[list[int]]:
         return self._opened[request.model].tokenize(request.texts, bos=request.bos, special=request.special)
 
-    def _pieces(self, call: int, request: common.Pieces) -> list[bytes]:
+    def _pieces(self, call: int, request: protocol.Pieces) -> list[bytes]:
         return self._opened[0].pieces()
 
-    def _logits(self, call: int, request: common.ComputeLogits) -> bytes:
+    def _logits(self, call: int, request: protocol.ComputeLogits) -> bytes:
         return self._opened[request.model].logits(request.ids, request.position, request.begins)
 
-    def _quantize(self, call: int, request: common.Quantize) -> list[tuple[str, str, str]]:
+    def _quantize(self, call: int, request: protocol.Quantize) -> list[tuple[str, str, str]]:
         try:
             tensors = native.quantize(
                 request.source,
@@ -210,7 +210,7 @@ class Jobs:
                 threads=request.threads,
                 dry_run=request.dry_run,
                 overrides=request.overrides,
-                progress=lambda done, total: self._send(call, common.Beat(done, total)),
+                progress=lambda done, total: self._send(call, protocol.Beat(done, total)),
             )
         except native.NativeError as error:
             raise ModelError(f"{request.source} cannot be quantized", str(error)) from None
@@ -243,17 +243,17 @@ _JOBS: Mapping[type, Callable[[Jobs, int, Any], Any]] = {
     messages.Count: Jobs._count,
     messages.Tokenize: Jobs._tokenize,
     messages.Offsets: Jobs._offsets,
-    common.OpenModels: Jobs._open,
-    common.TokenizeTexts: Jobs._tokenize_texts,
-    common.Pieces: Jobs._pieces,
-    common.ComputeLogits: Jobs._logits,
-    common.Quantize: Jobs._quantize,
+    protocol.OpenModels: Jobs._open,
+    protocol.TokenizeTexts: Jobs._tokenize_texts,
+    protocol.Pieces: Jobs._pieces,
+    protocol.ComputeLogits: Jobs._logits,
+    protocol.Quantize: Jobs._quantize,
     messages.Describe: Jobs._describe,
 }
 
 
 def _rungs(request: messages.Load) -> tuple[Fingerprint, Known, tuple[Rung, ...]]:
-    """What a model's file and this machine are, what is known of that, and the rungs that there are."""
+    """The fingerprint of a model here, what is known for it, and the rungs to choose from."""
     about = fingerprint_of_file(request.path, request.options.kind_of_file)
     known = request.known.get(about.key, Known())
     rungs = usable(native.is_for_gpus() and request.options.gpu_layers != 0, request.only)

@@ -1,4 +1,4 @@
-"""One context and what is in it: reading prompts in slices, reusing what was read, growing when there is no room."""
+"""The KV cache of one sequence: prompts are read in slices, what was read is reused, and it grows on demand."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError
 from quoth.native import Abort, Context, LlamaModel, NativeError
 from quoth.platform import memory
+from quoth.text.units import format_megabytes
 
-MIB = 1024 * 1024
 BLOCK = 256  # llama.cpp rounds a context up to this many tokens
 
 
@@ -20,9 +20,9 @@ class Cancelled(Exception):
 
 
 class Slices(NamedTuple):
-    """Where a prompt is cut: each slice as long as all before it together, from `least` to `most` tokens.
+    """Where a prompt is cut: each slice is as long as all before it together, from `least` to `most` tokens.
 
-    Short prompts are read in small steps, so that one that is nearly the same reads little again; long ones fast.
+    Short prompts are read in small slices, so that a similar one reads little again; long ones in large, fast ones.
     """
 
     least: int
@@ -33,7 +33,7 @@ class Slices(NamedTuple):
         return position - position % self._step(position)
 
     def end(self, position: int) -> int:
-        """The first border behind a position."""
+        """The first border after a position."""
         return self.start(position) + self._step(position)
 
     def _step(self, position: int) -> int:
@@ -58,11 +58,10 @@ def slices(n_params: int, threads: int, on_gpu: bool) -> Slices:
 class KVCache:
     """The tokens of one sequence and their KV state.
 
-    Prompts are read in slices that end at fixed borders. Where a new prompt parts from the old one
-    inside what was read, reading starts at the slice border before it: so the same prompt gives the same logits
-    whether or not something else was read, or stopped in the middle, before. Only what was written token by token,
-    and is now part of a longer prompt, stays as it is; where logits of more than the last token are asked for, that
-    is read again too.
+    Prompts are read in slices that end at fixed borders. Where a new prompt differs from the old one, reading starts at
+    the slice border before: so a prompt gives the same logits after anything that was read, or stopped, before. Only
+    what was written token by token and is now part of a longer prompt stays as it is; where logits of more than the
+    last token are asked for, that is read again too.
     """
 
     def __init__(
@@ -114,8 +113,8 @@ class KVCache:
     def require_room(self, n_ctx: int) -> None:
         """Raise EngineError with the numbers where a context of so many tokens does not fit into memory.
 
-        What is refused is not killed: the context and the buffers are counted, and weights that are mapped, whose pages
-        count as free and are needed for every token.
+        Counted are the context, the buffers, and mapped weights, whose pages count as free but are needed for every
+        token: what is refused here is not killed later.
         """
         model, free = self._model, self._free_memory()
         working = working_bytes(
@@ -129,12 +128,12 @@ class KVCache:
         if free and need > free:
             raise EngineError(
                 f"the model with a context of {n_ctx:,} tokens does not fit into memory",
-                f"it needs {need // MIB:,} MiB and {free // MIB:,} MiB are free",
+                f"it needs {format_megabytes(need)} and {format_megabytes(free)} are free",
                 "Pass a smaller --ctx, or choose a smaller model",
             )
 
     def rewind(self, tokens: Sequence[int], room: int, logits_from: int | None = None) -> int:
-        """Keep what a new prompt shares with the old one, make room for it; returns the tokens kept.
+        """Keep what a new prompt shares with the old one, and make room for it; returns the number of tokens kept.
 
         `logits_from` is the first position whose logits `read` is to ask for; None: only the last.
         """
@@ -185,7 +184,7 @@ class KVCache:
     def read(self, tokens: Sequence[int], stop: Callable[[], bool], logits_from: int | None = None) -> Iterator[int]:
         """Read the rest of a prompt; yields the position after each slice. Raises Cancelled.
 
-        Of each slice, the logits of its last token can be had, and those of all from `logits_from` on.
+        Each slice leaves the logits of its last token, and of all from `logits_from` on.
         """
         while (start := self.length) < len(tokens):
             if stop():

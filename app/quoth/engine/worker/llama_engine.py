@@ -27,17 +27,17 @@ from quoth.engine import (
 )
 from quoth.engine.ladder import BY_NAME, Finding, Rung
 from quoth.engine.worker.kv_cache import Cancelled, KVCache
-from quoth.engine.worker.loading import load
 from quoth.engine.worker.offsets import character_ends
 from quoth.engine.worker.scoring import PreparedScoring, score_text
 from quoth.engine.worker.threads import Threads
 from quoth.engine.worker.token_writer import TokenWriter
+from quoth.engine.worker.weights import load
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, LlamaModel
 from quoth.platform import memory, processors
 
 if TYPE_CHECKING:
-    from quoth.engine.worker.prompts.prompt import Prompter
+    from quoth.engine.worker.prompts.prompter import Prompter
 
 
 class Prepared(NamedTuple):
@@ -71,7 +71,7 @@ class LlamaEngine:
         free_memory: Callable[[], int] = memory.free_memory,
         rung: Rung = BY_NAME["cpu"],
     ) -> None:
-        """Load a model, to be computed in the way of a rung. Raises what `loading.load` does."""
+        """Load a model, to be computed in the way of a rung. Raises what `weights.load` does."""
         self.abort = Abort()
         self._path = path
         self._options = options = options or LoadOptions()
@@ -122,7 +122,7 @@ class LlamaEngine:
 
     @property
     def prompter(self) -> Prompter:
-        """The chat template at work, compiled at its first use."""
+        """Renders chats by the template, which is compiled at its first use."""
         if self._prompter is None:
             if self.info.kind == "base" or self._template is None:
                 raise ModelError(
@@ -130,7 +130,7 @@ class LlamaEngine:
                     "the file has no chat template",
                     'Continue a text with "quoth complete TEXT", or pass --template FILE',
                 )
-            from quoth.engine.worker.prompts.prompt import Prompter
+            from quoth.engine.worker.prompts.prompter import Prompter
 
             self._prompter = Prompter(self._template, self._model.vocabulary)
         return self._prompter
@@ -167,7 +167,7 @@ class LlamaEngine:
         return Prepared(request, tokens, broken, inside)
 
     def _tokens_of(self, given: Chat | Text) -> tuple[list[int], int, bool]:
-        """A prompt's tokens, what was broken in it, and whether it ends in a thought. No tokens: no text and no BOS."""
+        """A prompt's tokens (none: no text, no BOS), how many strings were broken, and whether it ends in a thought."""
         match given:
             case Chat(messages, continue_last, think):
                 prompt = self.prompter.chat(messages, think=think, continue_last=continue_last)
@@ -241,7 +241,7 @@ class LlamaEngine:
         yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
 
     def _check_numbers(self) -> None:
-        """Weights that were overwritten load as any others. Raises ModelError."""
+        """Raise ModelError for invalid numbers: damaged weights load like any others."""
         if math.isnan(self._cache.context.logits()[0]):
             what = f"{self.info.name} computes invalid numbers"
             raise ModelError(what, "the file is damaged", "Check it with quoth models verify, or pull it again")
@@ -257,7 +257,7 @@ def _notices(number: int, broken: int) -> Iterator[Notice]:
 
 
 def _recommended(model: LlamaModel) -> tuple[tuple[str, float], ...]:
-    """Sampling values that the file asks for; what is not a number is left out."""
+    """Sampling values that the file recommends; what is not a number is left out."""
     found: list[tuple[str, float]] = []
     for name, key in SAMPLING_KEYS.items():
         with suppress(ValueError):

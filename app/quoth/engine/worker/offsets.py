@@ -27,7 +27,7 @@ def character_ends(text: str, pieces: Sequence[bytes]) -> list[int]:
 
 
 def _end_of(piece: bytes, data: bytes, position: int) -> int:
-    """Where in the data a piece ends that stands at the position or a little after it."""
+    """Where a piece ends that begins at the position or a little after it."""
     if data.startswith(piece, position):
         return position + len(piece)
     if piece[:1] == b" " and data.startswith(piece[1:], position):

@@ -1,4 +1,4 @@
-"""What the worker gives up before it sees a model: the network, other programs, files that are not its business.
+"""What the worker gives up before it sees a model: the network, other programs, and all files but a few.
 
 Both mechanisms are Linux's, hold for the calling thread and for every thread that it starts, and cannot be undone.
 Landlock (landlock(7)) knows files; seccomp (seccomp(2)) knows calls, and is there where Landlock is not.
@@ -54,7 +54,7 @@ class Landlock(NamedTuple):
 
 
 def confine(files: Landlock) -> str:
-    """Give up for good what is not needed; from then on files are read and written as said. Returns what holds.
+    """Give up for good all access but that to these files. Returns what is in force, in words.
 
     Python and its libraries stay readable. Where nothing may be written, seccomp forbids that too.
     """
@@ -125,8 +125,8 @@ def _python() -> Iterable[Path]:
 def _seccomp(*, changing: bool) -> str:
     """Load a BPF filter (linux/filter.h) by prctl; `changing`: no file may be changed either.
 
-    EPERM for the calls above and for those of another architecture, which have other numbers; for every other one
-    leave to go on. On an unknown architecture nothing is loaded.
+    The calls above fail with EPERM, as do those of another architecture, which have other numbers; all others pass.
+    On an unknown architecture nothing is loaded.
     """
     machine = os.uname().machine
     if machine not in _AUDIT or sys.maxsize < 1 << 32:

@@ -13,7 +13,7 @@ from quoth.native import Vocabulary
 
 
 class PreparedScoring(NamedTuple):
-    """A text behind its input, both as tokens, known to fit."""
+    """A text after its input, both as tokens, known to fit."""
 
     tokens: list[int]
     begins: int  # the first token of the text
@@ -22,12 +22,12 @@ class PreparedScoring(NamedTuple):
 
     @property
     def read(self) -> list[int]:
-        """The tokens that must be computed: nothing asks what comes after the last one."""
+        """The tokens that must be computed: all but the last."""
         return self.tokens[:-1]
 
     @property
     def first(self) -> int:
-        """The first token with a probability: none has it without a token before it."""
+        """The first token with a probability: one with a token before it."""
         return max(1, self.begins)
 
 

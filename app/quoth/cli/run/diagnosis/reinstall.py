@@ -1,4 +1,4 @@
-"""The command that installs llama-cpp-python anew, for the way in which Quoth was installed."""
+"""The command that reinstalls llama-cpp-python, by the tool with which Quoth was installed."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ AMX_FLAG = "CXXFLAGS=-fno-dse"
 
 
 def from_wheels(kind: str, prefix: str = sys.prefix) -> str:
-    """The line that takes a prebuilt wheel: "cu124", "cpu"."""
+    """With a prebuilt wheel: "cu124", "cpu"."""
     return _line(prefix, f"--extra-index-url {WHEELS}/{kind}", f"--extra-index-url {WHEELS}/{kind}")
 
 
 def from_source(flags: str = "", prefix: str = sys.prefix) -> str:
-    """The line that compiles it on this machine, with environment variables in front."""
+    """Compiled on this machine, with environment variables in front."""
     line = _line(prefix, f"--no-cache-dir --no-binary {PACKAGE}", f"--no-cache --no-binary-package {PACKAGE}")
     return f"{flags} {line}" if flags else line
 

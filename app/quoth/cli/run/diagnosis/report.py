@@ -15,7 +15,7 @@ from quoth.cli.printing import columns, print_json, print_lines
 from quoth.cli.run.diagnosis import ways
 from quoth.cli.run.diagnosis.reinstall import from_source, from_wheels
 from quoth.config import Folders
-from quoth.engine.client.proving import prove_rungs
+from quoth.engine.client.rung_comparison import prove_rungs
 from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError
 from quoth.library.engines import bare_engine, load_options
@@ -23,12 +23,12 @@ from quoth.library.model_choice import chosen
 from quoth.models import ModelFile
 from quoth.platform.memory import free_memory
 from quoth.platform.processors import physical_cores
+from quoth.text.units import format_megabytes, format_size
 from quoth.version import __version__
 
-GIB = 1024**3
 PROVING_ROUNDS = 2
 NOT_YET, READ_ONLY, CANNOT_BE_MADE = " (not there yet)", " (read-only)", " (cannot be made)"
-LOST = {  # where a place cannot be written
+LOST = {  # if a folder cannot be written
     "models": "no model can be installed",
     "history": "no conversation is kept",
     "cache": "every run proves again how it can compute",
@@ -40,10 +40,10 @@ def diagnose(environment: Environment, *, prove: bool, as_json: bool) -> int:
     """Print the report. Returns the exit code: that of EngineError if no worker starts."""
     model, missing = _default_model(environment)
     if prove and model is None:
-        raise ModelError("there is no model to prove anything with", missing, "")
+        raise ModelError("--prove needs a model", missing.removeprefix("none: "))
     try:
         native = _describe(environment, model)
-    except EngineError as error:  # the rest is worth showing all the more
+    except EngineError as error:  # then the rest of the report matters all the more
         native, broken = None, error
     if native is None:
         rows, found, problems = [*_versions(None)], list[ways.Way](), [f"{broken}. To install it: {from_source()}"]
@@ -56,7 +56,7 @@ def diagnose(environment: Environment, *, prove: bool, as_json: bool) -> int:
         *((name, f"{path}{_state(path)}") for name, path in _places(environment.folders)),
         ("default model", _named(model) if model else missing),
     ]
-    problems += _unkept(environment.folders)
+    problems += _unwritable(environment.folders)
     if model is None and environment.settings.model:
         problems.append(missing)
     _print(environment, rows, found, problems, as_json)
@@ -64,7 +64,7 @@ def diagnose(environment: Environment, *, prove: bool, as_json: bool) -> int:
 
 
 def _describe(environment: Environment, model: ModelFile | None) -> dict[str, Any]:
-    """What a worker says of the native side; where a GPU's driver ends it, one that starts none."""
+    """What a worker reports; if a GPU's driver crashes it, what one without the GPU reports."""
     kind = ((model.architecture, model.quantization), model.size) if model else (("", ""), 0)
     try:
         with bare_engine(environment) as engine:
@@ -75,7 +75,7 @@ def _describe(environment: Environment, model: ModelFile | None) -> dict[str, An
 
 
 def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -> Known:
-    """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
+    """Prove every way again; keep the findings if any way works, for otherwise the file is at fault."""
     rungs = usable(native["gpu"])
     environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")
     options = load_options(environment, model)
@@ -93,7 +93,7 @@ def _print(
         computing = [
             {"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found
         ]
-        plain = {name: value for name, value in rows if not name.startswith(" ")}  # those of the ways are below
+        plain = {name: value for name, value in rows if not name.startswith(" ")}  # the ways have their own field
         print_json(environment.streams, {**plain, "ways": computing, "problems": problems})
     else:
         print_lines(environment.streams, [*columns(rows), *(f"! {problem}" for problem in problems)])
@@ -114,13 +114,13 @@ def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
 
 def _machine(native: dict[str, Any]) -> Iterator[Row]:
     for name, description, kind, free, total in native["devices"]:
-        memory = f", {free / GIB:.1f} of {total / GIB:.1f} GiB free" if kind in ("gpu", "igpu") else ""
+        memory = f", {format_size(free)} of {format_size(total)} free" if kind in ("gpu", "igpu") else ""
         yield f"device {name}", f"{description.strip()} ({kind}{memory})"
     yield "processor features used", " ".join(ways.features_of(native["system"]))
     yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
     yield "threads", f"{physical_cores()} (physical cores; {os.cpu_count()} logical)"
     yield "threads by", ways.threaded_by(native)
-    yield "free memory", f"{free_memory() / GIB:.1f} GiB"
+    yield "free memory", format_size(free_memory())
     yield "engine sandbox", native["sandbox"]
 
 
@@ -144,11 +144,11 @@ def _places(folders: Folders) -> Iterator[tuple[str, Path]]:
     yield "log", folders.engine_log
 
 
-def _unkept(folders: Folders) -> Iterator[str]:
+def _unwritable(folders: Folders) -> Iterator[str]:
     for name, path in _places(folders):
         state = _state(path)
         if state and state != NOT_YET and name in LOST:
-            yield f"{path}{state}: {LOST[name]}. Give yourself that folder, or set QUOTH_HOME to another"
+            yield f"{path}{state}: {LOST[name]}. Make that folder writable, or set QUOTH_HOME to another"
 
 
 def _state(path: Path) -> str:
@@ -168,7 +168,7 @@ def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
 
 
 def _named(model: ModelFile) -> str:
-    return f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)"
+    return f"{model.name} ({model.quantization}, {format_megabytes(model.size)})"
 
 
 def _problems(native: dict[str, Any]) -> Iterator[str]:
@@ -178,7 +178,7 @@ def _problems(native: dict[str, Any]) -> Iterator[str]:
 
 
 def nvidia_present() -> bool:
-    """Whether the kernel has an NVIDIA driver loaded, or Windows its library."""
+    """Whether the NVIDIA driver is loaded, or on Windows its library installed."""
     if sys.platform == "win32":
         return Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "nvcuda.dll").exists()
     return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()

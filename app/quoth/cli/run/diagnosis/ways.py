@@ -11,7 +11,7 @@ from quoth.cli.run.diagnosis.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.engine.client.findings import FindingsEntry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 
-# What a build says that it uses, and what the kernel calls that.
+# The processor features that a build reports, and the kernel's names of them.
 FEATURES = {
     "SSE3": "pni", "SSSE3": "ssse3", "AVX": "avx", "AVX_VNNI": "avx_vnni", "AVX2": "avx2", "F16C": "f16c",
     "FMA": "fma", "BMI2": "bmi2", "AVX512": "avx512f", "AVX512_VBMI": "avx512vbmi", "AVX512_VNNI": "avx512_vnni",
@@ -22,7 +22,7 @@ _DRIVER = re.compile(r"driver|insufficient|failed to init", re.IGNORECASE)
 
 
 class Way(NamedTuple):
-    """A rung and what is known of it."""
+    """A rung of the ladder, and what was found of it."""
 
     rung: Rung
     finding: Finding | None
@@ -39,7 +39,7 @@ class Way(NamedTuple):
 
 
 def ways(gpu: bool, known: Known) -> list[Way]:
-    """Every way that this build has, the fastest first."""
+    """Every way of this build, the fastest first."""
     rungs = usable(gpu)
     used = choose(rungs, known._replace(died_on=""))
     tried = known.findings
@@ -47,33 +47,33 @@ def ways(gpu: bool, known: Known) -> list[Way]:
 
 
 def features_of(system: str) -> list[str]:
-    """Of "CPU : AVX2 = 1 | FMA = 1 | ..." the names."""
+    """The names in "CPU : AVX2 = 1 | FMA = 1 | ..."."""
     present = [part for part in system.split("|") if part.strip().endswith("= 1")]
     return [part.split("=")[0].split(":")[-1].strip() for part in present]
 
 
 def threaded_by(native: dict[str, Any]) -> str:
-    """What has several threads compute at once. Without OpenMP a 1.5B model read 77 and wrote 31 tokens/s on two cores,
-    with it 72 and 35; beside eight busy programs 6.8 and 4.2, and 5.6 and 5.0."""
+    """The library that runs threads. Without OpenMP a 1.5B model read 77 and wrote 31 tokens/s on two cores, with it
+    72 and 35; beside eight busy programs 6.8 and 4.2, and 5.6 and 5.0."""
     if "OPENMP" in features_of(native["system"]):
         return "OpenMP"
     return "llama.cpp itself: this build has no OpenMP, and is about as fast without"
 
 
 def unused(native: dict[str, Any]) -> list[str]:
-    """What this processor could do and the build does not use."""
+    """Features of this processor that the build does not use."""
     used, here = features_of(native["system"]), native["features"]
     return [name for name, flag in FEATURES.items() if flag in here and name not in used]
 
 
 def lacking(native: dict[str, Any]) -> list[str]:
-    """What the build uses and this processor cannot do; nothing where the kernel does not list what it can."""
+    """Features that the build uses and this processor lacks; none if the kernel lists no features."""
     here = native["features"]
     return [name for name in features_of(native["system"]) if here and FEATURES.get(name, here[0]) not in here]
 
 
 def problems(native: dict[str, Any], found: Sequence[Way]) -> Iterator[str]:
-    """What hinders a faster way, each with the line that would help."""
+    """What hinders a faster way, and the command that would help."""
     failed = {way.rung.name: way.finding.failed for way in found if way.finding and way.finding.failed}
     if short := lacking(native):
         yield f"this build uses {', '.join(short)}, which this processor lacks. Compile it here: {from_source()}"
@@ -97,7 +97,7 @@ def problems(native: dict[str, Any], found: Sequence[Way]) -> Iterator[str]:
 
 
 def progress(entries: Sequence[FindingsEntry], about: Fingerprint) -> str:
-    """How fast this build is against the one before, on the same processor and kind of model; "" for nothing."""
+    """This build's speed against that of the previous one, on the same processor and kind of model; "" if unknown."""
     alike = [entry for entry in entries if (entry.about.processor, entry.about.model) == (about.processor, about.model)]
     now = next((entry for entry in alike if entry.about.key == about.key), None)
     before = next((entry for entry in alike if entry.about.build != about.build), None)

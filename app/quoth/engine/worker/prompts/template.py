@@ -1,4 +1,4 @@
-"""A model's own chat template: messages in, the prompt's text out.
+"""A model's chat template: messages in, the prompt's text out.
 
 Rendered as the reference implementation does it (Hugging Face's `apply_chat_template`): the same sandbox, the same
 variables, the same filters. This module imports jinja2: import it lazily.
@@ -31,7 +31,7 @@ Turn = Mapping[str, str]
 
 
 class TemplateError(ModelError):
-    """The template itself gave up: it raised, or met a value that it does not expect."""
+    """The template failed: it raised, or met a value that it does not expect."""
 
 
 def preload() -> None:
@@ -83,7 +83,7 @@ class Template:
             raise _refused(f"it does not parse: {where}{_clean(error)}") from error
 
     def _strftime(self, form: str) -> str:
-        """The date as the template wants it. No time of day: a prompt must not change with every call."""
+        """The date in the template's format. No time of day: a prompt must not change with every call."""
         return self._today().strftime(form.replace("%-", "%#") if sys.platform == "win32" else form)
 
     def render(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> str:
@@ -185,6 +185,6 @@ def _refused(why: str) -> ModelError:
 
 
 def _clean(error: BaseException) -> str:
-    """A stranger's message as part of our sentence: printable, one line, no longer than 200 characters."""
+    """A foreign message as part of a sentence: printable, one line, at most 200 characters."""
     text = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
     return (text[:199] + "…" if len(text) > 200 else text).rstrip(".") or type(error).__name__
