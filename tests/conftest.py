@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 
 from quoth.engine.ladder import Rung
-from quoth.spawn import WORKER_ENVIRONMENT
+from quoth.workers.spawn import WORKER_ENVIRONMENT
 from tests.real_model import FINDINGS, TALKER, catalogue_model, demonstration_model, proved_rung
 
 for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
@@ -133,5 +133,5 @@ def no_leftovers() -> Iterator[None]:
     yield
     if sys.platform.startswith("linux"):
         mine = [pid for task in Path("/proc/self/task").glob("*/children") for pid in task.read_text().split()]
-        alive = [pid for pid in mine if b"quoth.engine.worker.main" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        alive = [pid for pid in mine if b"quoth.engine.worker.program" in Path(f"/proc/{pid}/cmdline").read_bytes()]
         assert not alive, f"workers still run: {alive}"

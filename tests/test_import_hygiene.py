@@ -84,7 +84,7 @@ def test_the_converters_are_not_loaded_by_an_answer(environ: dict[str, str], ins
 
 def test_a_worker_is_started_before_anything_costly_is_imported() -> None:
     costly = "{'typing', 'inspect', 'click', 'pathlib'}"
-    code = f"import sys; import quoth.__main__, quoth.spawn; print({costly} & {{*sys.modules}})"
+    code = f"import sys; import quoth.__main__, quoth.workers.spawn; print({costly} & {{*sys.modules}})"
     done = subprocess.run(
         [sys.executable, "-S", "-c", code],
         env={"PYTHONPATH": str(Path(__file__).parents[1] / "app")},

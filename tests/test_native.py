@@ -120,8 +120,6 @@ def test_a_model_tells_its_numbers(model: LlamaModel) -> None:
     assert model.n_params == 32 * 260 * 2 + 32 + 2 * (2 * 32 + 32 * 32 * 2 + 32 * 16 * 2 + 3 * 32 * 64)
     assert model.size == 4 * model.n_params
     assert model.quantization == "all F32"
-    assert model.description.startswith("llama")
-    assert not model.is_recurrent
     assert not model.has_encoder
 
 
@@ -181,11 +179,9 @@ def test_an_abort_ends_a_decode_and_the_next_one_works(model: LlamaModel) -> Non
     abort = Abort()
     context = Context(model, n_ctx=256, n_batch=128, threads=2, abort=abort)
     abort.set()
-    assert abort.is_set()
     assert context.decode(range(100), 0) == 2
     assert context.keep(0)
     abort.clear()
-    assert not abort.is_set()
     assert context.decode(range(100), 0) == 0
     context.close()
 

@@ -38,7 +38,7 @@ def _spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes] | None:
     command = COMMANDS.get(arguments[0]) if arguments else None
     if (command is not None and not command.starts_engine) or not HELP.isdisjoint(arguments):
         return None
-    from quoth.spawn import spawn
+    from quoth.workers.spawn import spawn
 
     try:
         return spawn()

@@ -5,13 +5,17 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from quoth.errors import UsageError
 
 Value = bool | int | float | str
+_BOOLEANS = {
+    **dict.fromkeys(("1", "true", "yes", "on"), True),
+    **dict.fromkeys(("0", "false", "no", "off", ""), False),
+}
 
 
 class Setting(NamedTuple):
@@ -26,34 +30,25 @@ class Setting(NamedTuple):
 
     def parse(self, text: str) -> Value:
         """A value from text. Raises ValueError with the range in words."""
-        if self.kind is bool:
-            if text.lower() in ("1", "true", "yes", "on"):
-                return True
-            if text.lower() in ("0", "false", "no", "off", ""):
-                return False
-            raise ValueError("must be true or false")
-        if self.kind is str:
-            return text
+        value: Value
         try:
-            value: int | float = int(text) if self.kind is int else float(text)
-        except ValueError:
+            value = _BOOLEANS[text.lower()] if self.kind is bool else self.kind(text)
+        except (KeyError, ValueError):
             raise ValueError(f"must be {self.range}") from None
         return self.check(value)
 
     def check(self, value: Value) -> Value:
-        """The value itself when it is of this kind and in range. Raises ValueError."""
-        if self.kind is float and isinstance(value, int) and not isinstance(value, bool):
+        """The value itself if it is of this kind and in range. Raises ValueError."""
+        if self.kind is float and type(value) is int:
             value = float(value)
-        if type(value) is not self.kind:
-            raise ValueError(f"must be {self.range}")
-        if isinstance(value, (int, float)) and not self.low <= value <= self.high:
-            raise ValueError(f"must be {self.range}")
-        return value
+        if type(value) is self.kind and (isinstance(value, str) or self.low <= value <= self.high):
+            return value
+        raise ValueError(f"must be {self.range}")
 
     @property
     def default(self) -> Value | None:
-        """None: decided elsewhere, by the catalogue row, the file or the machine."""
-        value: Value | None = getattr(Settings, self.name)
+        """None: decided elsewhere, by the catalogue, the model's file or the machine."""
+        value: Value | None = Settings._field_defaults[self.name]
         return value
 
     @property
@@ -100,14 +95,13 @@ SETTINGS: tuple[Setting, ...] = (
     Setting("offline", bool, "Never use the network.", ("--offline",)),
     Setting("quiet", bool, "Print nothing but errors on standard error.", ("--quiet",)),
 )
-KEYS = "keys"  # the table of the file that is the chat app's
+KEYS = "keys"  # the table in the file that is for the chat app
 BY_NAME = {setting.name: setting for setting in SETTINGS}
 SAMPLING = ("temperature", "top_k", "top_p", "min_p", "repeat_penalty")
 
 
-@dataclass(frozen=True)
-class Settings:
-    """The values in force, and who set them. A field for each row of SETTINGS; None: decided elsewhere."""
+class Settings(NamedTuple):
+    """The values in force, and where they were set. A field for each row of SETTINGS; None: decided elsewhere."""
 
     model: str | None = None
     system: str = ""
@@ -129,23 +123,23 @@ class Settings:
     private: bool = False
     offline: bool = False
     quiet: bool = False
-    origins: Mapping[str, str] = field(default_factory=dict)  # of those that are set: a path, "QUOTH_SEED", "--seed"
+    origins: Mapping[str, str] = MappingProxyType({})  # of those that are set: a path, "QUOTH_SEED", "--seed"
 
     def origin(self, name: str) -> str:
-        """Where a value comes from; "default" where nobody set it."""
+        """Where a value comes from; "default" if it was not set."""
         return self.origins.get(name, "default")
 
     def is_set(self, name: str) -> bool:
-        """Whether a file, the environment or a flag has this value."""
+        """Whether a file, the environment or a flag sets this value."""
         return name in self.origins
 
     def over(self, values: Mapping[str, Any], origin: str | None = None) -> Settings:
-        """These settings with others on top; None is no value. Raises ValueError for a name that is no setting."""
+        """These settings with others on top, except those that are None. Raises ValueError for an unknown name."""
         given = {name: value for name, value in values.items() if value is not None}
         if unknown := given.keys() - BY_NAME.keys():
-            raise ValueError(f"no settings: {', '.join(sorted(unknown))}")
+            raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
         origins = {name: origin or _longest_flag(name) for name in given}
-        return replace(self, **given, origins={**self.origins, **origins})
+        return self._replace(**given, origins={**self.origins, **origins})
 
     @property
     def sampling(self) -> dict[str, tuple[float | None, str]]:
@@ -162,8 +156,7 @@ def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
     settings = Settings().over(_from_file(folders.config_file), str(folders.config_file))
     for setting in SETTINGS:
         variable = f"QUOTH_{setting.name.upper()}"
-        text = environ.get(variable)
-        if text is not None and text != "":
+        if text := environ.get(variable):
             try:
                 settings = settings.over({setting.name: setting.parse(text)}, variable)
             except ValueError as error:
@@ -197,10 +190,9 @@ def _table(path: Path) -> dict[str, Any]:
 
 def _from_file(path: Path) -> dict[str, Value]:
     table = _table(path)
+    table.pop(KEYS, None)
     values: dict[str, Value] = {}
     for name, value in table.items():
-        if name == KEYS:
-            continue
         setting = BY_NAME.get(name)
         if setting is None:
             raise UsageError(f"{path}: there is no setting {name!r}", "", f"There are: {', '.join(BY_NAME)}")
@@ -237,7 +229,7 @@ class Folders(NamedTuple):
 
     @property
     def ladder(self) -> Path:
-        """What was found about ways of computing."""
+        """Which ways of computing work here."""
         return self.cache / "ladder.json"
 
     @property
@@ -245,7 +237,7 @@ class Folders(NamedTuple):
         return self.state / "engine.log"
 
 
-# No HOME, and a user whom the password file does not know: nothing is found and nothing can be kept.
+# No HOME, and a user who is not in the password file: nothing is found and nothing can be kept.
 NOWHERE = Folders(*[Path(os.devnull, "quoth")] * 4)
 
 
@@ -255,7 +247,7 @@ def folders(environ: Mapping[str, str]) -> Folders:
     if home:
         root = Path(home)
         return Folders(root / "config", root / "data", root / "cache", root / "state")
-    from platformdirs import PlatformDirs
+    from platformdirs import PlatformDirs  # 6 ms
 
     dirs = PlatformDirs("quoth", appauthor=False)
     try:

@@ -50,7 +50,7 @@ def sentences(*parts: str) -> str:
 
 
 class Ended(BaseException):
-    """A signal asks the program to leave."""
+    """A signal asks the program to end."""
 
     def __init__(self, number: int) -> None:
         super().__init__(number)
@@ -58,7 +58,7 @@ class Ended(BaseException):
 
 
 class UsageError(QuothError):
-    """An option, a grammar or a schema that cannot be meant."""
+    """An option, a grammar or a schema that makes no sense."""
 
     exit_code = Exit.USAGE
 
@@ -82,13 +82,13 @@ class InputError(QuothError):
 
 
 class NetworkError(QuothError):
-    """The network or the hub did not give what was asked."""
+    """The network or the hub did not give what was asked for."""
 
     exit_code = Exit.NETWORK
 
 
 class StorageError(QuothError):
-    """A disk, a permission or the history store."""
+    """The disk, a permission or the history."""
 
     exit_code = Exit.STORAGE
 

@@ -10,11 +10,12 @@ import re
 from array import array
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from functools import partial
 from itertools import pairwise
+from typing import NamedTuple
 
 from quoth.text.fenced_blocks import CodeBlocks
-from quoth.text.graphemes import joined
+from quoth.text.graphemes import is_inside_character
 from quoth.text.long_text import LongText
 from quoth.text.sentences import sentences
 from quoth.text.words import UNSPACED
@@ -26,9 +27,7 @@ _TITLE_LENGTH = 4096  # characters of a heading, with the blank lines below it
 _GRAPHEME = 64  # characters looked at for the beginning of one
 
 Ends = Callable[[str], Sequence[int]]
-Gap = tuple[
-    int, int
-]  # the white space at a border: the text before ends at the first, the one behind begins at the second
+Gap = tuple[int, int]  # the white space at a border: where the text before it ends, where the text behind it begins
 
 _PARAGRAPH = re.compile(r"\n[^\S\n]*+\n(?:[^\S\n]*+\n)*+")
 _LINE = re.compile(r"\n")
@@ -39,16 +38,16 @@ _ROW = re.compile(r"[ \t]*(?:\||[^\s][^\n\t]*+\t)")
 _TITLE = re.compile(r"[^\n]*+(?:\n[ \t]*([=\-~^\"'`*+#_:.])\1{2,}[ \t]*(?=\n|\Z))?\s*+")
 
 
-@dataclass(frozen=True, slots=True)
-class Passage:
-    """text[start:end] of a document, of which text[body:end] belongs to no passage before it. Characters."""
+class Passage(NamedTuple):
+    """text[start:end] of a document, of which text[body:end] belongs to no passage before it. Characters.
+
+    `tokens` are those of text[start:end], measured within a longer stretch: alone it may have a few more or less.
+    """
 
     start: int
     body: int
     end: int
-    tokens: (
-        int  # of text[start:end], by the model's own tokenizer, measured over a longer stretch: a few may differ alone
-    )
+    tokens: int
 
 
 def split(text: LongText, ends: Ends, size: int, *, overlap: int = 0, headings: Sequence[int] = ()) -> list[Passage]:
@@ -89,7 +88,8 @@ class _Splitter:
         """The best place to end a passage, in (body, limit]."""
         view = _View(self._text[start : limit + _AHEAD], start, self._tokens.code(start, limit + _AHEAD))
         lowest = {part: max(body + 1, self._tokens.reach(start, self._size * part // 100)) for part in (40, 50, 60)}
-        for at in reversed(self._headings_in(lowest[50], limit)):
+        headings = self._headings[bisect_left(self._headings, lowest[50]) : bisect_right(self._headings, limit)]
+        for at in reversed(headings):
             if not self._under_heading(at):
                 return at
         for gaps, low in (
@@ -104,13 +104,10 @@ class _Splitter:
             (view.words, body + 1),
         ):
             for _, behind in reversed(gaps(low, limit)):
-                at = min(behind, limit) if gaps == view.words else behind
-                if at <= limit and not view.joined(at) and not self._under_heading(at):
+                at = min(behind, limit) if gaps is view.words else behind
+                if at <= limit and not view.is_inside_character(at) and not self._under_heading(at):
                     return at
         return view.character(body, limit)
-
-    def _headings_in(self, low: int, high: int) -> Sequence[int]:
-        return self._headings[bisect_left(self._headings, low) : bisect_right(self._headings, high)]
 
     def _under_heading(self, at: int) -> bool:
         """Whether a passage that ends here would end with a heading that nothing follows."""
@@ -150,6 +147,7 @@ class _View:
         self._start = start
         self._code = code
         self._sentences: list[Gap] | None = None
+        self.lines, self.clauses, self.words = (partial(self._matches, p) for p in (_LINE, _CLAUSE, _WORD))
 
     def paragraphs(self, low: int, high: int) -> list[Gap]:
         return [gap for gap in self._matches(_PARAGRAPH, low, high) if not self._in_code(gap[1])]
@@ -169,25 +167,16 @@ class _View:
         whole = self._in_code(high) or _ROW.match(self._text, at)
         return [(at + self._start, at + self._start)] if whole and at + self._start >= low else []
 
-    def lines(self, low: int, high: int) -> list[Gap]:
-        return self._matches(_LINE, low, high)
-
-    def clauses(self, low: int, high: int) -> list[Gap]:
-        return self._matches(_CLAUSE, low, high)
-
-    def words(self, low: int, high: int) -> list[Gap]:
-        return self._matches(_WORD, low, high)
-
     def character(self, low: int, high: int) -> int:
-        """The last place up to `high` that is inside no grapheme; `high` if there is none."""
+        """The last place up to `high` that is not inside a character as readers see it; `high` if there is none."""
         for at in range(high, max(low, high - _GRAPHEME), -1):
-            if not self.joined(at):
+            if not self.is_inside_character(at):
                 return at
         return high
 
-    def joined(self, at: int) -> bool:
+    def is_inside_character(self, at: int) -> bool:
         at -= self._start
-        return 0 < at < len(self._text) and joined(self._text[at - 1], self._text[at])
+        return 0 < at < len(self._text) and is_inside_character(self._text[at - 1], self._text[at])
 
     def _in_code(self, at: int) -> bool:
         return any(start < at < end for start, end in self._code)
@@ -263,4 +252,4 @@ class _Tokens:
         if (at := window.rfind("\n", WINDOW // 2) + 1) or (at := window.rfind(" ", WINDOW // 2)) > 0:
             return window[:at]
         ends = range(WINDOW - 1, WINDOW - _GRAPHEME, -1)
-        return window[: next((at for at in ends if not joined(window[at - 1], window[at])), WINDOW)]
+        return window[: next((at for at in ends if not is_inside_character(window[at - 1], window[at])), WINDOW)]

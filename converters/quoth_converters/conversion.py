@@ -129,7 +129,7 @@ def _hashing(source: Source) -> Iterator[Future[str]]:
 
 
 def _unicode(name: str) -> str:
-    """A file's name as text, whatever its bytes are."""
+    """A file's name as valid text."""
     return name.encode("utf-8", "replace").decode()
 
 

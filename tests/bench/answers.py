@@ -19,7 +19,7 @@ from quoth.engine.client.client import Client
 from quoth.tasks import model_classes
 from quoth.tasks.collection import Collection
 from quoth.tasks.question_answering import Answered, QuestionAnswering
-from quoth.tasks.quote_search import find
+from quoth.tasks.quote_search import find_quote
 from tests.bench import corpus, places, questions
 from tests.bench.questions import Question
 from tests.bench.report import Figure, Floor, Report
@@ -71,7 +71,7 @@ def judge(collection: Collection, answered: Answered, question: Question, tally:
         document = collection.documents[citation.span.document]
         said = document.text[citation.span.start : citation.span.end]
         tally.citations += 1
-        tally.hold += find(citation.quote, said) is not None
+        tally.hold += find_quote(citation.quote, said) is not None
         place = collection.place(citation.span)
         here |= question.stands_at(place.start_line or place.page, place.end_line or place.end_page)
     tally.at_place += here

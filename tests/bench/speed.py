@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from quoth.engine.client.client import Client
-from quoth.engine.worker.session import slices
+from quoth.engine.worker.kv_cache import slices
 from quoth.platform import processors
 from tests.bench.peers import PEERS, Speed, Task
 from tests.bench.places import ROOT, is_chosen, large_model, small_model

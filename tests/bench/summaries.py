@@ -19,8 +19,8 @@ from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from quoth.tasks.summaries import part_notes
-from quoth.tasks.summaries.summarizer import Sentence, Summarized, Summarizer, SummaryOptions, by_extract
-from quoth.tasks.support import SourceText, best, invented, names, numbers, support
+from quoth.tasks.summaries.summarizer import Sentence, Summarized, Summarizer, SummaryOptions, summarize_by_extract
+from quoth.tasks.support import SourceText, invented, names, numbers, support, supporting_sources
 from quoth.text.sentences import sentences
 from tests.bench import corpus, places, questions
 from tests.bench.loop import Chats, obvious_loop
@@ -80,7 +80,7 @@ def lead(engine: Engine, collection: Collection) -> str:
 
 def extracted(engine: Engine, collection: Collection) -> str:
     return "\n".join(
-        event.text for event in by_extract(collection, SummaryOptions(WORDS)) if isinstance(event, Sentence)
+        event.text for event in summarize_by_extract(collection, SummaryOptions(WORDS)) if isinstance(event, Sentence)
     )
 
 
@@ -120,7 +120,7 @@ def judge(text: str, collection: Collection, seconds: float) -> Judged:
     whole = SourceText.of(str(document.text))
     spans = [(number, SourceText.of(piece)) for number, piece in enumerate(_sections(collection))]
     said = [part for a, b in sentences(text) if len((part := text[a:b]).split()) >= 4]
-    about = {found[0] for sentence in said if (found := best(sentence, spans, 1))}
+    about = {found[0] for sentence in said if (found := supporting_sources(sentence, spans, 1))}
     bad = [n for n in numbers(text) if n not in whole.numbers] + [n for n in names(text) if invented(n, whole)]
     supported = sum(support(sentence, whole) >= SUPPORTED for sentence in said)
     possible = max(1, min(len(spans), len(said)))
@@ -146,13 +146,13 @@ def map_step(report: Report, rounds: int) -> list[Figure]:
     document = documents.read(str(corpus.path("debian-faq.txt")), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.part)
     asked = [part_notes.about_part(collection.text(n), "text", "", class_.note) for n in range(2, 2 + MAPPED)]
-    tokens = sum(collection.parts[n].passage.tokens for n in range(2, 2 + MAPPED))
+    tokens = sum(collection.sizes[2 : 2 + MAPPED])
     written: dict[int, Usage] = {}
 
     def ours() -> float:
         began = time.monotonic()
-        for event in part_notes.write(client, asked, kept=part_notes.NoCache(), model=""):
-            if isinstance(event, part_notes.Written) and event.usage is not None:
+        for event in part_notes.NoteTaker(client, part_notes.NoCache(), "").write(asked):
+            if isinstance(event, part_notes.NotesWritten) and event.usage is not None:
                 written[event.number] = event.usage
         return time.monotonic() - began
 

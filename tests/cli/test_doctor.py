@@ -15,8 +15,8 @@ import pytest
 from quoth.cli.run.diagnosis.reinstall import AMX_FLAG, from_source, from_wheels
 from quoth.cli.run.diagnosis.ways import problems, threaded_by, ways
 from quoth.engine.ladder import Finding, Known
-from quoth.engine.worker.installation import unloadable
 from quoth.version import __version__
+from quoth.workers.native_errors import unloadable
 from tests.broken_build import broken_build
 from tests.conftest import Run
 
@@ -29,7 +29,7 @@ def test_it_says_what_this_installation_is(quoth: Run) -> None:
     assert rows["quoth"].strip() == __version__
     assert rows["llama-cpp-python"].strip() == importlib.metadata.version("llama-cpp-python")
     assert sys.executable in rows["python"]
-    assert rows["free memory"].strip().endswith(" GiB")
+    assert rows["free memory"].strip().endswith((" GB", " MB"))
     assert rows["default model"].strip().startswith("smollm2-135m (Q8_0, ")
     assert {"threads", "engine sandbox", "config", "models", "log", "platform", "llama.cpp"} <= {*rows}
 

@@ -25,7 +25,7 @@ from tests.tasks.texts import harbours
 
 pytestmark = pytest.mark.usefixtures("installed")
 posix = pytest.mark.skipif(os.name == "nt", reason="signals and modes of POSIX")
-TOO_SMALL = "is too small to be trusted with a summary in words of its own"
+TOO_SMALL = "is too small to be trusted with a summary in its own words"
 COVERAGE = re.compile(r"read (\d+) of \1 parts, ([\d,]+) of \2 tokens, 0 dropped, in \d+ s")
 WRITTEN = ("--write", "--ctx", "512")  # small parts, so that notes come soon
 

@@ -110,7 +110,7 @@ NAMES: Final = (
     "mmap mmap",
     "resource setrlimit",
     "gguf GGUFReader",
-    "quoth.spawn spawn",
+    "quoth.workers.spawn spawn",
     "quoth_converters.formats.pickles load",
     "torch compile",
     "torch.load __call__",

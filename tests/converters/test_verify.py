@@ -24,10 +24,10 @@ from quoth_converters.checks.verify import check, verify
 from quoth_converters.conversion import Described, describe, write_conversion
 from quoth_converters.families import Options
 from quoth_converters.formats.tensors import Floats
+from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.output.gguf_file import read_gguf
 from quoth_converters.output.quantize import quantize
 from quoth_converters.output.record import fill, recorded
-from quoth_converters.process import Child, ChildError
 from tests.converters.checkpoints import DATA, write_gpt2, write_nanogpt
 from tests.converters.family_checkpoints import family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors
@@ -196,10 +196,10 @@ def test_without_a_reader_of_its_tokenizer_full_fails_and_quick_says_so(tmp_path
 
 def test_a_process_that_is_ended_by_an_assertion_is_an_error_with_its_text(tmp_path: Path) -> None:
     _, path = converted("gpt2", tmp_path / "m.gguf")
-    with Child() as child:
-        child.ask({"do": "load", "path": str(path), "n_ctx": 48, "threads": 1})
-        with pytest.raises(ChildError, match=r"ended the process.*ASSERT"):
-            list(child.stream({"do": "logits", "ids": [1, 2], "start": 1000}))
+    with LlamaProcess() as llama:
+        llama.open(path, n_ctx=48, threads=1)
+        with pytest.raises(ModelError, match=r"m\.gguf makes the engine fail \(signal SIGABRT: .*ASSERT"):
+            list(llama.logits([1, 2], start=1000))
 
 
 def test_figures_are_filled_in_place_and_a_file_without_room_is_left_alone(tmp_path: Path) -> None:
@@ -256,12 +256,12 @@ class Fixed:
 def test_perplexity_and_divergence_are_those_of_the_formulas() -> None:
     ids = [0, 1, 0, 0, 1, 0, 1]
     p, q = np.array([0.75, 0.25]), np.array([0.5, 0.5])
-    found = measured(Fixed(list(np.log(p))), Fixed([0.0, 0.0]), ids, 7, lambda done, total: None)
+    found = measured(Fixed(list(np.log(p))).logits, Fixed([0.0, 0.0]).logits, ids, 7)
     assert found["tokens"] == 6
     assert found["perplexity"] == pytest.approx(2)
     assert found["base"] == pytest.approx(np.exp(-(3 * np.log(0.25) + 3 * np.log(0.75)) / 6))
     assert found["divergence"] == pytest.approx((p * np.log(p / q)).sum())
-    assert measured(Fixed([0.0]), Fixed([0.0]), [1], 7, lambda done, total: None) == {"tokens": 0}
+    assert measured(Fixed([0.0]).logits, Fixed([0.0]).logits, [1], 7) == {"tokens": 0}
 
 
 def test_the_sample_is_plain_text_of_two_kilobytes() -> None:

@@ -63,12 +63,12 @@ def test_a_page_becomes_blocks_of_text(reading: Reading) -> None:
 def test_lines_and_headings_are_those_of_the_source(reading: Reading) -> None:
     document = reading("page.html", PAGE)
     for words in ("A paragraph", "of two", "inner", "meaning", "a b | 10", "indented", "last", "The end."):
-        start = document.text.find(words)
+        start = str(document.text).find(words)
         first = words.split()[0]
         line = document.place(start, start + 1).start_line
         assert first in PAGE.split("\n")[line - 1], words
     assert [(heading.level, heading.title) for heading in document.headings] == [(1, "Rules & limits"), (2, "Lists")]
-    start = document.text.find("inner")
+    start = str(document.text).find("inner")
     assert document.place(start, start + 1).headings == ("Rules & limits", "Lists")
 
 

@@ -103,7 +103,7 @@ INFO = (
 
 
 def line_of(document: Document, words: str) -> int:
-    start = document.text.find(words)
+    start = str(document.text).find(words)
     assert start >= 0, words
     return document.place(start, start + 1).start_line
 

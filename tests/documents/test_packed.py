@@ -28,7 +28,7 @@ PAGES = {
 
 
 def chapter(document: Document, words: str) -> str:
-    start = document.text.find(words)
+    start = str(document.text).find(words)
     assert start >= 0, words
     return document.place(start, start + len(words)).chapter
 
@@ -44,7 +44,7 @@ def test_a_book_has_the_chapters_of_its_contents(
     assert document.kind == "epub"
     assert "Nevermore — he said." in str(document.text)
     assert [chapter(document, words) for words in ("midnight", "Goes on", "Nevermore")] == [first, first, second]
-    start = document.text.find("Nevermore")
+    start = str(document.text).find("Nevermore")
     assert document.cite(document.place(start, start + 5)).endswith(f"book.epub, {second}")
 
 
@@ -54,7 +54,7 @@ def test_without_contents_a_chapter_is_named_by_its_first_heading(reading: Readi
 
 def test_headings_of_a_book_lie_within_its_chapters(reading: Reading) -> None:
     document = reading("book.epub", epub(PAGES, nav=NAV))
-    start = document.text.find("Deeper")
+    start = str(document.text).find("Deeper")
     assert document.place(start, start + 1).headings == ("The Raven", "A part")
     assert document.place(start, start + 1).start_line == 0
 
@@ -89,7 +89,7 @@ def test_a_word_document_keeps_headings_lists_tables_and_notes(reading: Reading)
         "Top\n\nSplit runs\nbroken\n\n- item\n- item\n\na b | 10\na b | 10\n\nBelow\n\nkept\n\nA note.\n"
     )
     assert [(heading.level, heading.title) for heading in document.headings] == [(1, "Top"), (2, "Below")]
-    start = document.text.find("kept")
+    start = str(document.text).find("kept")
     assert document.cite(document.place(start, start + 4)).endswith("report.docx, Below")
 
 

@@ -34,10 +34,10 @@ def test_pages_become_paragraphs_without_what_runs_along(reading: Reading) -> No
 
 def test_every_stretch_has_its_page_and_is_cited_by_it(reading: Reading) -> None:
     document = reading("report.pdf", pdf(PAGES))
-    start, end = document.text.find("Second"), document.text.find("tenance")
+    start, end = str(document.text).find("Second"), str(document.text).find("tenance")
     assert document.cite(document.place(start, start + 6)).endswith("report.pdf p.1")
     assert document.cite(document.place(start, end)).endswith("report.pdf p.1-2")
-    last = document.text.find("A last page")
+    last = str(document.text).find("A last page")
     assert document.place(last, last + 4).page == 3
     assert document.place(last, last + 4).start_line == 0
 
@@ -45,7 +45,7 @@ def test_every_stretch_has_its_page_and_is_cited_by_it(reading: Reading) -> None
 def test_a_paragraph_goes_on_over_the_border_of_a_page(reading: Reading) -> None:
     document = reading("a.pdf", pdf([[FULL, FULL], ["goes on here.", FULL]]))
     assert f"{FULL} {FULL} goes on here." in str(document.text)
-    at = document.text.find("goes on here")
+    at = str(document.text).find("goes on here")
     assert (document.place(at - 10, at - 5).page, document.place(at, at + 5).page) == (1, 2)
     assert document.cite(document.place(at - 10, at + 5)).endswith("a.pdf p.1-2")
 
@@ -53,7 +53,7 @@ def test_a_paragraph_goes_on_over_the_border_of_a_page(reading: Reading) -> None
 def test_bookmarks_are_headings_where_their_titles_stand(reading: Reading) -> None:
     document = reading("a.pdf", with_bookmarks(pdf(PAGES), [("Scope", 1), ("Priorities", 3)]))
     assert [(heading.level, heading.title) for heading in document.headings] == [(1, "1 Scope"), (1, "2 Priorities")]
-    start = document.text.find("A last page")
+    start = str(document.text).find("A last page")
     assert document.place(start, start + 1).headings == ("2 Priorities",)
 
 
@@ -113,7 +113,7 @@ def test_a_pdf_of_images_is_refused_with_the_way_out(refusal: Callable[..., str]
 def test_an_encrypted_pdf_is_refused_and_one_with_an_empty_password_is_read(
     reading: Reading, refusal: Callable[..., str]
 ) -> None:
-    assert "is encrypted (it wants a password)" in refusal("a.pdf", encrypted(pdf(PAGES), user="secret"))
+    assert "is encrypted (it needs a password)" in refusal("a.pdf", encrypted(pdf(PAGES), user="secret"))
     assert "A last page." in str(reading("b.pdf", encrypted(pdf(PAGES), user="")).text)
 
 

@@ -20,7 +20,7 @@ Reading = Callable[..., Document]
 
 
 def line_of(document: Document, words: str) -> int:
-    start = document.text.find(words)
+    start = str(document.text).find(words)
     assert start >= 0, words
     return document.place(start, start + len(words)).start_line
 
@@ -60,9 +60,9 @@ def test_marks_hold_up_to_the_next_one() -> None:
 
 def test_a_place_has_its_first_and_last_line_and_is_cited_by_them(reading: Reading) -> None:
     document = reading("policy.txt", "one\ntwo words\nthree\n")
-    whole = document.text.find("two"), document.text.find("three") + 5
+    whole = str(document.text).find("two"), str(document.text).find("three") + 5
     assert document.cite(document.place(*whole)).endswith("policy.txt:2-3")
-    start = document.text.find("words")
+    start = str(document.text).find("words")
     assert document.cite(document.place(start, start + 6)).endswith("policy.txt:2")  # its line end is still of line 2
 
 
@@ -70,7 +70,7 @@ def test_the_path_of_headings_leads_from_the_outermost_down(reading: Reading) ->
     document = reading("a.md", "intro\n\n# A\n\n## B\n\n### C\n\nin c\n\n## D\n\nin d\n\n# E\n\nin e\n")
 
     def path(words: str) -> tuple[str, ...]:
-        return document.place(start := document.text.find(words), start + 1).headings
+        return document.place(start := str(document.text).find(words), start + 1).headings
 
     assert path("intro") == ()
     assert path("in c") == ("A", "B", "C")

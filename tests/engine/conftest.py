@@ -13,16 +13,16 @@ from tests.gguf_files import write_tiny
 
 if TYPE_CHECKING:
     from quoth.engine.client.client import Client
-    from quoth.engine.worker.llama import Llama
+    from quoth.engine.worker.llama_engine import LlamaEngine
 
 
 @pytest.fixture(scope="session")
-def llama(model_path: Path, rung: Rung) -> Iterator[Llama]:
+def llama(model_path: Path, rung: Rung) -> Iterator[LlamaEngine]:
     """The demonstration model in this process."""
     from quoth.engine import LoadOptions
-    from quoth.engine.worker.llama import Llama
+    from quoth.engine.worker.llama_engine import LlamaEngine
 
-    engine = Llama(model_path, LoadOptions(name="smollm2", n_ctx=2048), rung=rung)
+    engine = LlamaEngine(model_path, LoadOptions(name="smollm2", n_ctx=2048), rung=rung)
     yield engine
     engine.close()
 
@@ -52,9 +52,9 @@ def tiny_base_path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def tiny(tiny_path: Path) -> Iterator[Llama]:
-    from quoth.engine.worker.llama import Llama
+def tiny(tiny_path: Path) -> Iterator[LlamaEngine]:
+    from quoth.engine.worker.llama_engine import LlamaEngine
 
-    engine = Llama(tiny_path)
+    engine = LlamaEngine(tiny_path)
     yield engine
     engine.close()

@@ -57,7 +57,7 @@ def chat(prompt: str, max_tokens: int | None = 16, sampling: Sampling = GREEDY, 
 
 
 class Flag:
-    """A stop that somebody sets."""
+    """A stop that a test sets."""
 
     def __init__(self) -> None:
         self.set = False

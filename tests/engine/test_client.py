@@ -17,10 +17,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from quoth.engine import Done, Event, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text, Thought
+from quoth.engine import Done, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text
 from quoth.engine.client.client import Client, Limits
-from quoth.engine.worker.main import LOG_LIMIT
-from quoth.engine.worker.pieces import join_pieces
+from quoth.engine.worker.program import LOG_LIMIT
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from tests.engine.said import GREEDY, Flag, say, say_all, text
 from tests.gguf_files import CORRUPT, tiny_bytes, write_corrupt
@@ -178,14 +177,12 @@ def test_a_worker_that_does_not_stop_in_time_is_ended_and_that_is_no_death(open_
     assert say(client, text("a", 3)).text
 
 
-@pytest.mark.parametrize(
-    "frame", [b"this is no frame at all", b"\0\0\0\2[]", b'\0\0\0\x0b{"_":"Exit"}', b"\0\0\0\5{\xff\xfe\xfd}"]
-)
-def test_what_is_no_frame_is_an_error_and_no_hang(open_client: Open, frame: bytes) -> None:
+@pytest.mark.parametrize("frame", [b"this is no frame at all", b"\0\0\0\2\0\0\0\0[]"])
+def test_what_is_not_a_frame_is_an_error_and_no_hang(open_client: Open, frame: bytes) -> None:
     code = f"import sys, time; sys.stdout.buffer.write({frame!r}); sys.stdout.flush(); time.sleep(60)"
     fake = subprocess.Popen([sys.executable, "-c", code], stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0)
     client, begun = open_client(process=fake), time.monotonic()
-    assert re.search(r"the engine was ended \(what it sent is no message|^$", refusal(client))
+    assert re.search(r"the engine was ended \(what it sent is not a message|^$", refusal(client))
     assert time.monotonic() - begun < 10.0
     assert client.tokenize("a")  # by a true worker, started after the fake one
     assert fake.returncode == -signal.SIGKILL
@@ -416,36 +413,6 @@ def test_a_new_log_is_private_in_a_private_folder(open_client: Open, tmp_path: P
 def test_a_log_that_cannot_be_written_is_no_reason_to_fail(open_client: Open, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("not a folder")
     assert say(open_client(log=tmp_path / "file" / "engine.log"), text("a", 3)).text
-
-
-# Pieces that travel together
-
-
-def joined(events: list[tuple[float, Event]]) -> list[Event]:
-    now = iter([0.0])
-
-    def source() -> Iterator[Event]:
-        nonlocal now
-        for at, event in events:
-            now = iter([at] * 3)
-            yield event
-
-    return list(join_pieces(source(), lambda: next(now)))
-
-
-def test_pieces_that_come_close_together_travel_as_one() -> None:
-    events = [(1.0, Piece(0, "a")), (1.005, Piece(0, "b")), (1.01, Piece(0, "c")), (1.03, Piece(0, "d"))]
-    assert joined([*events, (2.0, Done(0, "stop"))]) == [Piece(0, "a"), Piece(0, "bcd", tokens=3), Done(0, "stop")]
-
-
-def test_the_first_piece_goes_at_once_however_close_to_the_reading() -> None:
-    events: list[tuple[float, Event]] = [(1.0, Reading(0, 5, 5)), (1.001, Piece(0, "a")), (9.0, Piece(0, "b"))]
-    assert joined(events) == [Reading(0, 5, 5), Piece(0, "a"), Piece(0, "b")]
-
-
-def test_pieces_of_different_requests_and_kinds_stay_apart() -> None:
-    events: list[Event] = [Piece(0, "a"), Piece(0, "b"), Piece(1, "c"), Thought(1, "d"), Piece(1, "e"), Done(1, "stop")]
-    assert joined([(1.0, event) for event in events]) == events
 
 
 # Many

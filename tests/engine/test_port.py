@@ -24,10 +24,10 @@ from quoth.engine import (
     Thought,
 )
 from quoth.engine.client.client import Client
-from quoth.engine.scripted import Scripted, ScriptedAnswer, Timing
-from quoth.engine.worker.llama import Llama
+from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.errors import EngineError, InputError, ModelError
 from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
+from tests.scripted_engine import Scripted, ScriptedAnswer, Timing
 
 PROMPT = "The capital of France is Paris. The capital of Italy is"
 LONG = "Rome, and the capital of Spain is Madrid. Both are old, large and sunny; so much is known.\n" * 3
@@ -47,7 +47,7 @@ def base_engine(request: pytest.FixtureRequest, tiny_base_path: Path) -> Iterato
     if request.param == "scripted":
         made: Engine = Scripted(lambda _: LONG, info=Scripted().info._replace(kind="base"))
     else:
-        made = Llama(tiny_base_path) if request.param == "llama" else Client(tiny_base_path)
+        made = LlamaEngine(tiny_base_path) if request.param == "llama" else Client(tiny_base_path)
     yield made
     made.close()
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quoth.engine.worker.threads import PATIENCE, Threads
+from quoth.engine.worker.threads import PAUSES, Threads
 
 Machine = Callable[[int], tuple[float, float]]  # seconds of a token with so many threads, and the share they get
 
@@ -58,7 +58,7 @@ def test_where_others_want_the_cores_fewer_threads_write_and_all_again_afterward
     clock.compute(shared, 300)
     late = clock.seen[-2000:]
     assert late.count(2) > 0.95 * len(late)
-    clock.compute(idle, PATIENCE[1] + 5)
+    clock.compute(idle, PAUSES[1] + 5)
     assert clock.threads.now == 4
 
 

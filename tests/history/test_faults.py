@@ -12,8 +12,9 @@ from pathlib import Path
 import pytest
 
 from quoth.errors import StorageError
-from quoth.history import History, queries
-from tests.history.places import filled, is_sound
+from quoth.history import History
+from quoth.history.sql_tables import DAMAGED
+from tests.history.history_files import filled, is_sound
 
 
 def texts(history: History, conversation: int = 1) -> list[str]:
@@ -64,7 +65,7 @@ def test_a_flipped_bit_is_told_and_the_rest_is_readable(path: Path) -> None:
     path.write_bytes(data[:at] + bytes([data[at] ^ 0x80]) + data[at + 1 :])
     history = History(path)
     turns = history.path(1)
-    assert [turn.notice for turn in turns] == ["", "", "", queries.DAMAGED, ""]
+    assert [turn.notice for turn in turns] == ["", "", "", DAMAGED, ""]
     assert turns[4].text.startswith("turn 3 of 0")
     assert history.writable
     history.close()
@@ -92,7 +93,7 @@ def test_a_page_that_cannot_be_read_costs_what_is_above_it_only(path: Path) -> N
 @pytest.mark.skipif(sys.platform == "win32", reason="limits of POSIX")
 def test_a_full_disk_is_a_sentence_and_loses_nothing(path: Path) -> None:
     result = subprocess.run(
-        [sys.executable, "-m", "tests.history.places", str(path), "200000"],
+        [sys.executable, "-m", "tests.history.history_files", str(path), "200000"],
         capture_output=True,
         text=True,
         env={**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))},

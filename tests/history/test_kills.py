@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from quoth.history import History
-from tests.history.places import is_sound
+from tests.history.history_files import is_sound
 from tests.rounds import rounds
 
 SOME = 600  # bytes of a log: a few turns
@@ -30,7 +30,7 @@ def acknowledged(log: Path) -> dict[int, str]:
 def kill_writers(path: Path, logs: list[Path], choose: random.Random) -> None:
     """Two writers from the start to the kill: some die while they open the file, most in the middle of a turn."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
-    command = [sys.executable, "-m", "tests.history.writing", str(path)]
+    command = [sys.executable, "-m", "tests.history.endless_writer", str(path)]
     writers = [subprocess.Popen([*command, str(log)], env=environment) for log in logs]
     until = time.monotonic() + 30
     if choose.random() < 0.8:

@@ -52,7 +52,6 @@ def test_the_tiers_are_what_they_should_be() -> None:
         assert row.licence in ("Apache-2.0", "MIT")
         assert "Chinese" in row.languages
         assert "English" in row.languages
-        assert not row.thinks
     assert set(catalogue.BEST_FIRST) == {row.tier for row in catalogue.ROWS}
 
 

@@ -376,7 +376,7 @@ if sys.platform != "win32":  # resource limits are POSIX
             _, said = process.communicate(timeout=60)
         assert process.returncode == 7
         assert said.startswith("7 the disk is full")
-        assert "goes on from there" in said
+        assert "continues where it stopped" in said
         assert "Traceback" not in said
         assert (tmp_path / f"{SHA}.part").stat().st_size == 1_234_567
         before = len(hub.seen)

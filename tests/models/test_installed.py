@@ -101,18 +101,6 @@ def test_the_older_model_serves_until_the_new_record_is_in_place(store: Installe
     assert store.verify("tiny") == first.sha256
 
 
-def test_a_model_in_parts_is_installed_under_its_own_file_names(store: InstalledModels) -> None:
-    parts = {}
-    for number in (1, 2):
-        name = f"m-{number:05d}-of-00002.gguf"
-        parts[name] = write_tiny(store.parts / name, split__no=number - 1, split__count=2)
-    first, *_ = parts
-    model = describe(read_header(parts[first]), "in-parts", "hf:someone/parts")
-    others = {name: path for name, path in parts.items() if name != first}
-    installed = store.install(parts[first], model, file=first, others=others)
-    assert sorted(path.name for path in installed.path.parent.glob("*.gguf")) == sorted(parts)
-
-
 def test_a_local_file_is_registered_where_it_is(store: InstalledModels, tmp_path: Path) -> None:
     file = write_tiny(tmp_path / "My Model (v2).gguf")
     model = store.add(file)

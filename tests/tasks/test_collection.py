@@ -5,9 +5,9 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.engine.scripted import Scripted
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import CLASSES, model_class
+from tests.scripted_engine import Scripted
 from tests.tasks.texts import collection, document, harbours
 
 
@@ -19,7 +19,7 @@ def test_the_parts_of_all_documents_are_their_texts(texts: list[str]) -> None:
     for number, one in enumerate(documents):
         mine = [n for n in range(len(parts)) if parts.span(n).document == number]
         assert "".join(map(parts.text, mine)) == str(one.text)
-    assert parts.tokens == sum(part.passage.tokens for part in parts.parts)
+    assert parts.tokens == sum(parts.sizes)
 
 
 def test_places_and_titles_are_those_of_the_document() -> None:

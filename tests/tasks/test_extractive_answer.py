@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from quoth.documents.ranking import Ranking
-from quoth.tasks.extractive_answer import ExtractedQuote, quotes, trimmed
+from quoth.tasks.extractive_answer import ExtractedQuote, best_quotes, trimmed
 from tests.tasks.texts import collection
 
 
@@ -14,7 +14,7 @@ def found(question: str, *texts: str, size: int = 60) -> list[ExtractedQuote]:
     with Ranking(private=True) as ranking:
         ranking.add(parts.titled_texts())
         ranked = [(one.number, one.score) for one in ranking.rank(question, 10)]
-        return quotes(parts, question, ranked, ranking.weight)
+        return best_quotes(parts, question, ranked, ranking.weight)
 
 
 FACTS = (

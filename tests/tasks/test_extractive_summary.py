@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from quoth import documents
-from quoth.engine.scripted import Scripted
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarizer as task
-from quoth.tasks.summaries.extractive_summary import Extracted, extract
-from quoth.tasks.summaries.prose_sentences import prose
+from quoth.tasks.summaries.extractive_summary import ExtractedSentence, key_sentences
+from quoth.tasks.summaries.prose_sentences import prose_sentences
 from quoth.tasks.summaries.summarizer import Sentence, SummaryOptions
 from quoth.text.words import count_words
+from tests.scripted_engine import Scripted
 from tests.tasks.texts import collection, document, harbours
 
 CHARACTERS = st.characters(codec="utf-8", exclude_characters="\0")
@@ -34,7 +36,18 @@ def chapters() -> str:
     return "\n\n".join(f"# {title}\n\n{said} {filler[title]}" for title, said in CHAPTERS)
 
 
-def texts(found: list[Extracted]) -> list[str]:
+def extract(parts: Collection, words: int, focus: str = "") -> list[ExtractedSentence]:
+    """What key_sentences returns when it has read everything."""
+
+    def steps() -> Iterator[object]:
+        found.extend((yield from key_sentences(parts, words, focus)))
+
+    found: list[ExtractedSentence] = []
+    list(steps())
+    return found
+
+
+def texts(found: list[ExtractedSentence]) -> list[str]:
     return [one.text for one in found]
 
 
@@ -101,7 +114,7 @@ def test_nothing_is_said_twice() -> None:
     ],
 )
 def test_what_is_no_sentence_that_stands_alone_is_not_chosen(line: str) -> None:
-    assert not [*prose(f"{line}\n")]
+    assert not [*prose_sentences(f"{line}\n")]
 
 
 @pytest.mark.parametrize(
@@ -116,7 +129,7 @@ def test_what_is_no_sentence_that_stands_alone_is_not_chosen(line: str) -> None:
     ],
 )
 def test_a_sentence_of_prose_may_be_chosen_in_any_script(line: str) -> None:
-    assert [one.text for one in prose(f"{line}\n")] == [line]
+    assert [one.text for one in prose_sentences(f"{line}\n")] == [line]
 
 
 def test_a_text_of_lists_alone_still_has_an_extract() -> None:
@@ -132,7 +145,7 @@ def test_of_a_text_without_words_nothing_is_extracted() -> None:
 
 def test_an_outline_puts_sentences_under_their_headings() -> None:
     parts = Collection([document(chapters(), "animals.md")], Scripted().offsets, 40)
-    found = task.by_extract(parts, SummaryOptions(words=60, style="outline"))
+    found = task.summarize_by_extract(parts, SummaryOptions(words=60, style="outline"))
     shown = "".join(event.before + event.text for event in found if isinstance(event, Sentence))
     assert shown == "\n".join(f"{title}\n- {said}" for title, said in CHAPTERS)
 

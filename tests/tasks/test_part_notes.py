@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from quoth.engine import Done, Reading, Request
-from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.tasks.summaries import merge, part_notes
-from quoth.tasks.summaries.part_notes import NoCache, NoteProgress, Written
+from quoth.tasks.summaries.part_notes import NoCache, NoteProgress, NotesWritten, NoteTaker
+from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import asked_text
 
 
@@ -17,9 +17,9 @@ class Kept(dict[str, str]):
 ASKED = [part_notes.about_part(f"Part {n} has {n} ships.", f"Chapter {n}", "", 40) for n in range(3)]
 
 
-def written(engine: Scripted, kept: Kept | NoCache) -> dict[int, Written]:
-    found = part_notes.write(engine, ASKED, kept=kept, model="m")
-    return {event.number: event for event in found if isinstance(event, Written)}
+def written(engine: Scripted, kept: Kept | NoCache) -> dict[int, NotesWritten]:
+    found = NoteTaker(engine, kept, "m").write(ASKED)
+    return {event.number: event for event in found if isinstance(event, NotesWritten)}
 
 
 def test_the_passage_stands_before_the_question_and_instructions_are_the_same_for_all() -> None:
@@ -42,7 +42,7 @@ def test_what_is_kept_is_not_written_again_and_what_was_cancelled_is_not_kept() 
     kept = Kept()
     engine = Scripted(lambda _: " Ships.")
     events = []
-    for event in part_notes.write(engine, ASKED, kept=kept, model="m", cancelled=lambda: len(kept) >= 2):
+    for event in NoteTaker(engine, kept, "m", cancelled=lambda: len(kept) >= 2).write(ASKED):
         events.append(event)
     assert len(kept) == 2
     found = written(Scripted([" More ships."]), kept)
@@ -65,7 +65,7 @@ def test_all_parts_go_to_the_engine_in_one_call() -> None:
 
 def test_progress_names_the_part_that_is_read() -> None:
     engine = Scripted(lambda _: " Ships.")
-    read = [e.number for e in part_notes.write(engine, ASKED, kept=Kept(), model="m") if isinstance(e, NoteProgress)]
+    read = [e.number for e in NoteTaker(engine, Kept(), "m").write(ASKED) if isinstance(e, NoteProgress)]
     assert sorted(set(read)) == [0, 1, 2]
     assert read == sorted(read)
 
@@ -80,6 +80,6 @@ def test_groups_hold_at_least_two_notes_and_leave_none_out() -> None:
 def test_a_request_says_whether_its_state_may_be_kept() -> None:
     seen: list[Request] = []
     engine = Scripted(lambda request: seen.append(request) or " Ships.")  # type: ignore[func-returns-value]
-    done = [*part_notes.write(engine, ASKED, kept=NoCache(), model="m", keep=False)]
+    done = [*NoteTaker(engine, NoCache(), "m", keep=False).write(ASKED)]
     assert not any(request.keep for request in seen)
     assert not [event for event in done if isinstance(event, Reading | Done)]

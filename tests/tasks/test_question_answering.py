@@ -11,11 +11,11 @@ import pytest
 from quoth.documents.ranking import Ranking
 from quoth.engine import LoadOptions, Notice
 from quoth.engine.client.client import Client
-from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from quoth.tasks.question_answering import Answered, Event, QuestionAnswering
+from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import HARBOURS, LARGE, TINY, asked_text, collection, engine_info, harbours
 
 TRUE = "The harbour of Corley was opened in 1802 by the council of the county."

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from quoth.tasks.quote_search import find
+from quoth.tasks.quote_search import find_quote
 
 TEXT = "The keeper’s lamp — “bright as\n  day” — burns until 6:30.  Ships see it\nfrom afar."
 
@@ -25,7 +25,7 @@ TEXT = "The keeper’s lamp — “bright as\n  day” — burns until 6:30.  Sh
     ],
 )
 def test_a_quote_is_found_where_it_stands(quote: str, where: str) -> None:
-    found = find(quote, TEXT)
+    found = find_quote(quote, TEXT)
     assert found is not None
     assert TEXT[found[0] : found[1]].startswith(where)
 
@@ -34,14 +34,14 @@ def test_a_quote_is_found_where_it_stands(quote: str, where: str) -> None:
     "quote", ["", "  ", "...", '""', "burns until 7:30.", "Ships from afar", "burns.*afar", "lamp ship"]
 )
 def test_what_does_not_stand_there_is_not_found(quote: str) -> None:
-    assert find(quote, TEXT) is None
+    assert find_quote(quote, TEXT) is None
 
 
 @given(st.text(min_size=1, max_size=80), st.data())
 def test_any_stretch_of_a_text_is_found_in_it(text: str, data: st.DataObject) -> None:
     start = data.draw(st.integers(0, len(text) - 1))
     quote = text[start : data.draw(st.integers(start + 1, len(text)))]
-    found = find(quote, text)
+    found = find_quote(quote, text)
     if found is not None:
         assert text[found[0] : found[1]].strip()
     elif quote.strip(" \t\r\n\"'“”‘’«»「」.…"):

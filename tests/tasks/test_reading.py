@@ -10,7 +10,7 @@ from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from quoth.tasks.summaries import part_notes
-from quoth.tasks.summaries.part_notes import NoCache, Written
+from quoth.tasks.summaries.part_notes import NoCache, NotesWritten
 from tests.tasks.texts import document, harbours
 
 
@@ -23,8 +23,8 @@ def test_every_token_is_read_and_hardly_more(model_path: Path) -> None:
         asked = [part_notes.about_part(text, "text", "", 1) for text in parts.texts()]
         read = [
             event.usage.prompt - event.usage.reused
-            for event in part_notes.write(client, asked, kept=NoCache(), model="m")
-            if isinstance(event, Written) and event.usage is not None
+            for event in part_notes.NoteTaker(client, NoCache(), "m").write(asked)
+            if isinstance(event, NotesWritten) and event.usage is not None
         ]
     finally:
         client.close()

@@ -8,13 +8,13 @@ from collections.abc import Callable
 import pytest
 
 from quoth.engine import Chat, Done, ModelInfo, Request
-from quoth.engine.scripted import Scripted, ScriptedAnswer
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries import summarizer as task
 from quoth.tasks.summaries.part_notes import NoCache
 from quoth.tasks.summaries.summarizer import Noted, Planned, Sentence, Step, Summarized, Summarizer, SummaryOptions
 from quoth.text.words import count_words
+from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 
 Script = Callable[[Request], "ScriptedAnswer | str"]
@@ -52,15 +52,15 @@ def always(text: str) -> Script:
 def events(
     parts: Collection,
     script: Script = truthful,
-    wish: SummaryOptions | None = None,
+    options: SummaryOptions | None = None,
     *,
     info: ModelInfo | None = None,
-    kept: Kept | None = None,
+    cache: Kept | None = None,
 ) -> tuple[list[task.Event], Scripted]:
     engine = Scripted(script, info=info or engine_info(n_ctx=700))
     return list(
         Summarizer(
-            engine, parts, wish or SummaryOptions(), kept=NoCache() if kept is None else kept, model="m"
+            engine, parts, options or SummaryOptions(), cache=NoCache() if cache is None else cache, model="m"
         ).events()
     ), engine
 
@@ -137,7 +137,7 @@ def test_reading_costs_hardly_more_than_the_text() -> None:
     parts = collection(harbours(200), size=700)
     engine = Scripted(truthful, info=engine_info(n_ctx=1500))
     last = end(list(Summarizer(engine, parts, SummaryOptions()).events()))
-    text = sum(part.passage.tokens for part in parts.parts)
+    text = sum(parts.sizes)
     prompts = [
         engine.count([list(r.input.messages)])[0] for r in engine.requests if is_note(r) and isinstance(r.input, Chat)
     ]
@@ -217,7 +217,7 @@ def test_next_to_nothing_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="nothing to summarize"):
         events(collection(text))
     with pytest.raises(InputError, match="at least 25 words"):
-        list(task.by_extract(collection(text), SummaryOptions(words=5)))
+        list(task.summarize_by_extract(collection(text), SummaryOptions(words=5)))
 
 
 LISTED = "- The harbour of Corley was opened in 1802.\n- It has 13 berths for ships."
@@ -252,8 +252,8 @@ def test_an_outline_keeps_its_topics() -> None:
 
 
 def test_focus_and_language_are_asked_for() -> None:
-    wish = SummaryOptions(focus="lighthouses", language="German")
-    _, engine = events(collection(harbours(24)), wish=wish)
+    options = SummaryOptions(focus="lighthouses", language="German")
+    _, engine = events(collection(harbours(24)), options=options)
     notes = [asked_text(request) for request in engine.requests if is_note(request)]
     assert all("What matters: lighthouses" in prompt for prompt in notes)
     assert "What matters: lighthouses. Write it in German." in asked_text(engine.requests[-1])
@@ -268,8 +268,8 @@ def test_in_another_language_numbers_must_still_be_right() -> None:
 
 def test_what_was_noted_before_is_not_asked_again() -> None:
     kept = Kept()
-    events(collection(harbours(24)), kept=kept)
-    found, engine = events(collection(harbours(24)), kept=kept)
+    events(collection(harbours(24)), cache=kept)
+    found, engine = events(collection(harbours(24)), cache=kept)
     assert end(found).known == end(found).parts == len(collection(harbours(24)))
     assert not [request for request in engine.requests if is_note(request) or is_merge(request)]
     assert end(found).dropped == 0
@@ -277,9 +277,9 @@ def test_what_was_noted_before_is_not_asked_again() -> None:
 
 def test_of_an_edited_text_only_the_changed_parts_are_read() -> None:
     kept = Kept()
-    events(collection(harbours(24)), kept=kept)
+    events(collection(harbours(24)), cache=kept)
     edited = harbours(24).replace("Dunmere was opened in 1811", "Dunmere was closed in 1811")
-    found, engine = events(collection(edited), kept=kept)
+    found, engine = events(collection(edited), cache=kept)
     asked = [request for request in engine.requests if is_note(request)]
     assert len(asked) == 1
     assert "closed in 1811" in asked_text(asked[0])
@@ -288,11 +288,11 @@ def test_of_an_edited_text_only_the_changed_parts_are_read() -> None:
 
 def test_another_model_focus_or_text_is_no_reason_to_reuse_notes() -> None:
     kept = Kept()
-    events(collection(harbours(24)), kept=kept)
-    found, _ = events(collection(harbours(24)), wish=SummaryOptions(focus="ships"), kept=kept)
+    events(collection(harbours(24)), cache=kept)
+    found, _ = events(collection(harbours(24)), options=SummaryOptions(focus="ships"), cache=kept)
     assert end(found).known == 0
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
-    found = list(Summarizer(engine, collection(harbours(24)), SummaryOptions(), kept=kept, model="another").events())
+    found = list(Summarizer(engine, collection(harbours(24)), SummaryOptions(), cache=kept, model="another").events())
     assert end(found).known == 0
 
 
@@ -300,7 +300,7 @@ def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     kept, parts = Kept(), collection(harbours(24))
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
     noted: list[int] = []
-    stopped = Summarizer(engine, parts, SummaryOptions(), kept=kept, model="m", cancelled=lambda: len(noted) >= 5)
+    stopped = Summarizer(engine, parts, SummaryOptions(), cache=kept, model="m", cancelled=lambda: len(noted) >= 5)
     found: list[task.Event] = []
     for event in stopped.events():
         found.append(event)
@@ -308,7 +308,7 @@ def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     assert (end(found).reason, end(found).parts_read) == ("cancelled", 5)
     assert end(found).dropped > 0
     assert not said(found)
-    again, _ = events(parts, kept=kept)
+    again, _ = events(parts, cache=kept)
     assert end(again).known == 5
     assert end(again).dropped == 0
 
@@ -324,8 +324,8 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
     kept, parts = Kept(), collection(harbours(24))
     for run in range(2):
         engine = Slow(truthful, info=engine_info(n_ctx=700))
-        wish = SummaryOptions(focus=f"run {run}")
-        found = list(Summarizer(engine, parts, wish, kept=kept, model="m").events())
+        options = SummaryOptions(focus=f"run {run}")
+        found = list(Summarizer(engine, parts, options, cache=kept, model="m").events())
         planned = [(n, event) for n, event in enumerate(found) if isinstance(event, Planned)]
         assert len(planned) == 1
         at, plan = planned[0]
@@ -342,7 +342,7 @@ def test_a_small_context_makes_smaller_parts_and_a_tiny_one_is_refused() -> None
     for n_ctx in (512, 700, 1024):
         info = engine_info(n_ctx=n_ctx)
         parts = collection(text, size=model_class(info.n_params, n_ctx).part)
-        found, _ = events(parts, info=info, wish=SummaryOptions(words=10_000))
+        found, _ = events(parts, info=info, options=SummaryOptions(words=10_000))
         assert end(found).dropped == 0
         assert said(found)
     with pytest.raises(InputError, match="context of 300 tokens is too small"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quoth.tasks.support import SourceText, best, support
+from quoth.tasks.support import SourceText, support, supporting_sources
 
 TEXT = (
     "Ian Murdock founded Debian in August 1993 and led it until March 1996. The archive of the project has 59,000 "
@@ -59,6 +59,6 @@ def test_a_sentence_rests_on_the_sources_that_have_its_words_the_strongest_first
         (8, SourceText.of("Bees make honey from nectar.")),
         (9, SourceText.of("Ice.")),
     ]
-    assert best("Bees make honey of nectar; krill is what whales eat", sources) == [8, 7]
-    assert best("Nothing of this.", sources) == []
-    assert best("Bees make honey while whales eat", sources, most=1) == [8]
+    assert supporting_sources("Bees make honey of nectar; krill is what whales eat", sources) == [8, 7]
+    assert supporting_sources("Nothing of this.", sources) == []
+    assert supporting_sources("Bees make honey while whales eat", sources, most=1) == [8]

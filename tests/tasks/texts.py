@@ -6,8 +6,8 @@ import io
 
 from quoth.documents import Document, read_stream
 from quoth.engine import Chat, ModelInfo, Request
-from quoth.engine.scripted import Scripted
 from quoth.tasks.collection import Collection
+from tests.scripted_engine import Scripted
 
 LARGE = 8_000_000_000  # parameters of a model that is trusted to write
 TINY = 100_000_000

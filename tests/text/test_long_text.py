@@ -33,18 +33,6 @@ def test_slices_are_those_of_the_string(texts: list[str], start: int | None, sto
     assert all(0 < len(piece) <= 8 for piece in text)
 
 
-@given(TEXTS, st.text("ab\n", max_size=20), st.integers(0, 100), st.none() | st.integers(0, 200))
-@settings(max_examples=rounds(1000))
-def test_what_is_found_is_what_the_string_finds(texts: list[str], wanted: str, start: int, stop: int | None) -> None:
-    assert LongText(texts).find(wanted, start, stop) == "".join(texts).find(wanted, start, stop)
-
-
-def test_a_text_longer_than_a_piece_is_found_where_it_is() -> None:
-    whole = "x" * 100 + "a needle of many letters" + "x" * 100
-    assert LongText([whole]).find("a needle of many letters") == 100
-    assert LongText([whole]).find("a needle of many letters", 101) == -1
-
-
 def test_short_texts_share_a_piece() -> None:
     assert list(LongText("abcdefghij")) == ["abcdefgh", "ij"]
 

@@ -11,9 +11,9 @@ from typing import Any
 from textual.pilot import Pilot
 from textual.widgets import Static
 
-from quoth.engine.scripted import Script, ScriptedAnswer, Timing
 from quoth.history import History, Turn
 from quoth.tui.app import QuothApp
+from tests.scripted_engine import Script, ScriptedAnswer, Timing
 from tests.tui.scripted_app import ScriptedModels, scripted_app
 
 SLOW = Timing(piece=0.01)

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Any
 
 from quoth.engine import ModelInfo
-from quoth.engine.scripted import Script, Scripted, ScriptedAnswer, Timing
 from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
 from quoth.tui.app import QuothApp
 from tests.gguf_files import tiny_bytes
+from tests.scripted_engine import Script, Scripted, ScriptedAnswer, Timing
 
 DEMO, OTHER = "demo-1b", "other-3b"  # the models of every home
 

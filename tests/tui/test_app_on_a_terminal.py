@@ -39,7 +39,7 @@ def worker_of(terminal: Terminal) -> psutil.Process:
     return next(
         child
         for child in psutil.Process(terminal.process.pid).children(recursive=True)
-        if any("quoth.engine.worker.main" in word for word in child.cmdline())
+        if any("quoth.engine.worker.program" in word for word in child.cmdline())
     )
 
 

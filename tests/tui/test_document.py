@@ -15,7 +15,6 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from quoth.chat import Attachment
-from quoth.engine.scripted import ScriptedAnswer, Timing
 from quoth.errors import EngineError
 from quoth.history import History
 from quoth.text.long_text import LongText
@@ -27,6 +26,7 @@ from quoth.tui.documents.operands import joined, operands
 from quoth.tui.widgets.cited_answer import CitedAnswer
 from quoth.tui.widgets.coverage_strip import CITED, READ, UNREAD, states
 from quoth.tui.widgets.document_view import AT_ONCE
+from tests.scripted_engine import ScriptedAnswer, Timing
 from tests.tui.driving import banner, driven, kept, notices, say, texts, until
 from tests.tui.scripted_app import ScriptedModels, scripted_app
 

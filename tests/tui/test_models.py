@@ -134,7 +134,10 @@ async def test_a_model_that_cannot_be_fetched_is_told_and_the_others_are_offered
     ("at", "said"),
     [
         (PullProgress("downloading", 120_000_000, 480_000_000), "downloading: 120 of 480 MB"),
-        (PullProgress("downloading", 1_000_000, 2_000_000_000, left=240), "downloading: 1 of 2,000 MB, 4 min left"),
+        (
+            PullProgress("downloading", 1_000_000, 2_000_000_000, seconds_left=240),
+            "downloading: 1 of 2,000 MB, 4 min left",
+        ),
         (PullProgress("quantizing", detail="Q4_K_M"), "quantizing: Q4_K_M"),
         (PullProgress("looking"), "looking"),
     ],

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Static
 
-from quoth.engine.scripted import Timing
 from quoth.tui.app import QuothApp
 from quoth.tui.widgets.token_probabilities import TokenProbabilities
+from tests.scripted_engine import Timing
 from tests.tui.driving import (
     LONG,
     banner,

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from textual.widgets import Static
 
-from quoth.engine.scripted import ScriptedAnswer
 from quoth.errors import EngineError
+from tests.scripted_engine import ScriptedAnswer
 from tests.tui.driving import (
     chat,
     say,

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from textual.widgets import Markdown, OptionList, Static
 
-from quoth.engine.scripted import ScriptedAnswer
 from quoth.errors import EngineError
 from quoth.history import History
+from tests.scripted_engine import ScriptedAnswer
 from tests.tui.driving import (
     banner,
     chat,

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 from textual.widgets import Collapsible, Static
 
-from quoth.engine.scripted import ScriptedAnswer
 from quoth.errors import EngineError, StorageError
 from quoth.history import History
 from quoth.tui.app import QuothApp
 from quoth.tui.widgets.turn_view import TurnView
+from tests.scripted_engine import ScriptedAnswer
 from tests.tui.driving import (
     LONG,
     SLOW,

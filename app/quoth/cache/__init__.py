@@ -1,1 +1,1 @@
-"""What is kept to go on from: bounded, private, and never needed."""
+"""What is kept to save time: bounded, private, and never needed."""

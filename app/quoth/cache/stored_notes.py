@@ -1,26 +1,25 @@
-"""What was written about passages, kept so that a summary that was stopped goes on and an edited file costs its edits.
+"""Notes on passages, kept so that a stopped summary can go on and only the edits of an edited file cost time.
 
-A cache: a mapping from keys to texts, bounded in size, the least recently used go first. Whatever fails makes it
-forget, never its user fail; `problem` says why, once.
+A cache: a mapping from keys to texts, bounded in size, the least recently used go first. A failure makes it forget, it
+never makes its caller fail; `problem` says why.
 """
 
 from __future__ import annotations
 
 import os
+import sqlite3
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from sqlite3 import Connection
+from typing import TypeVar
 
 from quoth.errors import StorageError
 from quoth.platform import private_file
 
-if TYPE_CHECKING:
-    import sqlite3
-
 T = TypeVar("T")
 
-MOST = 64 * 1024 * 1024  # bytes of texts
+MOST = 64 << 20  # bytes of texts
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS note (key TEXT PRIMARY KEY, text TEXT NOT NULL, used REAL NOT NULL) WITHOUT ROWID;
 CREATE INDEX IF NOT EXISTS note_used ON note (used);
@@ -28,14 +27,14 @@ CREATE INDEX IF NOT EXISTS note_used ON note (used);
 
 
 class StoredNotes:
-    """Texts by key in a file of their own; without a path in memory, for as long as the process lives."""
+    """Texts by key in a file; without a path in memory, while the process lives."""
 
     def __init__(self, path: Path | None, *, most: int = MOST, clock: Callable[[], float] = time.time) -> None:
         self.path = path
         self.problem = ""
         self._most = most
         self._clock = clock
-        self._connection: sqlite3.Connection | None = None
+        self._connection: Connection | None = None
         self._size = 0
 
     def get(self, key: str) -> str | None:
@@ -46,7 +45,7 @@ class StoredNotes:
         self._try(lambda connection: self._keep(connection, key, text))
 
     def count(self) -> tuple[int, int]:
-        """How many notes there are, and their bytes. Raises StorageError."""
+        """The number of notes and their bytes. Raises StorageError."""
         if self.path is not None and not os.path.exists(self.path):
             return 0, 0
         counted = self._try(_counted)
@@ -55,7 +54,7 @@ class StoredNotes:
         return counted
 
     def clear(self) -> tuple[int, int]:
-        """Forget everything; returns what there was. Raises StorageError."""
+        """Delete all notes; returns their number and bytes. Raises StorageError."""
         self.close()
         path = self.path
         if path is None:
@@ -79,10 +78,8 @@ class StoredNotes:
         if connection is not None:
             connection.close()
 
-    def _try(self, action: Callable[[sqlite3.Connection], T]) -> T | None:
-        """What an action on the connection returns; None, and a problem, if it fails."""
-        import sqlite3
-
+    def _try(self, action: Callable[[Connection], T]) -> T | None:
+        """What an action on the connection returns; None if it fails, and then `problem` says why."""
         try:
             if self._connection is None:
                 self._connection = self._open()
@@ -93,39 +90,34 @@ class StoredNotes:
             self.path = None  # in memory from here on
             return None
 
-    def _look_up(self, connection: sqlite3.Connection, key: str) -> str | None:
+    def _look_up(self, connection: Connection, key: str) -> str | None:
         row = connection.execute("SELECT text FROM note WHERE key = ?", (key,)).fetchone()
         if row is None:
             return None
         connection.execute("UPDATE note SET used = ? WHERE key = ?", (self._clock(), key))
         return str(row[0])
 
-    def _keep(self, connection: sqlite3.Connection, key: str, text: str) -> None:
+    def _keep(self, connection: Connection, key: str, text: str) -> None:
         connection.execute("INSERT OR REPLACE INTO note VALUES (?, ?, ?)", (key, text, self._clock()))
         self._size += _weight(key, text)
         if self._size > self._most:
             self._shrink(connection)
 
-    def _open(self) -> sqlite3.Connection:
-        import sqlite3
-
-        if self.path is None:
-            name = ":memory:"
-        else:
+    def _open(self) -> Connection:
+        if self.path is not None:
             private_file.prepare(self.path)
-            name = os.fspath(self.path)
-        connection = sqlite3.connect(name, timeout=2, isolation_level=None, check_same_thread=False)
+        connection = sqlite3.connect(self.path or ":memory:", timeout=2, isolation_level=None, check_same_thread=False)
         try:
             connection.executescript(_SCHEMA)
-            self._size = _stored(connection)
+            _, self._size = _counted(connection)
         except BaseException:
             connection.close()
             raise
         return connection
 
-    def _shrink(self, connection: sqlite3.Connection) -> None:
+    def _shrink(self, connection: Connection) -> None:
         """Down to three quarters, the least recently used first."""
-        size = _stored(connection)
+        _, size = _counted(connection)
         for key, text in connection.execute("SELECT key, text FROM note ORDER BY used").fetchall():
             if size <= self._most * 3 // 4:
                 break
@@ -138,10 +130,8 @@ def _weight(key: str, text: str) -> int:
     return len(key) + len(text.encode("utf-8", "replace"))
 
 
-def _counted(connection: sqlite3.Connection) -> tuple[int, int]:
-    return int(connection.execute("SELECT count(*) FROM note").fetchone()[0]), _stored(connection)
-
-
-def _stored(connection: sqlite3.Connection) -> int:
-    query = "SELECT coalesce(sum(length(key) + length(CAST(text AS BLOB))), 0) FROM note"
-    return int(connection.execute(query).fetchone()[0])
+def _counted(connection: Connection) -> tuple[int, int]:
+    """The number of notes and their bytes."""
+    query = "SELECT count(*), coalesce(sum(length(key) + length(CAST(text AS BLOB))), 0) FROM note"
+    count, size = connection.execute(query).fetchone()
+    return int(count), int(size)

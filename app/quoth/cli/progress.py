@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from quoth.text.units import format_duration
+
 QUICK = 0.3  # seconds; a step that is done before is not worth a line
 INTERVAL = 0.1  # seconds between two drawings
 
@@ -59,4 +61,4 @@ class Progress:
         seconds = round((total - done) * elapsed / (done - self._first))
         if seconds < 1:
             return ""
-        return f" · {seconds} s left" if seconds < 100 else f" · {round(seconds / 60)} min left"
+        return f" · {format_duration(seconds)} left"

@@ -23,6 +23,6 @@ def read(path: str, *, limit: int) -> Document:
 
 
 def read_stream(stream: BinaryIO, *, name: str = "stdin", limit: int) -> Document:
-    """A pipe as a document; its kind is told by its content. Raises InputError as `read` does."""
+    """A pipe as a document, its kind recognized by its content. Raises InputError as `read` does."""
     raw = RawDocument.of_stream(stream, name, limit)
     return kind_of(raw).read(raw)

@@ -25,7 +25,7 @@ class DocumentBuilder:
         self._parts: list[str] = []
         self._breaks = 0  # newlines owed before the next stretch
         self._space = False  # a space owed before the next word
-        self._prefix = ""  # a list item's sign, owed before its first word
+        self._prefix = ""  # a list item's mark, owed before its first word
 
     def write(self, text: str, line: int = 0) -> None:
         """Text as it stands, from a line of the file; newlines and spaces owed come first."""
@@ -69,9 +69,9 @@ class DocumentBuilder:
         if not self._prefix:
             self._breaks, self._space = 2, False
 
-    def prefix(self, sign: str) -> None:
-        """A sign before the first word of what comes next, on its line."""
-        self._prefix = sign
+    def prefix(self, mark: str) -> None:
+        """A mark before the first word of what comes next, on its line."""
+        self._prefix = mark
 
     @property
     def at_start_of_line(self) -> bool:
@@ -84,7 +84,7 @@ class DocumentBuilder:
         return self.length + (self._breaks or int(self._space)) if self.length else 0
 
     def heading(self, level: int, title: str, line: int = 0) -> None:
-        """A title as a block of its own."""
+        """A title, as a separate block."""
         title = " ".join(title.split())
         if not title:
             return
@@ -109,13 +109,5 @@ class DocumentBuilder:
         if self.length:
             self._append("\n")
         self._flush()
-        return Document(
-            name,
-            kind,
-            self._text,
-            self.headings,
-            tuple(self.notices),
-            lines=self.lines or None,
-            pages=self.pages or None,
-            chapters=self.chapters or None,
-        )
+        maps = self.lines or None, self.pages or None, self.chapters or None
+        return Document(name, kind, self._text, self.headings, tuple(self.notices), *maps)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where a stretch of a document is, in the document's own coordinates; 0 and "" where it has no such thing."""
 
     start_line: int = 0  # lines of the file as an editor counts them, from 1

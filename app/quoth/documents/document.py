@@ -5,14 +5,14 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from quoth.documents.citation import Place, citation
-from quoth.documents.offset_map import OffsetMap, Positions
+from quoth.documents.offset_map import LineMap, OffsetMap
 from quoth.text.long_text import LongText
 
 
-@dataclass(frozen=True, slots=True)
-class Heading:
+class Heading(NamedTuple):
     """A title within a document."""
 
     start: int  # characters in Document.text
@@ -29,8 +29,8 @@ class Document:
     text: LongText  # "\n" ends its lines, no NUL
     headings: Sequence[Heading] = ()  # in order of start
     notices: tuple[str, ...] = ()  # what the user should know of how it was read
-    lines: Positions | None = None  # line of the file by offset in the text
-    pages: Positions | None = None
+    lines: OffsetMap[int] | LineMap | None = None  # line of the file by offset in the text
+    pages: OffsetMap[int] | None = None
     chapters: OffsetMap[str] | None = None
     _starts: list[int] = field(init=False, repr=False)
     _parents: list[int] = field(init=False, repr=False)

@@ -7,7 +7,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.text.decoding import BYTE_ORDER_MARKS, HEAD, decode_input, encoding_notice
 from quoth.text.long_text import LongText
@@ -17,7 +17,7 @@ _ZEROS = (("utf-32-le", (1, 2, 3)), ("utf-32-be", (0, 1, 2)), ("utf-16-le", (1, 
 
 _CODECS = ("iso8859", "iso2022", "cp", "koi8", "mac", "gb", "big5", "euc", "shift", "johab", "tis", "hz", "ptcp")
 
-# What texts are found in, besides Unicode; of others the detector makes too much.
+# Encodings that texts are found in, besides Unicode; the detector sees others too often.
 _WRITTEN = [
     "cp1252", "cp1250", "cp1251", "koi8_r", "cp1253", "cp1254", "cp1255", "cp1256", "cp1258", "iso8859_2", "iso8859_7",
     "gb18030", "big5", "cp932", "euc_jp", "cp949", "tis_620",
@@ -31,12 +31,10 @@ _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as "surrog
 _SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿¡´`ªº²³½¼¾×±µ№、。，！？：；「」『』（）【】《》　〜ー")
 
 
-@dataclass(frozen=True, slots=True)
-class DecodedText:
+class DecodedText(NamedTuple):
     """A text with newlines as its only line ends, and what was done to get it."""
 
     text: LongText
-    encoding: str
     notices: tuple[str, ...]
 
 
@@ -55,7 +53,9 @@ def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Deco
     elif encoding == "utf-8":
         _, replaced = _measured(chunks)
     text, nuls = LongText(), 0
-    for part in _parts(_drained(chunks, len(mark)), encoding):
+    if mark:
+        chunks[0] = chunks[0][len(mark) :]
+    for part in _decoded(chunks, encoding):
         if encoding != "utf-8" and not part.isascii():
             replaced += part.count("\ufffd")
         if "\0" in part:
@@ -64,7 +64,7 @@ def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Deco
         text.append(part)
     were = "1 NUL was" if nuls == 1 else f"{nuls:,} NULs were"
     notices = (encoding_notice(encoding, replaced), f"{were} replaced" if nuls else "")
-    return DecodedText(text, encoding, tuple(filter(None, notices)))
+    return DecodedText(text, tuple(filter(None, notices)))
 
 
 def first_bytes(chunks: list[bytes]) -> bytes:
@@ -90,23 +90,16 @@ def _marked(head: bytes) -> tuple[bytes, str]:
 
 
 def _shares(head: bytes, places: Iterable[int]) -> list[float]:
-    """How many of the bytes at each of these places of every four are zero, as a share."""
+    """The share of zeros among the bytes at each of these places of every four."""
     return [head[at::4].count(0) / len(head[at::4]) for at in places]
 
 
-def _drained(chunks: list[bytes], skip: int) -> Iterator[bytes]:
+def _decoded(chunks: list[bytes], encoding: str) -> Iterator[str]:
+    """Text with \\r\\n and a lone \\r as \\n, across the borders of chunks too, which are emptied on the way."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
     chunks.reverse()
     while chunks:
-        chunk = chunks.pop()
-        yield chunk[skip:] if skip else chunk
-        skip = 0
-
-
-def _parts(chunks: Iterable[bytes], encoding: str) -> Iterator[str]:
-    """Decoded text with \\r\\n and a lone \\r as \\n, across the borders of chunks too."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
-    for chunk in chunks:
-        yield decoder.decode(chunk)
+        yield decoder.decode(chunks.pop())
     yield decoder.decode(b"", final=True)
 
 
@@ -122,7 +115,7 @@ def _judged(chunks: list[bytes], declared: str) -> tuple[str, int]:
 
 
 def _known(declared: str) -> str:
-    """A declared encoding as Python's codec of it, or "" for none that text is written in byte by byte."""
+    """The name of Python's codec for a declared encoding, or "" if text is not written in it byte by byte."""
     try:
         name = codecs.lookup(declared.strip()).name if declared.strip().isascii() else ""
     except (LookupError, ValueError):
@@ -148,11 +141,10 @@ def _measured(chunks: list[bytes]) -> tuple[int, int]:
 def _sample(chunks: list[bytes]) -> bytes:
     """Lines that are not ASCII, whole where their chunk has them whole."""
     sample = bytearray()
-    for chunk in chunks:
-        for line in _FOREIGN_LINE.finditer(chunk):
-            sample += line[0][:4096] + b"\n"
-            if len(sample) > _SAMPLE:
-                return bytes(sample)
+    for line in (line for chunk in chunks for line in _FOREIGN_LINE.finditer(chunk)):
+        sample += line[0][:4096] + b"\n"
+        if len(sample) > _SAMPLE:
+            break
     return bytes(sample)
 
 

@@ -13,7 +13,6 @@ from quoth.documents.raw_document import RawDocument
 
 ZIP = b"PK\x03\x04"
 
-_MARKDOWN = "md markdown mdown mkd"
 _TEXT = """
 txt text rst asc adoc org tex log csv tsv nfo readme news changes debian diff patch po bib ltx textile wiki
 """
@@ -60,7 +59,7 @@ class Kind(NamedTuple):
     suffixes: str  # regular expressions, between spaces
     looks_like: Callable[[RawDocument], bool]  # by its content
     reader: str  # the module in formats/ and its function, (RawDocument) -> Document
-    binary: bool = False  # then the content alone says it, whatever the file's name
+    binary: bool = False  # recognized by its content alone, not by the file's name
 
     def read(self, raw: RawDocument) -> Document:
         """A document of this kind. Raises InputError."""
@@ -81,7 +80,7 @@ KINDS = (
     Kind("email", "eml", _is_email, "email:read_email"),
     Kind("info", r"info(?:-\d+)?", lambda raw: b"\x1f\nFile: " in raw.head, "manual.info:read_info"),
     Kind("code", _CODE, lambda raw: raw.head.startswith(b"#!"), "plain:read_code"),
-    Kind("markdown", _MARKDOWN, lambda raw: False, "plain:read_markdown"),
+    Kind("markdown", "md markdown mdown mkd", lambda raw: False, "plain:read_markdown"),
     Kind("text", _TEXT, lambda raw: True, "plain:read_text"),
 )
 

@@ -1,10 +1,10 @@
-"""What holds from one offset of a text to the next mark: a line of the file, a page, a chapter. Pure."""
+"""What holds at an offset of a text: a line of the file, a page, a chapter. Pure."""
 
 from __future__ import annotations
 
 from array import array
 from bisect import bisect_right
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, TypeVar
 
 from quoth.text.long_text import LongText
 
@@ -13,16 +13,8 @@ Value = TypeVar("Value")
 STRIDE = 16 * 1024  # characters between two counts of newlines; what a look-up counts at most
 
 
-class Positions(Protocol):
-    """A number by offset."""
-
-    def at(self, offset: int) -> int:
-        """What holds at an offset in characters."""
-        ...
-
-
 class OffsetMap(Generic[Value]):
-    """Values by offset: each holds from its mark to the next one; the first also before its mark."""
+    """Values by offset in characters: each holds up to the next one, the first also before its offset."""
 
     __slots__ = ("_starts", "_values")
 

@@ -3,42 +3,37 @@
 from __future__ import annotations
 
 import math
+import sqlite3
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from heapq import nsmallest
-from types import TracebackType
+from typing import NamedTuple
 
 from quoth.errors import StorageError
-from quoth.text.words import is_single, is_stopword, terms, weak_terms
+from quoth.text.words import content_terms, is_single, terms, weak_terms
 
 # Chosen by the places that answers to paraphrased questions over a manual of 480 KB got.
-WEAK = 0.25  # weight of words that questions are made with
-ALSO = 0.5  # weight of widening terms
+WEAK = 0.25  # weight of words that most questions have
 NEIGHBOURS = 0.15  # how much of the mean score of the passages before and behind is added
 MOST_TERMS = 60  # of one question, the rarest
 _CACHE = 16 * 1024  # KB of pages in memory, and of the index before it goes to the disk
 
 
-@dataclass(frozen=True, slots=True)
-class Ranked:
-    """A passage, by its number; a higher score is better; the terms it was asked for that are in it."""
+class Ranked(NamedTuple):
+    """A passage, by its number; a higher score is better."""
 
     number: int
     score: float
-    terms: frozenset[str]
 
 
 class Ranking:
-    """BM25 over passages, in an index that is gone when it is closed: a temporary file, or in memory if `private`."""
+    """BM25 over passages. The index is a temporary file, or in memory if `private`; closing removes it."""
 
     def __init__(self, *, private: bool = False) -> None:
-        import sqlite3
-
         self._count = 0
         self._connection = sqlite3.connect(":memory:" if private else "", isolation_level=None)
-        with _sentences():
+        with _as_storage_error():
             for statement in (
                 f"PRAGMA temp_store = {'MEMORY' if private else 'FILE'}",
                 f"PRAGMA cache_size = -{_CACHE}",
@@ -53,11 +48,11 @@ class Ranking:
     def __enter__(self) -> Ranking:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """The index is gone."""
+        """Remove the index."""
         self._connection.close()
 
     def __len__(self) -> int:
@@ -68,7 +63,7 @@ class Ranking:
 
         Headings that a passage stands under count when they are put in front of it. Raises StorageError.
         """
-        with _sentences():
+        with _as_storage_error():
             self._connection.execute("BEGIN")
             self._connection.executemany("INSERT INTO passages(rowid, terms) VALUES (?, ?)", self._rows(texts))
             self._connection.execute("COMMIT")
@@ -80,43 +75,37 @@ class Ranking:
 
     def weight(self, term: str) -> float:
         """The inverse document frequency of a term of `quoth.text.words.terms`; 0 for one that is in no passage."""
-        with _sentences():
+        with _as_storage_error():
             row = self._connection.execute("SELECT doc FROM vocabulary WHERE term = ?", (term,)).fetchone()
         return self._weight(row[0]) if row else 0.0
 
-    def rank(self, question: str, limit: int, *, also: Sequence[str] = ()) -> list[Ranked]:
-        """The passages that share terms with a question, best first; `also` are further words, of less weight."""
-        weighted = self._weighted(question, also)
+    def rank(self, question: str, limit: int) -> list[Ranked]:
+        """The passages that share terms with a question, the best first."""
         scores = array("d", bytes(8 * (self._count + 2)))
-        masks = array("Q", bytes(8 * (self._count + 2)))
-        for bit, (term, weight) in enumerate(weighted.items()):
+        for term, weight in self._weighted(question).items():
             for number, score in self._scores(term):
                 scores[number] += weight * score
-                masks[number] |= 1 << bit
-        found = nsmallest(limit, ((-_with_neighbours(scores, n), n) for n in range(1, self._count + 1) if masks[n]))
-        names = list(weighted)
-        return [
-            Ranked(n - 1, -score, frozenset(name for bit, name in enumerate(names) if masks[n] >> bit & 1))
-            for score, n in found
-        ]
 
-    def _weighted(self, question: str, also: Sequence[str]) -> dict[str, float]:
+        def score_of(number: int) -> float:
+            return scores[number] + NEIGHBOURS * (scores[number - 1] + scores[number + 1]) / 2
+
+        found = nsmallest(limit, ((-score_of(n), n) for n in range(1, self._count + 1) if scores[n]))
+        return [Ranked(number - 1, -score) for score, number in found]
+
+    def _weighted(self, question: str) -> dict[str, float]:
         """The terms to look for, with their weights."""
-        asked = terms(question)
-        wider = [term for words in also for term in terms(words) if not is_stopword(term)]
-        weighted = dict.fromkeys(wider, ALSO)
-        for term in [term for term in asked if not is_stopword(term)] or asked:
-            weighted[term] = WEAK if term in weak_terms() else 1.0
+        asked = content_terms(question) or terms(question)
+        weighted = {term: WEAK if term in weak_terms() else 1.0 for term in asked}
         if len(weighted) <= MOST_TERMS:
             return weighted
         rarest = sorted(weighted, key=lambda term: -weighted[term] * self.weight(term))
         return {term: weighted[term] for term in rarest[:MOST_TERMS]}
 
     def _scores(self, term: str) -> list[tuple[int, float]]:
-        """The passages that a term is in, counted from 1, with its part of their score."""
+        """The passages that a term is in, counted from 1, with its share of their score."""
         # A single character of an unspaced script was indexed in pairs: it begins one.
         query = f'"{term}"' + (" *" if is_single(term) else "")
-        with _sentences():
+        with _as_storage_error():
             search = "SELECT rowid, -bm25(passages) FROM passages WHERE passages MATCH ?"
             rows = self._connection.execute(search, (query,)).fetchall()
         # FTS5's own weight is next to nothing for what more than half of the passages have: of few, that is most terms.
@@ -129,15 +118,9 @@ class Ranking:
         return math.log(1 + (self._count - count + 0.5) / (count + 0.5))
 
 
-def _with_neighbours(scores: Sequence[float], number: int) -> float:
-    return scores[number] + NEIGHBOURS * (scores[number - 1] + scores[number + 1]) / 2
-
-
 @contextmanager
-def _sentences() -> Iterator[None]:
-    """SQLite's errors as one of ours."""
-    import sqlite3
-
+def _as_storage_error() -> Iterator[None]:
+    """Raise SQLite's errors as StorageError."""
     try:
         yield
     except sqlite3.Error as error:

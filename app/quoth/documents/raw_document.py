@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from quoth.documents.encodings import DecodedText, decode_chunks, first_bytes
 from quoth.errors import InputError
 from quoth.text.decoding import HEAD
+from quoth.text.units import format_size
 
 if TYPE_CHECKING:
     from quoth.documents.formats.zip_archive import ZipArchive
@@ -53,13 +54,13 @@ class RawDocument:
         return ZipArchive(self.data(), self.name, self.limit)
 
     def data(self) -> bytes:
-        """All of it."""
+        """All bytes."""
         data = b"".join(self._chunks)
         self._chunks.clear()
         return data
 
     def text(self, declared: str = "") -> DecodedText:
-        """It as text, in the `declared` encoding if it is in no other. Raises InputError for binary data."""
+        """All text; `declared` is the encoding that it says it has. Raises InputError for binary data."""
         return decode_chunks(self._chunks, self.name, declared=declared)
 
 
@@ -78,7 +79,7 @@ def _open(path: str) -> BinaryIO:
 
 
 def steady_chunks(stream: BinaryIO, name: str, limit: int) -> list[bytes]:
-    """A file's bytes as one moment saw them: read again once when it changes. Raises InputError if it goes on."""
+    """A file's bytes as one moment saw them: read again once if it changes. Raises InputError if it keeps changing."""
     for _ in range(2):
         before = _state(stream)
         chunks = read_chunks(stream, name, limit)
@@ -96,23 +97,23 @@ def _state(stream: BinaryIO) -> tuple[int, int] | None:
 
 def read_chunks(stream: BinaryIO, name: str, limit: int) -> list[bytes]:
     """All bytes to the end of a stream, gzip unpacked. Raises InputError above the limit and for a broken gzip."""
-    raw = _raw(stream, name)
-    first = next(raw, b"")
-    packed = first.startswith(_GZIP)
+    full = _full_chunks(stream, name)
+    first = next(full, b"")
+    source = chain((first,) if first else (), full)
     chunks: list[bytes] = []
     size = 0
-    for chunk in _unpacked(chain((first,), raw), name) if packed else filter(None, chain((first,), raw)):
+    for chunk in _unpacked(source, name) if first.startswith(_GZIP) else source:
         size += len(chunk)
         if size > limit:
-            raise InputError(f"{name} is too long", f"more than {_size(limit)}")
+            raise InputError(f"{name} is too long", f"more than {format_size(limit)}")
         if not chunks and not any(chunk[:HEAD]) and chunk:
             raise InputError(f"{name} looks binary", "it begins with NUL bytes only", "Pass text instead")
         chunks.append(chunk)
     return chunks
 
 
-def _raw(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    """Full chunks: a pipe gives what it has, the first look at a file wants its first 8 KB."""
+def _full_chunks(stream: BinaryIO, name: str) -> Iterator[bytes]:
+    """Chunks of CHUNK bytes, whatever a pipe gives at once: the first shows what a file is."""
     parts: list[bytes] = []
     size = 0
     while True:
@@ -149,10 +150,3 @@ def _unpacked(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:
         raise InputError(f"{name} cannot be unpacked", "its gzip data is damaged", "Fetch it again") from None
     if not member.eof:
         raise InputError(f"{name} is cut short", "the end of its gzip data is missing", "Fetch it again")
-
-
-def _size(count: int) -> str:
-    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("KB", 10**3)):
-        if count >= factor:
-            return f"{count / factor:.3g} {unit}"
-    return f"{count} bytes"

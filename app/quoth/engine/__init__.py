@@ -1,7 +1,7 @@
 """The engine port: what everything above it knows of a model.
 
 One call of `generate` runs one request or many; a chat turn is a batch of one. The rendered prompt never leaves
-the worker: only the worker knows which tokens came from the template and which from somebody's text.
+the worker: only the worker knows which tokens came from the template and which from a message.
 """
 
 from __future__ import annotations
@@ -30,7 +30,6 @@ class ModelInfo(NamedTuple):
     threads: int
     layers: int  # with the output layer
     on_gpu: int  # layers of them on the GPU
-    thinks: bool  # the template has a switch for thinking
     sampling: tuple[tuple[str, float], ...] = ()  # what the file recommends, by field of Sampling
     rung: str = ""  # the way of computing, by its name in ladder.py
 
@@ -105,9 +104,9 @@ class Request(NamedTuple):
 
 
 class Scoring(NamedTuple):
-    """A text to be scored behind an input: as what the assistant says next in a chat, or as a text's continuation.
+    """A text to be scored after an input: as what the assistant says next in a chat, or as a text's continuation.
 
-    The text follows the input character for character; its tokens are its own, none goes over the border.
+    The text follows the input character for character, and no token spans both.
     """
 
     input: Chat | Text
@@ -134,7 +133,7 @@ class Usage(NamedTuple):
     write_seconds: float = 0.0
 
     def plus(self, other: Usage) -> Usage:
-        """Of two requests together."""
+        """The sum over two requests."""
         return Usage(
             self.prompt + other.prompt,
             self.reused + other.reused,
@@ -170,7 +169,7 @@ class Piece(NamedTuple):
 
 
 class Notice(NamedTuple):
-    """Something the person should know: "2 control tokens in the text were broken"."""
+    """Something that the user should know: "2 control tokens in the text were broken"."""
 
     request: int
     text: str
@@ -187,7 +186,7 @@ class Done(NamedTuple):
 class Scored(NamedTuple):
     """The log-probability of each token of a text, where `usage.prompt` counts the input's tokens and the text's.
 
-    The first token is left out where nothing stands before it: an empty input, and a model without a BOS token.
+    The first token is left out where nothing precedes it: an empty input, and a model without a BOS token.
     """
 
     request: int
@@ -229,10 +228,10 @@ class Engine(Protocol):
     def score(
         self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[ScoreEvent, None, None]:
-        """The model's own log-probabilities of texts, one Scored each; after a stop the rest have none.
+        """The model's log-probabilities of texts, one Scored each; after a stop the rest have none.
 
         What one scoring has read is not read again for the next when both begin alike. A scoring gives the same
-        numbers whatever was scored or written before. Raises InputError as `generate` does.
+        numbers after anything else that was scored or written. Raises InputError as `generate` does.
         """
         ...
 

@@ -1,7 +1,7 @@
 """Ways of computing, from the fastest to the one that always works, and which of them to try.
 
-A way that ends the process, hangs or computes nonsense on this machine is stepped over: a rung is trusted once it has
-proved itself in the worker (proof.py), and what was found is kept (findings.py).
+A way that crashes, hangs or computes nonsense on this machine is skipped: a rung is trusted once it has proved itself
+in the worker (proof.py), and what was found is kept (findings.py).
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ BY_NAME = {rung.name: rung for rung in RUNGS}
 
 
 USUAL = (300, 150)  # tokens read and written
-BETTER = 0.95  # of the time, or the higher rung stays: what is measured once is noisy
+BETTER = 0.95  # of the time, or the higher rung stays: a single measurement is noisy
 
 
 class Finding(NamedTuple):
-    """What is known of a rung: how it failed, or nothing and how fast it proved itself."""
+    """What is known of a rung: how it failed, or how fast it is."""
 
     failed: str = ""  # "signal SIGSEGV", "nonsense: NMSE 0.3"
     noise: float = 0.0  # NMSE between a batch and the same tokens in small steps
@@ -79,11 +79,11 @@ class Fingerprint(NamedTuple):
 
 
 class Unproved(Exception):
-    """A way of computing does not work here; the text is how it showed."""
+    """A way of computing does not work here; the text says how that showed."""
 
 
 def usable(gpu: bool, only: str = "") -> tuple[Rung, ...]:
-    """The rungs of a machine, `only` one of them if that was asked for."""
+    """The rungs of a machine, or the one whose name is `only`."""
     return tuple(rung for rung in RUNGS if (gpu or not rung.gpu_share) and only in ("", rung.name))
 
 
@@ -92,7 +92,7 @@ def choose(rungs: Sequence[Rung], known: Known, failed: Collection[str] = ()) ->
 
     Where several were measured together it is the fastest of them. That need not be the highest: on two cores with
     AVX-512, a 1.5B model at Q4_K_M with repacked weights read 90 and wrote 28 tokens/s and took 1.3 s to load, without
-    110, 22 and 0.3 s. One thread is the fastest only while other programs are busy, and threads.py minds those.
+    110, 22 and 0.3 s. One thread is the fastest only while other programs are busy, which threads.py deals with.
     """
     left = [rung for rung in rungs if rung.name not in failed and not known.has_failed(rung.name)]
     names = [rung.name for rung in left]

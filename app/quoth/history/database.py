@@ -15,8 +15,8 @@ from quoth.history.rescue import salvage
 from quoth.platform import private_file
 
 LOCK_WAIT = 5.0  # seconds to wait for another program's lock
-# Primary result codes, https://www.sqlite.org/rescode.html
-BUSY, LOCKED, READONLY, CORRUPT, FULL, NOT_A_DATABASE = 5, 6, 8, 11, 13, 26
+_LOCKED = (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
+_DAMAGED = (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB)
 
 
 class Database:
@@ -84,13 +84,13 @@ class Database:
     def explained(self, error: sqlite3.Error, failed: str = "cannot be read") -> StorageError:
         """What SQLite says, as a sentence with a next step."""
         code = _code(error)
-        if code in (BUSY, LOCKED):
+        if code in _LOCKED:
             return StorageError("the history is locked by another program", str(self.path), "Try again when it is done")
-        if code in (CORRUPT, NOT_A_DATABASE):
+        if code in _DAMAGED:
             self.problem = f"{self.path} is damaged: {error}"
             try_ = 'Save what can be read with "quoth history export --all", then move the file away'
             return StorageError("the history is damaged", f"{self.path}: {error}", try_)
-        if code == FULL:
+        if code == sqlite3.SQLITE_FULL:
             return StorageError(f"the history {failed}", "the disk is full", "Free some space; what was kept is intact")
         return StorageError(f"the history {failed}", f"{self.path}: {error}", "Check the disk and its permissions")
 
@@ -115,7 +115,7 @@ class Database:
             version = schema.checked_version(_prepared(connection, can_write), path)
         except (sqlite3.DatabaseError, private_file.Unusable) as error:
             connection.close()
-            if can_write and _code(error) in (CORRUPT, NOT_A_DATABASE):
+            if can_write and _code(error) in _DAMAGED:
                 return self._start_over(path)
             raise
         self._identity = _identity(path)

@@ -1,4 +1,4 @@
-"""What a history is made of: conversations, turns as a tree, and what a search finds. Pure."""
+"""What a history holds: conversations, their turns, and what a search finds. Pure."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ SUMMARY = "Summary of the conversation so far:\n"
 class Turn:
     """One message of the tree. A summary stands for everything before it on its path.
 
-    `reason` is "" while it is being written, and "interrupted" where its writer is gone. Times are of the wall clock,
-    in seconds, and only for showing; order is by id.
+    `reason` is "" while it is being written, "interrupted" if its writer is gone. Times are of the wall clock, in
+    seconds, and only for display; order is by id.
     """
 
     id: int
@@ -49,7 +49,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Conversation:
-    """A row of the list. `turns` counts the whole tree, `leaf` is the end of the current path."""
+    """A conversation. `turns` counts its whole tree, `leaf` is the end of the current path."""
 
     id: int
     title: str
@@ -63,7 +63,7 @@ class Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Hit:
-    """A turn that a search found, or a title: then `role` is "title" and `turn` the first one, 0 if there is none.
+    """A turn that a search found, or a title: then `role` is "title" and `turn` the first turn, 0 if there is none.
 
     `marks` are the matched words as (start, end) in the snippet.
     """
@@ -78,7 +78,7 @@ class Hit:
 
 
 def title_of(text: str, documents: Sequence[Attachment] = ()) -> str:
-    """The title that a first question gives: its first line with words, else the names of its documents."""
+    """The title from a first question: its first line with text, else the names of its documents."""
     lines = (sane(line, TITLE) for line in text.splitlines())
     return next(filter(None, lines), "") or sane(", ".join(document.name for document in documents), TITLE)
 
@@ -86,8 +86,8 @@ def title_of(text: str, documents: Sequence[Attachment] = ()) -> str:
 def messages_of(turns: Sequence[Turn]) -> list[Message]:
     """A path as an engine takes it: user and assistant in alternation.
 
-    What comes before the last summary is left out; the summary stands at the head of the next question. An answer
-    without text is no message, and questions that follow each other are one.
+    What comes before the last summary is left out; the summary is put in front of the next question. An answer without
+    text is left out, and consecutive questions become one.
     """
     messages: list[Message] = []
     start = max((at for at, turn in enumerate(turns) if turn.role == "summary"), default=0)

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from quoth.history import queries
+from quoth.history.sql_tables import Tables
 
 Row = dict[str, Any]
 _JUMPS = 40  # doublings of the step over rows that cannot be read
@@ -68,7 +68,7 @@ def _fill(new: sqlite3.Connection, conversations: Iterable[Row], turns: Iterable
     try:
         for table, found in (("conversations", conversations), ("turns", turns)):
             for row in found:
-                queries.add_copied_row(new, table, row)
+                Tables(new).add_copied_row(table, row)
         new.execute("COMMIT")
     except BaseException:
         new.rollback()

@@ -9,7 +9,7 @@ from quoth.platform.private_file import Unusable
 
 APPLICATION = 0x51756F74  # "Quot", PRAGMA application_id
 
-# The two indexes keep no text of their own (FTS5, "contentless"): their words are made by quoth.history.search_index.
+# The two indexes store no text (FTS5, "contentless"): their words are made by quoth.history.search_index.
 # `sequence` orders conversations by their last change, whatever the clock did; `writer` names the process that has
 # a turn open.
 MIGRATIONS: tuple[str, ...] = (

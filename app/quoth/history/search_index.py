@@ -1,8 +1,8 @@
 """What is indexed of a text, and a search for it. Pure.
 
-FTS5's unicode61 tokenizer takes letters and digits as words. Scripts that put no spaces between words would be one
-long word there, and emoji none at all: each of their characters becomes a word of its own, and a search for several
-of them a phrase. So one Chinese character is found as well as a name, and the beginning of an English word finds it.
+FTS5's unicode61 tokenizer takes letters and digits as words. Text in a script without spaces would be one long word,
+and emoji would be none: so each of their characters becomes a word, and a search for several of them a phrase. One
+Chinese character is found as well as a name, and an English word by its beginning.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ def _name(character: str) -> str:
 
 
 def parts(search: str) -> list[str]:
-    """The words of a search; text in quotation marks is one, with its spaces."""
+    """The words of a search; text in quotation marks counts as one."""
     found = re.findall(r'"([^"]*)"|([^\s"]+)', search.replace("\0", " "))
     return [part for quoted, plain in found if (part := (quoted or plain).strip())]
 
 
 def query(search: str) -> str:
-    """The FTS5 query that finds all words of a search, the last letters of each may be missing; "" if it has none."""
+    """The FTS5 query that finds all words of a search by their beginnings; "" if it has none."""
     return " ".join(_phrase(part) for part in parts(search) if _has_word(indexed(part)))
 
 
@@ -57,7 +57,7 @@ def _phrase(part: str) -> str:
 
 
 def _has_word(text: str) -> bool:
-    """Whether unicode61 sees a word in it: letters, digits, private characters."""
+    """Whether unicode61 sees a word in it: letters, digits, private-use characters."""
     return any(kind[0] in "LN" or kind == "Co" for kind in map(unicodedata.category, text))
 
 
@@ -83,7 +83,7 @@ def _folded(text: str) -> str:
 
 
 def _find(text: str, word: str, start: int = 0) -> int:
-    """Where a word begins; inside another word only if it begins none."""
+    """Where a word begins; inside another word only if no word begins with it."""
     pattern = re.compile(rf"(?<![^\W_]){re.escape(word)}")
     found = pattern.search(text, start)
     return found.start() if found else text.find(word, start)

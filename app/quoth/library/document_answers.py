@@ -40,14 +40,14 @@ def summarizing(
     Nothing of a `private` one is kept; None: as the settings say.
     """
     if extract:
-        return takewhile(lambda event: not cancelled(), summarizer.by_extract(collection, options))
+        return takewhile(lambda event: not cancelled(), summarizer.summarize_by_extract(collection, options))
     always_private = model.workspace.settings.private  # then the workspace's notes are in memory
     private = always_private if private is None else private
     return summarizer.Summarizer(
         model.engine,
         collection,
         options,
-        kept=None if private and not always_private else model.workspace.notes,
+        cache=None if private and not always_private else model.workspace.notes,
         model=model.file.key,
         keep=not private,
         cancelled=cancelled,

@@ -45,7 +45,7 @@ def remember(workspace: Workspace, model: ModelFile) -> ModelFile:
 def all_choices(workspace: Workspace) -> list[Choice]:
     """Installed models, those of other tools, those that can be fetched. Asks whether the hub can be reached."""
     installed = workspace.store.list().models
-    here = [Choice(f"{m.name}: {m.size / 1e9:.1f} GB, {m.quantization}, installed", model=m) for m in installed]
+    here = [Choice(f"{m.name}: {format_size(m.size)}, {m.quantization}, installed", model=m) for m in installed]
     names = {model.name for model in installed} | {model.origin for model in installed}
     others = [model for model in found_here(workspace) if model.origin not in names]
     reachable = not workspace.offline and hub.reachable(hub.endpoint())

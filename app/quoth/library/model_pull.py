@@ -7,7 +7,7 @@ from pathlib import Path
 
 from quoth.engine import LoadOptions, Request, Sampling, Text
 from quoth.engine.client.client import Client
-from quoth.engine.client.proving import prove_rungs
+from quoth.engine.client.rung_comparison import prove_rungs
 from quoth.engine.ladder import BY_NAME, Known
 from quoth.errors import NetworkError
 from quoth.library.engines import bare_engine

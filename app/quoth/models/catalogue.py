@@ -34,7 +34,6 @@ class CatalogueRow(NamedTuple):
     context: int  # tokens it was trained for
     tier: Tier = "other"
     sampling: Mapping[str, float] = MappingProxyType({})  # fields of engine.Sampling
-    thinks: bool = False  # it can reason before it answers; off unless asked for
     sha256: str | None = None  # of the file; required for wheels
     wheels: Wheels | None = None
 
@@ -108,7 +107,7 @@ ROWS: Final[tuple[CatalogueRow, ...]] = (
             "qwen2.5-0.5b-instruct-q8_0.gguf"),
     # Qwen's own GGUF; size in two public manifests; the card's sampling for answers without thinking.
     _qwen3("qwen3-0.6b", "0.6B", 639_446_688, "hf:Qwen/Qwen3-0.6B-GGUF:Q8_0", "Qwen3-0.6B-Q8_0.gguf",
-           context=32_768, thinks=True),
+           context=32_768),
     # HuggingFaceTB's own GGUF; size in ten public manifests.
     _smollm2("smollm2-1.7b", "1.7B", 1_055_609_536, "hf:HuggingFaceTB/SmolLM2-1.7B-Instruct-GGUF:Q4_K_M",
              "smollm2-1.7b-instruct-q4_k_m.gguf"),
@@ -116,7 +115,7 @@ ROWS: Final[tuple[CatalogueRow, ...]] = (
     # the revision, and rounded in two others.
     _apache("smollm3-3b", "3B", 1_915_305_312, "hf:ggml-org/SmolLM3-3B-GGUF:Q4_K_M", "SmolLM3-Q4_K_M.gguf",
             languages="English, French, Spanish, German, Italian, Portuguese", context=65_536,
-            sampling=_sampling(0.6, 0.95), thinks=True),
+            sampling=_sampling(0.6, 0.95)),
     # IBM's own GGUF; size in five public manifests; no sampling is set, its card was not seen.
     _apache("granite4-micro", "3B", 2_099_502_528, "hf:ibm-granite/granite-4.0-micro-GGUF:Q4_K_M",
             "granite-4.0-micro-Q4_K_M.gguf", context=131_072,
@@ -130,7 +129,7 @@ ROWS: Final[tuple[CatalogueRow, ...]] = (
             "Qwen2.5-7B-Instruct-Q4_K_M.gguf"),
     # Qwen's own GGUF; size in nine public manifests; the card's sampling for answers without thinking.
     _qwen3("qwen3-8b", "8.2B", 5_027_783_488, "hf:Qwen/Qwen3-8B-GGUF:Q4_K_M", "Qwen3-8B-Q4_K_M.gguf",
-           context=40_960, thinks=True),
+           context=40_960),
     # Original checkpoints. The sizes of gpt2 and distilgpt2 are from public manifests; those of the others are
     # approximate, and they and all licences were not looked up at the hub, which was out of reach.
     _mit("gpt2", "124M", 548_105_171, "hf:openai-community/gpt2", "model.safetensors",

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,25 +105,21 @@ class InstalledModels:
             digest = safe_files.copy(file, part)
         return self.install(part, model._replace(sha256=digest), file=f"{name_from(file.stem)}.gguf")
 
-    def install(
-        self, part: Path, model: ModelFile, *, file: str, others: Mapping[str, Path] | None = None
-    ) -> ModelFile:
-        """Move a verified file into place under `file`, with the `others` of a model in parts; then record it.
+    def install(self, part: Path, model: ModelFile, *, file: str) -> ModelFile:
+        """Move a verified file into place under `file`, then record it.
 
-        A model of the same name serves until the record is renamed; only then are its files removed.
+        A model of the same name serves until the record is renamed; only then is its file removed.
         """
         name = check_name(model.name)
-        files = {file: part, **(others or {})}
-        if any(Path(each).name != each or each.startswith(".") for each in files):
+        if Path(file).name != file or file.startswith("."):
             raise UsageError(f"{file!r} is not a file name")
         with safe_files.attempt(f"install the model {name} in {self.folder}"):
-            place = _free_place(self.folder / name, files)
-            for target, source in files.items():
-                safe_files.flush(source)
-                os.replace(source, place / target)
-            safe_files.flush_folder(place)
-        installed = self._record(model._replace(name=name, path=place / file))
-        _delete_old_files(self.folder / name, keep={place / each for each in files})
+            path = _free_path(self.folder / name, file)
+            safe_files.flush(part)
+            os.replace(part, path)
+            safe_files.flush_folder(path.parent)
+        installed = self._record(model._replace(name=name, path=path))
+        _delete_old_files(self.folder / name, keep=path)
         return installed
 
     def remove(self, name: str) -> ModelFile:
@@ -156,11 +152,11 @@ class InstalledModels:
         with safe_files.attempt(f"read {model.path}"):
             digest = safe_files.digest(model.path, progress)
         if model.sha256 not in (None, digest):
-            raise ModelError(
+            what, why = (
                 f"the file of the model {model.name} has changed",
                 f"its SHA-256 is {digest}, not {model.sha256}",
-                f"Remove it with `quoth models rm {model.name}` and fetch it again",
             )
+            raise ModelError(what, why, f"Remove it with `quoth models rm {model.name}` and fetch it again")
         return digest
 
     def set_default(self, name: str) -> None:
@@ -241,20 +237,20 @@ def _model(name: str, data: bytes, place: Path) -> ModelFile:
     )
 
 
-def _free_place(folder: Path, files: Mapping[str, Path]) -> Path:
-    """The model's folder, or a numbered one in it while the files of an older install stand there."""
-    place, number = folder, 1
-    while any(os.path.lexists(place / file) for file in files):
+def _free_path(folder: Path, file: str) -> Path:
+    """In the model's folder, or in a numbered one in it while the file of an older install has the name."""
+    path, number = folder / file, 1
+    while os.path.lexists(path):
         number += 1
-        place = folder / str(number)
-    safe_files.make_folder(place)
-    return place
+        path = folder / str(number) / file
+    safe_files.make_folder(path.parent)
+    return path
 
 
-def _delete_old_files(folder: Path, keep: set[Path]) -> None:
+def _delete_old_files(folder: Path, keep: Path) -> None:
     """Delete the files of an older install; one that is in use on Windows stays until the next time."""
     for path in [*folder.glob("*.gguf"), *folder.glob("[0-9]*/*.gguf")]:
-        if path not in keep:
+        if path != keep:
             with suppress(OSError):
                 path.unlink()
     for place in folder.glob("[0-9]*"):

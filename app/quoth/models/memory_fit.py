@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, NamedTuple
 
 from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.gguf import Header
@@ -34,13 +34,10 @@ class Need:
         return self.weights + self.kv + self.working
 
 
-@dataclass(frozen=True, slots=True)
-class Fit:
-    """Where the weights would go, how many of their layers on the GPU, and the sentence that says so."""
+class Fit(NamedTuple):
+    """Whether a model fits, and the sentence that says where: the GPU, so many of its layers, or main memory."""
 
     ok: bool
-    where: Literal["gpu", "both", "main", "nowhere"]
-    gpu_layers: int
     sentence: str
 
 
@@ -66,15 +63,15 @@ def judge(need: Need, free: FreeMemory, n_layers: int = 0) -> Fit:
     sentence = f"needs {format_size(need.total)}, {format_size(free.main)} of "
     sentence += f"main memory and {format_size(free.gpu)} of GPU memory are free" if free.gpu else "memory are free"
     if free.gpu and need.total <= free.gpu:
-        return Fit(True, "gpu", n_layers, f"{sentence}: it fits the GPU")
+        return Fit(True, f"{sentence}: it fits the GPU")
     if free.gpu > need.working and need.total <= free.main + free.gpu:
         share = max(0.0, (free.gpu - need.working) / max(1, need.weights + need.kv))
         layers = int(n_layers * share)
         if layers and need.total - free.gpu <= free.main:
-            return Fit(True, "both", layers, f"{sentence}: {layers} of {n_layers} layers fit the GPU")
+            return Fit(True, f"{sentence}: {layers} of {n_layers} layers fit the GPU")
     if need.total <= free.main:
-        return Fit(True, "main", 0, f"{sentence}: it fits")
-    return Fit(False, "nowhere", 0, f"{sentence}: it does not fit")
+        return Fit(True, f"{sentence}: it fits")
+    return Fit(False, f"{sentence}: it does not fit")
 
 
 def _kv_heads(header: Header) -> tuple[int, ...]:

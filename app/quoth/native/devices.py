@@ -1,4 +1,4 @@
-"""Devices of this build."""
+"""The devices that this build can compute on."""
 
 from __future__ import annotations
 
@@ -7,13 +7,14 @@ import importlib
 import os
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 from quoth.native.build import library_files
 from quoth.native.library import L, start_backends
 
 # Backends that compute on GPUs, by the names of their libraries.
-_OF_GPUS = re.compile(r"ggml-(cuda|hip|musa|vulkan|metal|sycl|opencl|webgpu|cann)\b")
-# What a driver's library asks the environment when it starts, which it does not before ggml first looks for devices.
+_GPU_LIBRARIES = re.compile(r"ggml-(cuda|hip|musa|vulkan|metal|sycl|opencl|webgpu|cann)\b")
+# What a driver reads from the environment when it starts, which it does when ggml first looks for devices.
 _HIDING = {
     "CUDA_VISIBLE_DEVICES": "-1",
     "HIP_VISIBLE_DEVICES": "-1",
@@ -24,58 +25,48 @@ _HIDING = {
 
 
 def is_for_gpus() -> bool:
-    """Whether this build has a backend for GPUs, as its files say: no driver is asked, which may crash or hang."""
-    return any(_OF_GPUS.search(name) for name, _, _ in library_files())
+    """Whether this build has a backend for GPUs, by its files: no driver is started, which may crash or hang."""
+    return any(_GPU_LIBRARIES.search(name) for name, _, _ in library_files())
 
 
 def hide_gpus() -> None:
-    """Let no driver be started in this process. To be called before anything that looks for devices."""
+    """Keep this process from starting a driver. Call it before anything that looks for devices."""
     os.environ.update(_HIDING)
 
 
-class Device:
+class Device(NamedTuple):
     """A processor that ggml can compute on. Memory in bytes; `kind` is cpu, gpu, igpu or accel."""
 
-    KINDS = ("cpu", "gpu", "igpu", "accel")  # enum ggml_backend_dev_type, ggml-backend.h
+    name: str
+    description: str
+    kind: str
+    free: int
+    total: int
 
-    def __init__(self, name: str, description: str, kind: str, free: int, total: int) -> None:
-        self.name, self.description, self.kind, self.free, self.total = name, description, kind, free, total
+
+_KINDS = ("cpu", "gpu", "igpu", "accel")  # enum ggml_backend_dev_type, ggml-backend.h
 
 
 def devices() -> list[Device]:
     """Every device of this build, by the calls of ggml-backend.h."""
     start_backends()
-    lib = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library(
-        "ggml", Path(L.__file__).parent / "lib"
-    )
-    base = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library(
-        "ggml-base", Path(L.__file__).parent / "lib"
-    )
-    lib.ggml_backend_dev_count.restype = ctypes.c_size_t
-    lib.ggml_backend_dev_get.restype = ctypes.c_void_p
-    lib.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
-    for name in ("ggml_backend_dev_name", "ggml_backend_dev_description"):
-        getattr(base, name).restype = ctypes.c_char_p
-        getattr(base, name).argtypes = [ctypes.c_void_p]
+    load = importlib.import_module("llama_cpp._ctypes_extensions").load_shared_library
+    registry, base = (load(name, Path(L.__file__).parent / "lib") for name in ("ggml", "ggml-base"))
+    registry.ggml_backend_dev_count.restype = ctypes.c_size_t
+    registry.ggml_backend_dev_get.restype = ctypes.c_void_p
+    registry.ggml_backend_dev_get.argtypes = [ctypes.c_size_t]
+    texts = base.ggml_backend_dev_name, base.ggml_backend_dev_description
+    for text in texts:
+        text.restype, text.argtypes = ctypes.c_char_p, [ctypes.c_void_p]
     base.ggml_backend_dev_type.argtypes = [ctypes.c_void_p]
-    base.ggml_backend_dev_memory.argtypes = [
-        ctypes.c_void_p,
-        ctypes.POINTER(ctypes.c_size_t),
-        ctypes.POINTER(ctypes.c_size_t),
-    ]
+    base.ggml_backend_dev_memory.argtypes = [ctypes.c_void_p] + 2 * [ctypes.POINTER(ctypes.c_size_t)]
     found = []
-    for i in range(lib.ggml_backend_dev_count()):
-        device = lib.ggml_backend_dev_get(i)
+    for number in range(registry.ggml_backend_dev_count()):
+        device = registry.ggml_backend_dev_get(number)
         free, total = ctypes.c_size_t(0), ctypes.c_size_t(0)
         base.ggml_backend_dev_memory(device, ctypes.byref(free), ctypes.byref(total))
         kind = base.ggml_backend_dev_type(device)
-        found.append(
-            Device(
-                base.ggml_backend_dev_name(device).decode("utf-8", "replace"),
-                base.ggml_backend_dev_description(device).decode("utf-8", "replace"),
-                Device.KINDS[kind] if 0 <= kind < len(Device.KINDS) else "accel",
-                free.value,
-                total.value,
-            )
-        )
+        name, description = (text(device).decode("utf-8", "replace") for text in texts)
+        kind_name = _KINDS[kind] if 0 <= kind < len(_KINDS) else "accel"
+        found.append(Device(name, description, kind_name, free.value, total.value))
     return found

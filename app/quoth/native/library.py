@@ -40,7 +40,7 @@ L: Final[Any] = _bindings()
 log_lines: deque[str] = deque(maxlen=40)
 """The last lines of llama.cpp's own log; errors quote them."""
 log_listeners: list[Callable[[bytes], None]] = []
-"""Who else hears the log, as it comes: a line may come in pieces."""
+"""What else gets the log, as it comes: a line may come in pieces."""
 
 
 @L.llama_log_callback  # type: ignore[untyped-decorator]  # ctypes makes the type at run time
@@ -61,7 +61,7 @@ _started = False
 
 @contextmanager
 def silent() -> Iterator[None]:
-    """llama.cpp's log goes nowhere for a while: loading writes over a thousand lines, and a success needs none."""
+    """Discard llama.cpp's log for a while: loading writes over a thousand lines, and a success needs none."""
     L.llama_log_set(_no_log, None)
     try:
         yield
@@ -70,7 +70,7 @@ def silent() -> Iterator[None]:
 
 
 def start_backends() -> None:
-    """Initialise ggml once per process."""
+    """Initialize ggml once per process."""
     global _started
     if not _started:
         L.llama_backend_init()
@@ -106,11 +106,11 @@ def last_reason(default: str = "") -> str:
 
 
 class NativeError(Exception):
-    """A C call said no; the text is its reason."""
+    """A C call failed; the text is its reason."""
 
 
 class Handle:
-    """A C object that is freed once. Its pointer cannot be had afterwards: C would read freed memory.
+    """A C object that is freed once. Afterwards its pointer is refused: C would read freed memory.
 
     What was made of it (a context of a model, a grammar of a vocabulary) is freed before it.
     """

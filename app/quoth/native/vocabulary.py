@@ -15,7 +15,7 @@ from quoth.native.library import Handle, L, NativeError, last_reason
 
 # gpt-oss's marks: llama.cpp makes user-defined tokens of them, whatever the file calls them (llama-vocab.cpp).
 _ALWAYS_USER_DEFINED = ("<|channel|>", "<|message|>", "<|start|>", "<|constrain|>", "<|end|>")
-PART = 8192  # characters that a long text is tokenised at a time, where that changes nothing
+PART = 8192  # characters of a long text that are tokenized at a time, where that changes nothing
 _HEADER_MIB = 64  # where a file's token types are looked for
 
 
@@ -23,7 +23,7 @@ class Vocabulary:
     """Text to token ids and back."""
 
     def __init__(self, model: Handle, file: Path | None = None) -> None:
-        """Of a model, with which it is closed; `file` is where that came from: special tokens are found faster."""
+        """Of a model, with which it is closed; with its `file` special tokens are found faster."""
         pointer = L.llama_model_get_vocab(model.pointer)
         self.handle = Handle("vocabulary", pointer, lambda freed: None, model)  # the model frees it
         self._file = file
@@ -62,7 +62,7 @@ class Vocabulary:
     def _typed_in_file(self) -> set[int] | None:
         """Tokens that the file does not call normal, unused or bytes; None where it cannot be found out.
 
-        The loaded vocabulary is the authority, but asks for one call a token: 100 ms for 150,000 of them. An array
+        The loaded vocabulary is the authority, but takes one call a token: 100 ms for 150,000 of them. An array
         of the file is searched in 2 ms: key, type array (9) of INT32 (5), count and numbers (gguf.md).
         """
         if self._file is None:
@@ -83,8 +83,8 @@ class Vocabulary:
     def _control_besides(self, known: Iterable[int]) -> set[int]:
         """Control tokens that are not among the known: llama.cpp makes some of tokens that the file calls normal.
 
-        Only control tokens are written or not as llama_detokenize is told, and given no room it returns the length: a
-        span of tokens is searched by halves as long as more is hidden in it than its known ones.
+        llama_detokenize can hide control tokens alone, and given no room it returns the length: a span of tokens is
+        searched by halves as long as more is hidden in it than its known ones.
         """
         ids = (ctypes.c_int32 * self.n_tokens).from_buffer(array("i", range(self.n_tokens)))
         first = ctypes.addressof(ids)
@@ -114,7 +114,7 @@ class Vocabulary:
 
     @property
     def user_defined(self) -> frozenset[int]:
-        """Tokens matched before tokenisation, in any text."""
+        """Tokens matched before tokenization, in any text."""
         return self._special_sets[1]
 
     @property
@@ -160,7 +160,7 @@ class Vocabulary:
     def tokenize(self, text: str, *, special: bool, bos: bool) -> list[int]:
         """Token ids of a text. `special` reads special-token strings as tokens; `bos` adds what the model begins with.
 
-        Takes a valid `str` only: llama.cpp aborts the process on bytes that are no UTF-8.
+        Takes a valid `str` only: llama.cpp aborts the process on bytes that are not UTF-8.
         """
         parts = self._cut(text) if len(text) > 8 * PART else [text]
         ids = self._tokenize(parts[0], special, bos)
@@ -170,10 +170,10 @@ class Vocabulary:
         return ids
 
     def tokenize_behind(self, text: str) -> list[int]:
-        """Token ids of plain text that follows other text: nothing is put in front, their pieces are the text.
+        """Token ids of plain text that follows other text: nothing is added, their pieces are the text.
 
-        Where a space would be put before a text, it goes before a newline that is then taken away with it; but not
-        where that newline would join what follows: there the space stays.
+        Where the vocabulary puts a space before a text, a newline is put there and taken away with it; unless that
+        newline would join what follows: there the space stays.
         """
         if not text or not self._adds_space:
             return self.tokenize(text, special=False, bos=False)
@@ -192,7 +192,7 @@ class Vocabulary:
             if n >= 0:
                 return buffer[: n - 1 if bos and self._add_eos else n]  # a text to be continued has no end
             if -n <= size:
-                raise NativeError(last_reason("the text could not be tokenised"))
+                raise NativeError(last_reason("the text could not be tokenized"))
             size = -n
 
     def _cut(self, text: str) -> list[str]:

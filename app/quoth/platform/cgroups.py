@@ -1,7 +1,7 @@
-"""What Linux' control groups leave to this process: memory and processors, version 1 and 2.
+"""What Linux's control groups, version 1 and 2, leave to this process: memory and processors.
 
-A process is in a group for each hierarchy, and every group above has limits too: those of a service, a container or a
-user's slice. What is mounted may be a part of the tree, as in a container (cgroup_namespaces(7)).
+A process is in one group of each hierarchy, and every group above has limits too: those of a service, a container or a
+user's slice. Only a part of the tree may be mounted, as in a container (cgroup_namespaces(7)).
 """
 
 from __future__ import annotations
@@ -80,7 +80,7 @@ def _unescaped(field: str) -> str:
 
 
 def memory_left(root: Path = ROOT) -> int | None:
-    """Bytes that may still be used before a limit is met, files in the cache not counted; None without a limit."""
+    """Bytes that may still be used before a limit is met, not counting cached files; None without a limit."""
     left = [each for group in groups("memory", root) if (each := _memory_left(group)) is not None]
     return max(0, min(left)) if left else None
 
@@ -102,7 +102,7 @@ def _memory_left(group: Group) -> int | None:
 
 
 def processors(root: Path = ROOT) -> float | None:
-    """How many processors' time this process may have; None without a limit."""
+    """How many processors this process may keep busy; None without a limit."""
     shares = [share for group in groups("cpu", root) if (share := _share(group)) is not None]
     return min(shares) if shares else None
 

@@ -4,24 +4,15 @@ from __future__ import annotations
 
 from array import array
 from bisect import bisect_left
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import overload
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from quoth.documents import Document, Place
-from quoth.passages import Passage, split
+from quoth.passages import Ends, split
+from quoth.text.sentences import sentences
 
 
-@dataclass(frozen=True, slots=True)
-class Part:
-    """A passage of one of the documents."""
-
-    document: int
-    passage: Passage
-
-
-@dataclass(frozen=True, slots=True)
-class Span:
+class Span(NamedTuple):
     """A stretch of one of the documents. Characters."""
 
     document: int
@@ -29,59 +20,34 @@ class Span:
     end: int
 
 
-class Parts(Sequence[Part]):
-    """The parts of documents in a few bytes each: a text of 100 MB has a hundred thousand."""
-
-    def __init__(self) -> None:
-        self._numbers = array("Q")  # five of each part
-
-    def add(self, document: int, passages: Sequence[Passage]) -> None:
-        for passage in passages:
-            self._numbers.extend((document, passage.start, passage.body, passage.end, passage.tokens))
-
-    def __len__(self) -> int:
-        return len(self._numbers) // 5
-
-    @overload
-    def __getitem__(self, at: int) -> Part: ...
-    @overload
-    def __getitem__(self, at: slice) -> Sequence[Part]: ...
-    def __getitem__(self, at: int | slice) -> Part | Sequence[Part]:
-        if isinstance(at, slice):
-            return [self[number] for number in range(*at.indices(len(self)))]
-        number = range(len(self))[at]
-        document, *passage = self._numbers[5 * number : 5 * number + 5]
-        return Part(document, Passage(*passage))
-
-
 class Collection:
-    """Documents and their parts. `ends` is Engine.offsets; `size` and `overlap` are in tokens."""
+    """Documents in parts. `ends` is Engine.offsets; `size` and `overlap` are in tokens.
 
-    def __init__(
-        self,
-        documents: Sequence[Document],
-        ends: Callable[[str], Sequence[int]],
-        size: int,
-        overlap: int = 0,
-    ) -> None:
+    `sizes` are the tokens of each part. All numbers stand in arrays: a text of 100 MB has a hundred thousand parts.
+    """
+
+    def __init__(self, documents: Sequence[Document], ends: Ends, size: int, overlap: int = 0) -> None:
         self.documents = tuple(documents)
-        self.parts = Parts()
+        self.sizes = array("Q")
+        self._spans = array("Q")  # three of each part: document, start, end
         for number, document in enumerate(self.documents):
             headings = [heading.start for heading in document.headings]
-            self.parts.add(number, split(document.text, ends, size, overlap=overlap, headings=headings))
+            for passage in split(document.text, ends, size, overlap=overlap, headings=headings):
+                self.sizes.append(passage.tokens)
+                self._spans.extend((number, passage.start, passage.end))
 
     def __len__(self) -> int:
-        return len(self.parts)
+        return len(self.sizes)
 
     @property
     def tokens(self) -> int:
         """Tokens of all parts; where parts overlap, twice."""
-        return sum(part.passage.tokens for part in self.parts)
+        return sum(self.sizes)
 
     def text(self, number: int) -> str:
         """A part's text."""
-        part = self.parts[number]
-        return self.documents[part.document].text[part.passage.start : part.passage.end]
+        span = self.span(number)
+        return self.documents[span.document].text[span.start : span.end]
 
     def texts(self) -> Iterator[str]:
         return map(self.text, range(len(self)))
@@ -92,8 +58,17 @@ class Collection:
             yield "\n".join((*self.place(self.span(number)).headings, self.text(number)))
 
     def span(self, number: int) -> Span:
-        part = self.parts[number]
-        return Span(part.document, part.passage.start, part.passage.end)
+        return Span(*self._spans[3 * number : 3 * number + 3])
+
+    def within(self, number: int, start: int, end: int) -> Span:
+        """text(number)[start:end] as a stretch of its document."""
+        span = self.span(number)
+        return Span(span.document, span.start + start, span.start + end)
+
+    def sentences(self, number: int) -> list[tuple[Span, str]]:
+        """The sentences of a part, each with where it stands."""
+        text = self.text(number)
+        return [(self.within(number, start, end), text[start:end]) for start, end in sentences(text)]
 
     def place(self, span: Span) -> Place:
         return self.documents[span.document].place(span.start, span.end)
@@ -105,9 +80,8 @@ class Collection:
     def title(self, number: int) -> str:
         """What a part is called in a prompt: its document, and the headings it stands under."""
         span = self.span(number)
-        headings = self.place(span).headings
-        name = self.documents[span.document].name
-        return " > ".join((name.rpartition("/")[2], *headings))
+        name = self.documents[span.document].name.rpartition("/")[2]
+        return " > ".join((name, *self.place(span).headings))
 
     def headings(self, number: int) -> frozenset[int]:
         """Where headings begin in a part's text."""
@@ -119,5 +93,5 @@ class Collection:
 
     def neighbours(self, number: int) -> tuple[int, ...]:
         """The parts next to a part in the same document."""
-        document = self.parts[number].document
-        return tuple(n for n in (number - 1, number + 1) if 0 <= n < len(self) and self.parts[n].document == document)
+        document = self.span(number).document
+        return tuple(n for n in (number - 1, number + 1) if 0 <= n < len(self) and self.span(n).document == document)

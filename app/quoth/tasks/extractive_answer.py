@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.tasks.collection import Collection, Span
 from quoth.text.sentences import sentences
@@ -51,8 +51,7 @@ _BEGINS = re.compile(
 _ENDS = re.compile(r"(?:\s*\[\d{1,3}\]|\s+([-=~^*+#_])\1{2,}|\s+[\[(\"“|*>#-])+$")
 
 
-@dataclass(frozen=True, slots=True)
-class ExtractedQuote:
+class ExtractedQuote(NamedTuple):
     """A stretch of whole sentences, what of the question it has (0 to 1 by weight), and how well it fits."""
 
     part: int
@@ -68,7 +67,7 @@ class ExtractedQuote:
         return self.share >= SHARE or (self.words >= WORDS and self.share >= SMALL_SHARE)
 
 
-def quotes(
+def best_quotes(
     collection: Collection,
     question: str,
     ranked: Sequence[tuple[int, float]],
@@ -117,32 +116,24 @@ def _best(
             score += KIND
         # Of those that fit equally well, the last one in its paragraph: nothing before it that adds nothing, but what
         # follows it; answers stand behind the words of their questions more often than before them.
-        if (
-            best is None
-            or score > best.score + EVEN
-            or (score > best.score - EVEN and not _runs_on(text, last, stretch))
-        ):
+        gain = score - best.score if best else 1.0
+        runs_on = last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
+        if gain > EVEN or (gain > -EVEN and not runs_on):
             last = stretch
             start, end = trimmed(text, stretch.start, stretch.end)
-            where = Span(span.document, span.start + start, span.start + end)
-            best = ExtractedQuote(part, where, " ".join(text[start:end].split()), share, words, score)
+            where, quote = collection.within(part, start, end), " ".join(text[start:end].split())
+            best = ExtractedQuote(part, where, quote, share, words, score)
     return best
 
 
-def _runs_on(text: str, last: _Stretch | None, stretch: _Stretch) -> bool:
-    """Whether a stretch is the last one with more of another paragraph."""
-    return last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
-
-
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:
-    """A stretch without what is no sentence at its ends: underlines, marks of a list or a comment, footnotes."""
+    """A stretch without underlines, marks of a list or a comment, and footnotes at its ends."""
     begins, ends = _BEGINS.match(text, start, end), _ENDS.search(text, start, end)
     inner = begins.end() if begins else start, ends.start() if ends else end
     return inner if inner[0] < inner[1] else (start, end)
 
 
-@dataclass(frozen=True, slots=True)
-class _Stretch:
+class _Stretch(NamedTuple):
     """Neighbouring sentences under one heading, and the terms of both."""
 
     start: int
@@ -168,20 +159,20 @@ def _stretches(
 
 def _whole(text: str, spans: list[tuple[int, int]], *, begins: bool) -> list[tuple[int, int]]:
     """Sentences without a first one whose beginning is in the passage before, unless a paragraph begins here."""
-    cut = not begins and len(spans) > 2 and text[spans[0][0]].islower()
-    return spans[1:] if cut else spans
+    is_cut = not begins and len(spans) > 2 and text[spans[0][0]].islower()
+    return spans[1:] if is_cut else spans
 
 
 def _runs(said: Sequence[tuple[int, int, frozenset[str], int]], above: frozenset[str]) -> Iterator[_Stretch]:
     for first in range(len(said)):
         terms: frozenset[str] = frozenset()
         length = 0
-        for start_end in said[first : first + TOGETHER]:
-            length += start_end[3]
+        for _, end, more, words in said[first : first + TOGETHER]:
+            length += words
             if terms and length > MOST:
                 break
-            terms |= start_end[2]
-            yield _Stretch(said[first][0], start_end[1], terms, above)
+            terms |= more
+            yield _Stretch(said[first][0], end, terms, above)
 
 
 def _terms(text: str) -> frozenset[str]:

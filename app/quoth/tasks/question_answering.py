@@ -10,16 +10,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from functools import reduce
+from itertools import accumulate
+from typing import NamedTuple
 
 from quoth.chat import Attachment, Message, user_message
+from quoth.documents.ranking import Ranking
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
-from quoth.tasks.extractive_answer import quotes
+from quoth.tasks.extractive_answer import best_quotes
 from quoth.tasks.model_classes import ModelClass, model_class
-from quoth.tasks.quote_search import find
+from quoth.tasks.quote_search import find_quote
 from quoth.tasks.support import SourceText, support
 from quoth.text.sentences import sentences
 from quoth.text.words import count_words
@@ -56,38 +58,21 @@ SCHEMA = {
 }
 
 
-class Ranks(Protocol):
-    """Which parts of a collection a question is about: quoth.documents.ranking.Ranking."""
-
-    def rank(self, question: str, limit: int) -> Sequence[RankedPart]: ...
-    def weight(self, term: str) -> float: ...
-
-
-class RankedPart(Protocol):
-    @property
-    def number(self) -> int: ...
-    @property
-    def score(self) -> float: ...
-
-
-@dataclass(frozen=True, slots=True)
-class PassagesRead:
+class PassagesRead(NamedTuple):
     """`done` of `total` passages have been read."""
 
     done: int
     total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Citation:
+class Citation(NamedTuple):
     """A quote as it stands in a document, white space folded, and where."""
 
     quote: str
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """The end. `read` are the parts that the model read; without `found` the answer is not in what was read."""
 
     answer: str
@@ -111,17 +96,17 @@ class QuestionAnswering:
         self,
         engine: Engine,
         collection: Collection,
-        ranks: Ranks,
+        ranking: Ranking,
         *,
         everything: bool = False,
         keep: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
         class_: ModelClass | None = None,
     ) -> None:
-        """`everything`: the question goes to every part, whatever its rank. `class_`: in place of that of its size."""
+        """`everything`: read every part, whatever its rank. `class_`: instead of the class of the model's size."""
         self.collection = collection
         self._engine = engine
-        self._ranks = ranks
+        self._ranking = ranking
         self._everything = everything
         self._keep = keep
         self._cancelled = cancelled
@@ -134,22 +119,14 @@ class QuestionAnswering:
         else:
             yield from self._by_reading(question)
 
-    def _candidates(self, question: str, most: int) -> list[int]:
-        """The parts to read, the most promising first: those that rank best, then, if so asked, the others."""
-        found = [ranked.number for ranked in self._ranks.rank(question, most)]
-        if self._everything:
-            ranked = frozenset(found)
-            found += [number for number in range(len(self.collection)) if number not in ranked]
-        return found
-
     # A quote
 
     def _by_quote(self, question: str) -> Generator[Event, None, None]:
         """The sentences that have most of the question's words are the answer."""
         everything = self._everything or self.collection.tokens + ANSWER + PROMPT <= self._engine.info.n_ctx
         limit = len(self.collection) if everything else self._class.candidates
-        ranked = [(one.number, one.score) for one in self._ranks.rank(question, limit)]
-        found = quotes(self.collection, question, ranked, self._ranks.weight)
+        ranked = [(one.number, one.score) for one in self._ranking.rank(question, limit)]
+        found = best_quotes(self.collection, question, ranked, self._ranking.weight)
         read = tuple(range(len(self.collection))) if everything else tuple(number for number, _ in ranked)
         yield PassagesRead(len(read), len(read))
         if not found or not found[0].answers:
@@ -169,8 +146,7 @@ class QuestionAnswering:
         answers: list[Answered] = []
         requests = [self._request(question, group) for group in groups]
         texts = dict.fromkeys(range(len(groups)), "")
-        passages = sum(map(len, groups))
-        before = [sum(map(len, groups[:number])) for number in range(len(groups))]
+        *before, passages = accumulate(map(len, groups), initial=0)
         for event in self._engine.generate(requests, stop=self._cancelled):
             match event:
                 case Reading(number, done, total):
@@ -186,28 +162,27 @@ class QuestionAnswering:
     def _groups(self, question: str) -> list[list[int]]:
         """The parts of each prompt, in the order of the documents: one prompt, unless everything is to be read."""
         room = self._engine.info.n_ctx - ANSWER - PROMPT - self._engine.count([question])[0]
-        if room < min(map(self._cost, range(len(self.collection))), default=0):
+        costs = [self._cost(number) for number in range(len(self.collection))]
+        if room < min(costs, default=0):
             what = f"no passage fits beside the question in {self._engine.info.n_ctx:,} tokens"
             raise InputError(what, "", "Raise --ctx, or ask a shorter question")
-        total = sum(self._cost(number) for number in range(len(self.collection)))
-        if total <= room:
-            return [[*range(len(self.collection))]]
-        if not self._everything:
+        if sum(costs) > room and not self._everything:
             return [self._best(question, room)]
         groups: list[list[int]] = [[]]
         left = room
-        for number in range(len(self.collection)):
-            if self._cost(number) > left and groups[-1]:
+        for number, cost in enumerate(costs):
+            if cost > left and groups[-1]:
                 groups.append([])
                 left = room
             groups[-1].append(number)
-            left -= self._cost(number)
+            left -= cost
         return groups
 
     def _best(self, question: str, room: int) -> list[int]:
         """The parts that rank best, then their neighbours, as many as fit."""
         # Words of another language rank nothing: then the beginning is read.
-        ranked = self._candidates(question, self._class.candidates) or [*range(len(self.collection))]
+        found = [passage.number for passage in self._ranking.rank(question, self._class.candidates)]
+        ranked = found or [*range(len(self.collection))]
         wanted = [*ranked, *(near for number in ranked for near in self.collection.neighbours(number))]
         chosen: set[int] = set()
         for number in dict.fromkeys(wanted):
@@ -218,7 +193,7 @@ class QuestionAnswering:
 
     def _cost(self, number: int) -> int:
         """Tokens of a part in a prompt, with its name and its fence."""
-        return self.collection.parts[number].passage.tokens + 40
+        return self.collection.sizes[number] + 40
 
     def _request(self, question: str, parts: Sequence[int]) -> Request:
         documents = [
@@ -239,10 +214,10 @@ class QuestionAnswering:
         for said in value.get("quotes", ()):
             if count_words(said["quote"]) < SHORTEST:
                 continue
-            named = said["passage"] - 1
-            order = [parts[named], *parts] if 0 <= named < len(parts) else [*parts]
-            found = next((c for part in order if (c := self._citation(said["quote"], part)) is not None), None)
-            if found is not None and found not in citations:
+            named = said["passage"]
+            order = [*parts[named - 1 : named], *parts] if named > 0 else parts
+            found = next(filter(None, (self._citation(said["quote"], part) for part in order)), None)
+            if found and found not in citations:
                 citations.append(found)
         answer = " ".join(value.get("answer", "").split())
         if answer and citations:
@@ -250,12 +225,12 @@ class QuestionAnswering:
         return Answered(answer or " ".join(c.quote for c in citations), tuple(citations), tuple(parts), usage, reason)
 
     def _citation(self, quote: str, part: int) -> Citation | None:
-        text, span = self.collection.text(part), self.collection.span(part)
-        found = find(quote, text)
+        text = self.collection.text(part)
+        found = find_quote(quote, text)
         if found is None:
             return None
         start, end = found
-        return Citation(" ".join(text[start:end].split()), Span(span.document, span.start + start, span.start + end))
+        return Citation(" ".join(text[start:end].split()), self.collection.within(part, start, end))
 
     def _supported(self, answer: str, parts: Sequence[int]) -> str:
         """The sentences of an answer that the passages support."""
@@ -267,9 +242,7 @@ class QuestionAnswering:
         """Of several prompts: what was found, in the order of the documents."""
         found = [answer for answer in answers if answer.found]
         read = tuple(part for answer in answers for part in answer.read)
-        usage = answers[0].usage if answers else Usage()
-        for answer in answers[1:]:
-            usage = usage.plus(answer.usage)
+        usage = reduce(Usage.plus, (answer.usage for answer in answers), Usage())
         reason = next((answer.reason for answer in answers if answer.reason != "stop"), "stop")
         text = "\n".join(dict.fromkeys(answer.answer for answer in found))
         return Answered(text, tuple(c for answer in found for c in answer.citations), read, usage, reason)

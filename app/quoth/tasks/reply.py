@@ -28,16 +28,16 @@ def reply(
     continue_last: bool = False,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
-    """Answer the last message, or go on with it where it is an answer itself (`continue_last`).
+    """Answer the last message, or continue it where it is an answer itself (`continue_last`).
 
-    Raises InputError if a value was asked for and ended before it was whole.
+    Raises InputError if a JSON value was asked for and ended before it was whole.
     """
     request = Request(Chat(tuple(messages), continue_last, think), sampling, max_tokens, tuple(stop), keep)
     events = engine.generate([request], stop=cancelled)
-    return whole_value(events, sampling.schema) if sampling.schema is not None else events
+    return validated_json(events, sampling.schema) if sampling.schema is not None else events
 
 
-def left_out(engine: Engine, messages: Sequence[Message], reserve: int, at_least: int = 0) -> int:
+def messages_to_drop(engine: Engine, messages: Sequence[Message], reserve: int, at_least: int = 0) -> int:
     """How many messages after the system message must go so that the rest leaves `reserve` tokens to answer in.
 
     The oldest go first, up to the next question, so that what is left begins with one; the last question always
@@ -74,26 +74,19 @@ def continue_text(
     keep: bool = True,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> Generator[Event, None, None]:
-    """Continue a text, `sequences` times; each has a seed of its own, counted up from the given one."""
+    """Continue a text, `sequences` times; each has its own seed, counted up from the given one."""
     requests = [
-        Request(
-            Text(text),
-            sampling._replace(seed=(sampling.seed + number) % 2**32),
-            max_tokens,
-            tuple(stop),
-            keep,
-            total_tokens,
-        )
-        for number in range(sequences)
+        Request(Text(text), sampling._replace(seed=seed % 2**32), max_tokens, tuple(stop), keep, total_tokens)
+        for seed in range(sampling.seed, sampling.seed + sequences)
     ]
     return engine.generate(requests, stop=cancelled)
 
 
-def whole_value(events: Generator[Event, None, None], schema: str) -> Generator[Event, None, None]:
+def validated_json(events: Generator[Event, None, None], schema: str) -> Generator[Event, None, None]:
     """Pass events on when the answer is a JSON value that fits the schema; hold its text back until that is known.
 
-    The grammar makes every token fit, but a limit can end the answer in the middle, and some keywords of a schema
-    (minimum, uniqueItems) are in no grammar. Raises InputError then.
+    The grammar makes every token fit, but a limit can end the answer in the middle, and no grammar holds some keywords
+    of a schema (minimum, uniqueItems). Raises InputError then.
     """
     held: list[Piece] = []
     for event in events:
@@ -101,12 +94,15 @@ def whole_value(events: Generator[Event, None, None], schema: str) -> Generator[
             held.append(event)
             continue
         if isinstance(event, Done) and event.reason != "cancelled":
-            _check_value("".join(piece.text for piece in held), schema, event)
+            _validate("".join(piece.text for piece in held), schema, event)
             yield from held
         yield event
 
 
-def _check_value(text: str, schema: str, done: Done) -> None:
+def _validate(text: str, schema: str, done: Done) -> None:
+    import jsonschema
+    from referencing import Registry
+
     try:
         value = json.loads(text)
     except ValueError:
@@ -115,23 +111,15 @@ def _check_value(text: str, schema: str, done: Done) -> None:
             f"it ended by {done.reason} after {done.usage.generated:,} tokens",
             "Raise --max-tokens, or bound the schema's strings and arrays (maxLength, maxItems)",
         ) from None
-    error = jsonschema_error(value, json.loads(schema))
+    loaded = json.loads(schema)
+    validator = jsonschema.validators.validator_for(loaded)(loaded, registry=Registry())  # no reference is ever fetched
+    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
     if error is not None:
         raise InputError(
             "the value does not fit its schema",
-            error,
+            f"{error.json_path}: {error.message}",
             "Try another --seed, or say in the prompt what the schema asks for",
         )
-
-
-def jsonschema_error(value: Any, schema: Any) -> str | None:
-    """Where and why a value does not fit a JSON schema, or None. No reference is ever fetched."""
-    import jsonschema
-    from referencing import Registry
-
-    validator = jsonschema.validators.validator_for(schema)(schema, registry=Registry())
-    error = jsonschema.exceptions.best_match(validator.iter_errors(value))
-    return None if error is None else f"{error.json_path}: {error.message}"
 
 
 def sampling_of(values: Mapping[str, Any], **more: Any) -> Sampling:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.text.words import content_terms
 
@@ -18,8 +18,7 @@ _NAME = re.compile(r"(?<![.!?:] )(?<!^)(?<![\"“(])\b[A-Z][\w’'-]*[\w]\b")
 _FOLDED = str.maketrans({"’": "'"})
 
 
-@dataclass(frozen=True, slots=True)
-class SourceText:
+class SourceText(NamedTuple):
     """What a text has: content words, numbers, and its words in lower case for names."""
 
     terms: frozenset[str]
@@ -29,7 +28,8 @@ class SourceText:
     @classmethod
     def of(cls, *texts: str) -> SourceText:
         text = "\n".join(texts)
-        return cls(frozenset(content_terms(text)), frozenset(numbers(text)), frozenset(_lower_words(text)))
+        words = re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text.translate(_FOLDED).lower())
+        return cls(frozenset(content_terms(text)), frozenset(numbers(text)), frozenset(words))
 
 
 def numbers(text: str) -> list[str]:
@@ -40,10 +40,6 @@ def numbers(text: str) -> list[str]:
 def names(text: str) -> list[str]:
     """Capitalised words inside sentences."""
     return [match[0].translate(_FOLDED) for match in _NAME.finditer(text)]
-
-
-def _lower_words(text: str) -> list[str]:
-    return re.findall(r"[^\W_]+(?:['-][^\W_]+)*", text.translate(_FOLDED).lower())
 
 
 def support(sentence: str, source: SourceText) -> float:
@@ -62,7 +58,7 @@ def invented(name: str, source: SourceText) -> bool:
     return low not in source.words and not source.terms.issuperset(content_terms(low))
 
 
-def best(sentence: str, sources: Iterable[tuple[int, SourceText]], most: int = 3) -> list[int]:
+def supporting_sources(sentence: str, sources: Iterable[tuple[int, SourceText]], most: int = 3) -> list[int]:
     """The numbers of the sources that a sentence rests on, the strongest first: each adds words of it."""
     terms = frozenset(content_terms(sentence))
     left = set(terms)

@@ -6,16 +6,6 @@ from quoth.text.fenced_blocks import FirstBlock, first_block
 from quoth.text.stream_filters import Decoder, LoopDetector, StopStrings, Thinking
 
 __all__ = [
-    "Cleaner",
-    "Decoded",
-    "Decoder",
-    "FirstBlock",
-    "LoopDetector",
-    "StopStrings",
-    "Thinking",
-    "clean",
-    "decode_input",
-    "first_block",
-    "sane",
-    "well_formed",
-]
+    "Cleaner", "Decoded", "Decoder", "FirstBlock", "LoopDetector", "StopStrings", "Thinking", "clean", "decode_input",
+    "first_block", "sane", "well_formed",
+]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Remove from text whatever could control a terminal or hide in it. Sequences: ECMA-48, and xterm's strings.
+"""Remove from text what could control a terminal or hide in it. Sequences: ECMA-48, and xterm's strings.
 
 Kept: every printable character, newline, tab, and the invisible characters that writing needs: joiners and variation
 selectors (emoji, Persian, Indic scripts, Japanese names) and the zero-width space (Khmer, Thai, Burmese).
@@ -30,7 +30,7 @@ _SINGLE = (
 
 @cache
 def _pattern(final: bool) -> re.Pattern[str]:
-    """What is not plain text; unless `final`, a sequence that the next text may finish is a match of its own."""
+    """What is not plain text; unless `final`, a sequence that the next text may finish is a separate match."""
     parts = [_LINE_ENDING, _LINE_SEPARATOR, _SEQUENCE, _SINGLE]
     return re.compile("|".join(parts if final else [_UNFINISHED, *parts]))
 

@@ -16,7 +16,7 @@ def _fence() -> re.Pattern[str]:
 
 
 class CodeBlocks:
-    """The fenced blocks of a text that comes in whole lines; one that is not closed yet goes to the end."""
+    """The fenced blocks of a text that comes in whole lines; one that is not closed yet reaches the end."""
 
     def __init__(self) -> None:
         self.read = 0  # characters

@@ -7,8 +7,8 @@ import unicodedata
 _JOINER = "\u200d"
 
 
-def joined(before: str, after: str) -> bool:
-    """Whether a border between two characters is inside one: e + accent, an emoji and its modifiers."""
+def is_inside_character(before: str, after: str) -> bool:
+    """Whether a border between two code points is inside a character: e + accent, an emoji and its modifiers."""
     if after < "\u0300" or before.isspace():
         return before == "\r" and after == "\n"
     if after == _JOINER or unicodedata.category(after) in ("Mn", "Me", "Mc"):

@@ -75,17 +75,6 @@ class LongText:
     def __str__(self) -> str:
         return "".join(self)
 
-    def find(self, text: str, start: int = 0, stop: int | None = None) -> int:
-        """Where a text begins between two offsets, or -1."""
-        stop = self._length if stop is None else min(stop, self._length)
-        while start + len(text) <= stop:
-            window = self[start : min(stop, start + PIECE + len(text))]
-            at = window.find(text)
-            if at >= 0:
-                return start + at
-            start += PIECE + 1 if len(window) > PIECE else len(window)
-        return -1
-
 
 def _kept(piece: str) -> str | bytes:
     """A piece in the form that takes less room."""

@@ -47,7 +47,7 @@ _END = re.compile(
 
 _BLOCK = re.compile(r"\S[^\n]*+(?:\n[^\S\n]*+\S[^\n]*+)*+")  # lines without a blank one between them
 _LINE = re.compile(r"\S[^\n]*+")  # without its indentation
-# A line of its own: heading, underline, row of a table (in bars or tabs).
+# A line that stands alone: heading, underline, row of a table (in bars or tabs).
 _ALONE = r"[ \t]*(?:\#{1,6}[ \t]|([=\-~^\"'`*+\#_:])\1{2,}[ \t]*$|\||\+[-=+]{2,}|\S[^\t\n]*\t+[^\t\n])"
 _ITEM = (
     r"[ \t>]*(?:[-*+•◦‣▪·–][ \t]|\(?(?:\d{1,3}|[a-zA-Z]|[ivxIVX]{2,5})\)[ \t]|\d{1,3}\.[ \t]"
@@ -61,7 +61,7 @@ _SYMBOLS = re.compile(r"[{}();=<>$\\/_|&\[\]]")
 def sentences(text: str, *, code: Sequence[Span] | None = None) -> list[Span]:
     """Spans, in order, that cover a text without the white space between its sentences.
 
-    List items, rows of tables, headings and lines of code are sentences of their own; a newline inside a paragraph
+    List items, rows of tables, headings and lines of code are sentences too; a newline inside a paragraph
     is a space. `code` are the fenced blocks, where they are known: a text may begin inside one.
     """
     found: list[Span] = []
@@ -125,15 +125,15 @@ def _is_code(lines: Sequence[str]) -> bool:
 def _split(text: str, start: int, end: int) -> Iterator[Span]:
     begun = start
     for match in _END.finditer(text, start, end):
-        if match[1] is None or not _goes_on(text, begun, match):
+        if match[1] is None or not _continues(text, begun, match):
             gap = match.lastindex or 0
             yield begun, match.start(gap)
             begun = match.end(gap)
     yield begun, end
 
 
-def _goes_on(text: str, begun: int, match: re.Match[str]) -> bool:
-    """Whether the sentence goes on behind this full stop, question mark or exclamation mark."""
+def _continues(text: str, begun: int, match: re.Match[str]) -> bool:
+    """Whether the sentence continues behind this full stop, question mark or exclamation mark."""
     after = _WORD_AFTER.match(text, match.end())
     word = after[1] if after else None
     if word is None:
@@ -144,11 +144,11 @@ def _goes_on(text: str, begun: int, match: re.Match[str]) -> bool:
     if match[1] != "." or before is None:
         return False
     token = before[0]
-    return _goes_on_after(token, word, text[match.end() : match.end() + 8], before.start() == begun)
+    return _continues_after(token, word, text[match.end() : match.end() + 8], before.start() == begun)
 
 
-def _goes_on_after(token: str, word: str, following: str, first: bool) -> bool:
-    """Whether a sentence goes on between `token.` and `word`; `first`: the token is all there is of it so far."""
+def _continues_after(token: str, word: str, following: str, first: bool) -> bool:
+    """Whether a sentence continues between `token.` and `word`; `first`: the token is all there is of it so far."""
     lower = token.lower().rstrip(".")
     if lower in _TITLES or (first and _LABEL.fullmatch(token)):
         return True

@@ -1,4 +1,4 @@
-"""The words of a text as ranking sees them: folded, stemmed; scripts without spaces in pairs of characters. Pure."""
+"""The words of a text, as people count them and as ranking sees them: folded, stemmed, or in pairs. Pure."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ UNSPACED = (
     "\uff66-\uff9f\U0001b000-\U0001b16f\U00020000-\U0003ffff"
 )
 _PAIRED = UNSPACED + "\uac00-\ud7a3"  # Korean has spaces, but its particles are written onto the words
-_MARKS = (
-    "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"  # vowels and points that are parts of words
-)
+# Vowels and points that are parts of words.
+_MARKS = "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 _FUNCTION_WORDS = """
@@ -36,7 +36,7 @@ _QUESTION_WORDS = """
 describe explain find get give given happen happens know mean means need needed needs say says show tell thing things
 want
 """
-# Words that questions are made with and that say little of what is asked.
+# Words that most questions have and that say little of what is asked.
 _WEAK_WORDS = """
 able allow allowed allows become come correct difference different go goes going keep let long look looks made
 make makes new okay possible put puts right run set short still suppose supposed take takes try use used uses
@@ -52,37 +52,27 @@ _CHINESE = """
 STOPWORDS = frozenset(f"{_FUNCTION_WORDS} {_QUESTION_WORDS} {_CHINESE}".replace("'", "").split())
 _PARTICLES = frozenset("的了吗嗎呢么麼吧啊着著与與和在是有也都就被把从從及将將")
 
-_WEAK = frozenset(_WEAK_WORDS.split())
 # British spellings; what the rules change elsewhere they change in the text and in the question alike.
 _SPELLINGS = {
-    "licence": "license",
-    "defence": "defense",
-    "offence": "offense",
-    "centre": "center",
-    "metre": "meter",
-} | {"catalogue": "catalog", "dialogue": "dialog", "programme": "program", "grey": "gray", "cheque": "check"}
+    "licence": "license", "defence": "defense", "offence": "offense", "centre": "center", "metre": "meter",
+    "catalogue": "catalog", "dialogue": "dialog", "programme": "program", "grey": "gray", "cheque": "check",
+}  # fmt: skip
 _SPELLED = re.compile(
     r"(?<=...)(?:(is|ys)(?=(?:e[drs]?|ing|ations?|ers?)$)|our(?=(?:s|ed|ing|able|ite|ites|al|less)?$))"
 )
 _PUNCTUATION = tuple(zip("‘’“”–—…•‐‑\u00a0", "''  --  -- ", strict=True))
 
 
-def terms(text: str, *, stem: bool = True) -> list[str]:
+def terms(text: str) -> list[str]:
     """The words of a text, in order: case folded, without accents, English ones stemmed; unspaced runs in pairs."""
-    stemmed = _stem if stem else str
     for typographic, plain in _PUNCTUATION:
         text = text.replace(typographic, plain)
     if text.isascii():
-        return [stemmed(word) for word in _ascii_word().findall(text.lower().replace("'", ""))]
+        return [_stem(word) for word in _ASCII_WORD.findall(text.lower().replace("'", ""))]
     found: list[str] = []
-    for match in _word().finditer(folded(text)):
+    for match in _word().finditer(_folded(text)):
         run = match[1]
-        if run is None:
-            found.append(stemmed(match[0]))
-        elif len(run) == 1:
-            found.append(run)
-        else:
-            found.extend(first + second for first, second in pairwise(run))
+        found += [_stem(match[0])] if run is None else [a + b for a, b in pairwise(run)] or [run]
     return found
 
 
@@ -100,36 +90,26 @@ def is_stopword(term: str) -> bool:
     """Whether a term says nothing of what a text is about."""
     if term in STOPWORDS:
         return True
-    return 0 < len(term) <= 2 and not term.isascii() and (not _PARTICLES.isdisjoint(term) or all(map(_is_kana, term)))
+    if not 0 < len(term) <= 2 or term.isascii():
+        return False
+    return not _PARTICLES.isdisjoint(term) or all("\u3040" <= sign <= "\u309f" for sign in term)  # Hiragana: endings
 
 
 def is_single(term: str) -> bool:
-    """Whether a term is one character of a script that is taken in pairs."""
+    """Whether a term is a single character of a script whose characters are indexed in pairs."""
     return len(term) == 1 and not term.isascii() and (match := _word().match(term)) is not None and bool(match[1])
 
 
 @cache
 def weak_terms() -> frozenset[str]:
     """Terms of a question that say little of what is asked: they count, but for less."""
-    return frozenset(map(_stem, _WEAK))
+    return frozenset(map(_stem, _WEAK_WORDS.split()))
 
 
-def folded(text: str) -> str:
+def _folded(text: str) -> str:
     """Lower case, without accents and apostrophes; full-width letters as plain ones. Lengths change."""
-    if text.isascii():
-        return text.lower().replace("'", "")
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold()))
     return unicodedata.normalize("NFC", bare).replace("'", "").replace("’", "")
-
-
-def _is_kana(character: str) -> bool:
-    """Hiragana, which Japanese endings and particles are written in."""
-    return "\u3040" <= character <= "\u309f"
-
-
-@cache
-def _ascii_word() -> re.Pattern[str]:
-    return re.compile("[a-z0-9]+")
 
 
 @cache
@@ -156,6 +136,5 @@ def _stem(word: str) -> str:
     """A word of ASCII letters without its English endings, in American spelling; others as they are."""
     if len(word) < 4 or not word.isalpha() or not word.isascii() or word in STOPWORDS:
         return word
-    singular = word.removesuffix("s")
-    word = _SPELLINGS.get(singular, word)
+    word = _SPELLINGS.get(word.removesuffix("s"), word)
     return _english()(_SPELLED.sub(lambda match: {"is": "iz", "ys": "yz"}.get(match[1], "or"), word))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -16,15 +16,10 @@ SAMPLE: Final = Path(__file__).with_name("sample.txt")  # Alice's Adventures in 
 Doubles = npt.NDArray[np.float64]
 
 
-class Predictor(Protocol):
-    """What gives the logits after each token of a text, in runs."""
-
-    def logits(self, ids: list[int]) -> Iterator[Floats]: ...
+Predictor = Callable[[list[int]], Iterator[Floats]]  # logits after each token of a text, in runs
 
 
-def measured(
-    base: Predictor, other: Predictor, ids: Sequence[int], n_ctx: int, progress: Callable[[int, int], None]
-) -> dict[str, Any]:
+def measured(base: Predictor, other: Predictor, ids: Sequence[int], n_ctx: int) -> dict[str, Any]:
     """Both perplexities, mean KL divergence (nats) of `other` from `base`, and how often both say the same token.
 
     The text goes in windows of `n_ctx` tokens, each begun anew; each token but a window's first is predicted.
@@ -34,7 +29,7 @@ def measured(
     for start in range(0, len(ids), n_ctx):
         window = list(ids[start : start + n_ctx])
         at = 0
-        for one, two in zip(base.logits(window), other.logits(window), strict=True):
+        for one, two in zip(base(window), other(window), strict=True):
             targets = window[at + 1 : at + 1 + len(one)]
             at += len(one)
             p, q = log_probabilities(one[: len(targets)]), log_probabilities(two[: len(targets)])
@@ -44,7 +39,6 @@ def measured(
             divergence += float((np.exp(p) * (p - q)).sum())
             same += int((p.argmax(1) == q.argmax(1)).sum())
             count += len(targets)
-        progress(min(start + n_ctx, len(ids)), len(ids))
     if not count:
         return {"tokens": 0}
     return {

@@ -8,11 +8,11 @@ from typing import Final
 
 import numpy as np
 
+from quoth.workers.protocol import SLICE
 from quoth_converters.checks.reference import Cache, Reference
 from quoth_converters.checks.report import Check
-from quoth_converters.child import SLICE
 from quoth_converters.formats.tensors import Floats
-from quoth_converters.process import Child
+from quoth_converters.llama_process import LlamaProcess
 
 # NMSE above which there is a warning, and a failure, by how the weights are stored. A missing transpose, bias or
 # permutation gives more than 1e-2; noise of the runtime at F32 is 1e-7; BF16 rounds activations to 8 bits too.
@@ -69,7 +69,7 @@ class Texts:
 
 
 def check_logits(
-    child: Child, reference: Reference, texts: Texts, kind: str, advance: Callable[[float], None]
+    llama: LlamaProcess, reference: Reference, texts: Texts, kind: str, advance: Callable[[float], None]
 ) -> tuple[Check, Check]:
     """Logits and greedy text. `kind` is F32, F16, BF16 or a quantization; `advance` gets parts of one.
 
@@ -78,8 +78,7 @@ def check_logits(
     """
     written = []
     for prompt in texts.prompts:
-        request = {"do": "greedy", "prompt": list(prompt), "steps": texts.steps, "suppressed": reference.suppressed}
-        written.append(child.ask(request) if texts.steps else [])
+        written.append(llama.greedy(prompt, texts.steps, reference.suppressed) if texts.steps else [])
         advance(0.4 / len(texts.prompts))
     count = min(_SINGLE, len(texts.ids))
     end = reference.n_ctx - count
@@ -88,9 +87,9 @@ def check_logits(
     together, last, *continued = np.split(hidden, np.cumsum([len(ids) for ids in sequences])[:-1])
     advance(0.2)
     parts = {
-        "together": _difference(child, reference, texts.ids, 0, SLICE, together),
-        "one by one": _difference(child, reference, texts.ids[:count], 0, 1, together[:count]),
-        "at the end": _difference(child, reference, texts.ids[:count], end, SLICE, last),
+        "together": _difference(llama, reference, texts.ids, 0, SLICE, together),
+        "one by one": _difference(llama, reference, texts.ids[:count], 0, 1, together[:count]),
+        "at the end": _difference(llama, reference, texts.ids[:count], end, SLICE, last),
     }
     advance(0.3)
     logits = _judged(parts, kind, reference.n_ctx)
@@ -114,14 +113,12 @@ def _judged(parts: Mapping[str, Difference], kind: str, n_ctx: int) -> Check:
 
 
 def _difference(
-    child: Child, reference: Reference, ids: Sequence[int], start: int, step: int, hidden: Floats
+    llama: LlamaProcess, reference: Reference, ids: Sequence[int], start: int, step: int, hidden: Floats
 ) -> Difference:
     """Compare the file's logits, computed `step` tokens at a time, with the reference's."""
     difference, at = Difference(), 0
-    request = {"do": "logits", "ids": list(ids), "start": start, "step": step}
-    for data in child.stream(request):
-        rows = min(step, len(ids) - at)
-        found = np.frombuffer(data, np.float32).reshape(rows, -1)
+    for found in llama.logits(ids, start, step):
+        rows = len(found)
         wanted = reference.head(hidden[at : at + rows])
         difference.add(wanted, found[:, : wanted.shape[1]], start + at)
         at += rows

@@ -11,7 +11,7 @@ from quoth.errors import escaped
 from quoth_converters.checks.hard_texts import FIXED, SHORT, around, random_texts
 from quoth_converters.checks.oracles import Oracle
 from quoth_converters.checks.report import Check, Level
-from quoth_converters.process import Child
+from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab import Type, Vocabulary
 
@@ -24,26 +24,26 @@ _ROUNDS: Final = 200  # of making a failing text smaller
 class _Pair:
     """Both tokenizers."""
 
-    child: Child
+    llama: LlamaProcess
     oracle: Oracle
 
     def ids(self, texts: Sequence[str]) -> Iterator[tuple[str, list[int], list[int]]]:
         """Each text with the source's ids and the file's."""
         for start in range(0, len(texts), _AT_ONCE):
             some = texts[start : start + _AT_ONCE]
-            theirs, ours = self.oracle.encode(some), self.child.ask({"do": "tokenize", "texts": some})
+            theirs, ours = self.oracle.encode(some), self.llama.tokenize(some)
             yield from zip(some, theirs, ours, strict=True)
 
     def differs(self, text: str) -> bool:
         return any(theirs != ours for _, theirs, ours in self.ids([text]))
 
 
-def check_tokenizer(child: Child, spec: ModelSpec, oracle: Oracle | str, level: Level) -> Check:
+def check_tokenizer(llama: LlamaProcess, spec: ModelSpec, oracle: Oracle | str, level: Level) -> Check:
     """Compare on the texts that the level asks for; what cannot be compared is said, and fails `full`."""
     if isinstance(oracle, str):
         return Check("tokenizer", level != "full", f"not compared: {oracle}", warning="not compared")
-    pair, vocabulary = _Pair(child, oracle), spec.vocabulary
-    pieces = [piece.encode("latin-1") for piece in child.ask({"do": "pieces"})]
+    pair, vocabulary = _Pair(llama, oracle), spec.vocabulary
+    pieces = llama.pieces()
     texts = list(dict.fromkeys(_texts(oracle, vocabulary, level)))
     if oracle.normal:
         texts = [unicodedata.normalize("NFC", text) for text in texts]
@@ -53,7 +53,7 @@ def check_tokenizer(child: Child, spec: ModelSpec, oracle: Oracle | str, level: 
     said = f"{len(texts):,} texts give the same ids as {oracle.name}"
     said += " (texts brought to NFC first)" if oracle.normal else ""
     said += " (spaces at the beginning and text around special tokens excepted)" if oracle.spaced else ""
-    failing = _encoded_wrong(pair, texts) or _decoded_wrong(pair, texts, pieces) or _begun_wrong(child, vocabulary)
+    failing = _encoded_wrong(pair, texts) or _decoded_wrong(pair, texts, pieces) or _begun_wrong(llama, vocabulary)
     figures = {"tokenizer_texts": len(texts)}
     said = f"differs from {oracle.name}" if failing else said
     return Check("tokenizer", not failing, said, figures, failing=failing)
@@ -91,9 +91,9 @@ def _decoded_wrong(pair: _Pair, texts: Sequence[str], pieces: Sequence[bytes]) -
     return ""
 
 
-def _begun_wrong(child: Child, vocabulary: Vocabulary) -> str:
+def _begun_wrong(llama: LlamaProcess, vocabulary: Vocabulary) -> str:
     """Whether a text begins with the token that it is to begin with."""
-    plain, begun = (child.ask({"do": "tokenize", "texts": ["a"], "bos": bos})[0] for bos in (False, True))
+    plain, begun = (llama.tokenize(["a"], bos=bos)[0] for bos in (False, True))
     expected = [vocabulary.special["bos"], *plain] if vocabulary.add_bos and "bos" in vocabulary.special else plain
     return "" if begun == expected else f"a text begins as {_listed(begun)} and not as {_listed(expected)}"
 

@@ -6,14 +6,15 @@ import os
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from random import Random
 from typing import Final
 
 import numpy as np
 
-from quoth.errors import ModelError, escaped
-from quoth_converters.checks.divergence import SAMPLE
+from quoth.errors import ModelError, QuothError, escaped
+from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.checks.logits_check import Texts, check_logits
 from quoth_converters.checks.oracles import OracleError, find_oracle
@@ -22,9 +23,9 @@ from quoth_converters.checks.report import Check, Level, Report
 from quoth_converters.checks.tokenizer_check import check_tokenizer
 from quoth_converters.conversion import Described, describe
 from quoth_converters.families import Options
+from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.output import record
 from quoth_converters.output.quantize import described as sizes_of
-from quoth_converters.process import Child, ChildError
 
 Progress = Callable[[int, int], None]  # thousandths done, and 1000
 
@@ -76,26 +77,24 @@ class _Run:
             if not check.passed:
                 return
         self.advance(0.1)
-        with Child() as child:
-            loaded = self._load(child)
+        with LlamaProcess() as llama:
+            loaded = self._load(llama)
             yield loaded
             if not loaded.passed:
                 return
             self.advance(0.1)
-            yield from self._computed(child)
+            yield from self._computed(llama)
         for path in self.quantized:
             yield self._quantized(path)
 
-    def _load(self, child: Child) -> Check:
-        n_ctx = self.n_ctx
-        request = {"do": "load", "path": str(self.path), "n_ctx": n_ctx, "threads": _threads()}
+    def _load(self, llama: LlamaProcess) -> Check:
         try:
-            model = child.ask(request)
-        except ChildError as error:
+            (n_ctx,) = llama.open(self.path, n_ctx=self.n_ctx, threads=_threads())
+        except QuothError as error:
             return Check("load", False, "llama.cpp cannot load it", failing=escaped(error.why or error.what))
         trained = self.described.spec.hyperparameters["context_length"]
-        if model["n_ctx"] != trained:
-            failing = f"llama.cpp reads a context of {model['n_ctx']} where the checkpoint has {trained}"
+        if n_ctx != trained:
+            failing = f"llama.cpp reads a context of {n_ctx} where the checkpoint has {trained}"
             return Check("load", False, "loaded", failing=failing)
         return Check("load", True, f"llama.cpp loads it as {self.kind}")
 
@@ -104,12 +103,12 @@ class _Run:
         """Room for what is computed; a model of learned positions takes no more than it has."""
         return min(int(self.described.spec.hyperparameters["context_length"]), 320)
 
-    def _computed(self, child: Child) -> Iterator[Check]:
+    def _computed(self, llama: LlamaProcess) -> Iterator[Check]:
         spec = self.described.spec
         try:
-            yield check_tokenizer(child, spec, find_oracle(self.described), self.level)
+            yield check_tokenizer(llama, spec, find_oracle(self.described), self.level)
         except OracleError as error:
-            yield check_tokenizer(child, spec, f"the source's tokenizer fails: {error}", self.level)
+            yield check_tokenizer(llama, spec, f"the source's tokenizer fails: {error}", self.level)
         self.advance(0.2)
         try:
             reference = Reference(spec, self.described.source)
@@ -117,11 +116,11 @@ class _Run:
             yield Check("logits", self.level != "full", f"not compared: {error.what}", warning="not compared")
             return
         yield from check_logits(
-            child, reference, self._texts(child, reference.n_ctx), self.kind, lambda part: self.advance(0.6 * part)
+            llama, reference, self._texts(llama, reference.n_ctx), self.kind, lambda part: self.advance(0.6 * part)
         )
 
-    def _texts(self, child: Child, n_ctx: int) -> Texts:
-        ids, amount = self._ids(child), self.amount
+    def _texts(self, llama: LlamaProcess, n_ctx: int) -> Texts:
+        ids, amount = self._ids(llama), self.amount
         length = max(1, min(8, n_ctx // 4))
         starts = [number * len(ids) // amount.prompts for number in range(amount.prompts)]
         return Texts(
@@ -134,22 +133,22 @@ class _Run:
     def _words(self) -> int:
         return len(self.described.spec.vocabulary) - self.described.spec.vocabulary.appended
 
-    def _ids(self, child: Child) -> list[int]:
+    def _ids(self, llama: LlamaProcess) -> list[int]:
         """Tokens of the sample; random ones where the vocabulary has hardly any of its letters."""
         text = SAMPLE.read_text("utf-8")
-        ids: list[int] = child.ask({"do": "tokenize", "texts": [text]})[0]
-        ids = [token for token in ids if token < self._words]
+        ids = [token for token in llama.tokenize([text])[0] if token < self._words]
         return ids if len(ids) >= 64 else mixed([], 64, self._words)
 
     def _quantized(self, path: Path) -> Check:
         """What a quantized file loses against the file that it was made from."""
         plan = sizes_of(path)
-        amount = self.amount.text
-        request = {"do": "diverge", "base": str(self.path), "other": str(path), "n_ctx": min(self.n_ctx, 256)}
-        with Child() as child:
+        n_ctx, text = min(self.n_ctx, 256), SAMPLE.read_text("utf-8")
+        with LlamaProcess() as llama:
             try:
-                found = child.ask({**request, "text": SAMPLE.read_text("utf-8"), "threads": _threads(), "most": amount})
-            except ChildError as error:
+                llama.open(self.path, path, n_ctx=n_ctx, threads=_threads())
+                ids = llama.tokenize([text], special=False)[0][: self.amount.text]
+                found = measured(llama.logits, partial(llama.logits, model=1), ids, n_ctx)
+            except QuothError as error:
                 return Check(plan.type, False, "llama.cpp cannot use it", failing=escaped(error.why or error.what))
         self.advance(1)
         figures = {"size": plan.size, "bits_per_weight": round(plan.bits_per_weight, 3), "tokens": found["tokens"]}

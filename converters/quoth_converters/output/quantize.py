@@ -1,45 +1,32 @@
-"""Quantizing a GGUF by llama.cpp, in a process of its own: what it would come to, what to choose, and doing it."""
+"""Quantizing a GGUF with llama.cpp: what it would come to, what to choose, and doing it."""
 
 from __future__ import annotations
 
 import math
 import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from quoth.errors import ModelError, StorageError, escaped
+import gguf
+
+from quoth.errors import ModelError, QuothError, StorageError, escaped
+from quoth.workers.protocol import Quantize
+from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
 from quoth_converters.output import record
 from quoth_converters.output.gguf_file import GGUFFile, read_gguf, type_name
 from quoth_converters.output.writer import refuse, replacing
-from quoth_converters.process import Child, ChildError
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
 TYPES: Final = (
-    "F16",
-    "BF16",
-    "Q8_0",
-    "Q6_K",
-    "Q5_K_M",
-    "Q5_K_S",
-    "Q5_1",
-    "Q5_0",
-    "Q4_K_M",
-    "Q4_K_S",
-    "Q4_1",
-    "Q4_0",
-    "IQ4_NL",
-    "IQ4_XS",
-    "IQ3_M",
-    "IQ3_S",
-    "Q3_K_L",
-    "Q3_K_M",
-    "Q3_K_S",
-    "Q2_K",
+    *("F16", "BF16", "Q8_0", "Q6_K", "Q5_K_M", "Q5_K_S", "Q5_1", "Q5_0", "Q4_K_M", "Q4_K_S", "Q4_1", "Q4_0"),
+    *("IQ4_NL", "IQ4_XS", "IQ3_M", "IQ3_S", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K"),
 )
 PLANNED: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0", "Q3_K_M")
+_FILE_TYPES: Final = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
+_TENSOR_TYPES: Final = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
 _WHOLE: Final = ("F32", "F16", "BF16")
 _ALIGNMENT: Final = 32  # of each tensor's bytes
 _TINY: Final = 8 << 20  # bytes at F16: there is nothing to win
@@ -47,7 +34,6 @@ _SMALL: Final = 100_000_000  # parameters: four bits cost such a model too much
 _TRY: Final = f"Give one of {', '.join(TYPES)}"
 
 Overrides = Sequence[tuple[str, str]]  # regular expression over a tensor's name, ggml type ("q8_0")
-Progress = Callable[[int, int], None]  # tensors begun, and all
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,8 +62,9 @@ def plan(path: Path, types: Iterable[str] = PLANNED, *, overrides: Overrides = (
     """What a GGUF would come to at each of some quantizations, by a dry run of llama.cpp; nothing is written."""
     file = read_gguf(path)
     wanted = [_known(name) for name in types]
-    with Child() as child:
-        return [_planned(child, path, file, name, overrides) for name in wanted]
+    target = path.with_suffix(".none")
+    with LlamaProcess() as llama:
+        return [_planned(llama, file, Quantize(path, target, name, tuple(overrides))) for name in wanted]
 
 
 def recommended(plans: Sequence[Plan], n_params: int) -> Plan | None:
@@ -104,37 +91,33 @@ def quantize(
     force: bool = False,
     threads: int = 0,
     progress: Progress = lambda done, total: None,
-    cancelled: Callable[[], bool] = lambda: False,
 ) -> Quantized:
-    """Write a GGUF at another quantization. Whatever goes wrong, nothing is left but what was there before."""
+    """Write a GGUF at another quantization. Where that fails, only what was there before is left."""
     name, file = _known(type), read_gguf(source)
-    before = _type_names(entry.type for entry in file.tensors.values())
-    quantized = sorted(kind for kind in before if kind not in _WHOLE)
+    before = {type_name(entry.type) for entry in file.tensors.values()}
+    quantized = sorted(before.difference(_WHOLE))
     if quantized and not requantize:
         why = f"it has {', '.join(quantized)}: what they lost would be lost twice"
         raise ModelError(f"{escaped(source.name)} is quantized already", why, "Give the F16 file, or --requantize")
     if target.exists() and target.samefile(source):
         raise ModelError(f"{escaped(target)} is the file to quantize itself", "", "Give another name")
     with replacing(target, force) as part:
-        with Child(cancelled) as child:
-            expected = _planned(child, source, file, name, overrides)
-            refuse(target, force, expected.size)
-            request = {"do": "quantize", "source": str(source), "target": str(part), "quantization": name}
-            tensors = _asked(child, source, {**request, "overrides": list(overrides), "threads": threads}, progress)
+        with LlamaProcess() as llama:
+            request = Quantize(source, part, name, tuple(overrides), threads)
+            refuse(target, force, _planned(llama, file, request).size)
+            tensors = _quantized(llama, request, progress)
         record.fill(part, record.NOTHING)  # what was measured was measured of the source
-        _sync(part)
+        with part.open("r+b") as written:
+            os.fsync(written.fileno())
         _check(part, file, tensors)
     return Quantized(target, described(target), bool(quantized))
 
 
 def described(path: Path) -> Plan:
     """What an existing file comes to; its type is what its key says."""
-    import gguf
-
     file = read_gguf(path)
     number = file.keys.get("general.file_type")
-    known = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
-    type = known.get(number, "unknown") if isinstance(number, int) else "unknown"
+    type = _FILE_TYPES.get(number, "unknown") if isinstance(number, int) else "unknown"
     kinds = {name: type_name(entry.type) for name, entry in file.tensors.items()}
     return _counted(file, type, kinds, file.size)
 
@@ -153,14 +136,17 @@ def _fits_256(plans: Mapping[str, Plan]) -> bool:
     return k is not None and k.tensors.get("Q5_0", 0) <= k.tensors.get("Q4_K", 0)
 
 
-def _planned(child: Child, path: Path, file: GGUFFile, name: str, overrides: Overrides) -> Plan:
-    tensors = _asked(child, path, {"do": "plan", "source": str(path), "quantization": name, "overrides": overrides})
-    kinds = {tensor: after.upper() for tensor, _, after in tensors}
+def _planned(llama: LlamaProcess, file: GGUFFile, request: Quantize) -> Plan:
+    kinds = {name: after.upper() for name, _, after in _quantized(llama, request._replace(dry_run=True))}
     if kinds.keys() != file.tensors.keys():
-        raise ModelError(f"{escaped(path.name)} cannot be quantized", "llama.cpp does not say what becomes of it")
+        raise ModelError(
+            f"{escaped(request.source.name)} cannot be quantized", "llama.cpp does not say what becomes of it"
+        )
     start = min((entry.offset for entry in file.tensors.values()), default=file.size)
     sizes = [_bytes(kinds[tensor], entry.shape) for tensor, entry in file.tensors.items()]
-    return _counted(file, name, kinds, start + sum(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes))
+    return _counted(
+        file, request.quantization, kinds, start + sum(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)
+    )
 
 
 def _counted(file: GGUFFile, type: str, kinds: Mapping[str, str], size: int) -> Plan:
@@ -169,39 +155,22 @@ def _counted(file: GGUFFile, type: str, kinds: Mapping[str, str], size: int) -> 
     return Plan(type, size, 8 * stored / max(1, elements), dict(Counter(kinds.values()).most_common()))
 
 
-def _asked(
-    child: Child, path: Path, request: Mapping[str, Any], progress: Progress = lambda done, total: None
-) -> list[tuple[str, str, str]]:
+def _quantized(
+    llama: LlamaProcess, request: Quantize, progress: Progress = lambda done, total: None
+) -> QuantizedTensors:
     try:
-        return [tuple(tensor) for tensor in child.ask(request, progress)]
-    except ChildError as error:
-        raise StorageError(f"{escaped(path.name)} cannot be quantized", escaped(error.why or error.what)) from None
+        return llama.quantize(request, progress)
+    except QuothError as error:
+        why = escaped(error.why or error.what)
+        raise StorageError(f"{escaped(request.source.name)} cannot be quantized", why) from None
 
 
 def _bytes(kind: str, shape: tuple[int, ...]) -> int:
     """Bytes of a tensor of a ggml type."""
-    import gguf
-
-    block, size = gguf.GGML_QUANT_SIZES[_type(kind)]
-    return math.prod(shape) // block * size
-
-
-def _type(kind: str) -> Any:
-    import gguf
-
-    named = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
-    if kind.upper() not in named:
+    if kind.upper() not in _TENSOR_TYPES:
         raise ModelError(f"there is no tensor type {escaped(kind)}")
-    return named[kind.upper()]
-
-
-def _type_names(numbers: Iterable[int]) -> set[str]:
-    return {type_name(number) for number in set(numbers)}
-
-
-def _sync(part: Path) -> None:
-    with part.open("r+b") as file:
-        os.fsync(file.fileno())
+    block, size = gguf.GGML_QUANT_SIZES[_TENSOR_TYPES[kind.upper()]]
+    return math.prod(shape) // block * size
 
 
 def _check(part: Path, before: GGUFFile, tensors: Sequence[tuple[str, str, str]]) -> None:

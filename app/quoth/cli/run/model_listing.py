@@ -18,6 +18,7 @@ from quoth.models import ModelFile, catalogue, other_tools
 from quoth.models.memory_fit import FreeMemory, fit
 from quoth.models.sampling_defaults import sampling_values
 from quoth.text import sane
+from quoth.text.units import format_megabytes
 
 HEADINGS = ("NAME", "ORIGIN", "SIZE", "QUANT", "CONTEXT", "FITS")
 MEGABYTE = 1_000_000
@@ -76,7 +77,7 @@ def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     fits = {True: "yes", False: "no", None: "?"}[row["fits"]]
     name = sane(row["name"]) + (" (default)" if row["default"] else "")
     context = f"{row['context']:,}" if row["context"] else "?"
-    return name, sane(row["origin"]), f"{row['size'] / 1e6:,.0f} MB", sane(row["quantization"]), context, fits
+    return name, sane(row["origin"]), format_megabytes(row["size"]), sane(row["quantization"]), context, fits
 
 
 def show_model(environment: Environment, name: str) -> None:

@@ -190,7 +190,7 @@ class _SummaryWriter:
         raise AssertionError("a summary without an end")
 
     def _events(self, collection: Collection) -> Iterator[task.Event]:
-        task.room_for(collection, self._options)  # raises before anything is said
+        task.target_words(collection, self._options)  # raises before anything is said
         if self._extracts_by_default:
             self._extracts_by_default = False  # say it once
             self._streams.say(f"{too_small(self._model.name)} (--write has it write)")

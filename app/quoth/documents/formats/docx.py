@@ -14,7 +14,7 @@ from quoth.documents.raw_document import RawDocument
 from quoth.errors import InputError
 
 _HEADING_NAME = re.compile(r"heading (\d)", re.IGNORECASE)
-_SIGNS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
+_CHARACTERS = {"tab": "\t", "br": "\n", "cr": "\n", "noBreakHyphen": "-"}
 _LEFT_OUT = frozenset(("moveFrom", "Fallback", "pict"))  # moved away; the older form of what stands beside it
 _DEEPEST = 10  # steps from a style to the one it is based on
 
@@ -109,7 +109,7 @@ class _Body:
         self._after_item = False
 
     def write(self, events: Iterator[XmlEvent]) -> None:
-        """All of it."""
+        """Write all of them."""
         for event in events:
             if event.kind != "text" and event.value in _LEFT_OUT:
                 self._left_out += 1 if event.kind == "start" else -1
@@ -143,8 +143,8 @@ class _Body:
                 paragraph.level = _outline_level(value)
             elif name == "numPr":
                 paragraph.item = True
-            elif name in _SIGNS:
-                paragraph.texts.append(_SIGNS[name])
+            elif name in _CHARACTERS:
+                paragraph.texts.append(_CHARACTERS[name])
 
     def _end(self, name: str) -> None:
         if name == "t":
@@ -167,10 +167,7 @@ class _Body:
         elif level:
             self._builder.heading(level, text)
         else:
-            if paragraph.item and self._after_item:
-                self._builder.newline()
-            else:
-                self._builder.block()
+            self._builder.newline() if paragraph.item and self._after_item else self._builder.block()
             self._builder.write(f"- {text}" if paragraph.item else text)
             self._after_item = paragraph.item
 

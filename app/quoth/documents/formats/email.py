@@ -35,7 +35,8 @@ def _write_message(builder: DocumentBuilder, message: EmailMessage, source: list
     if body is not None:
         builder.block()
         _write_body(builder, body, source)
-    builder.notices += [f"the attachment {file} was not read" for file in map(_file_name, message.iter_attachments())]
+    for part in message.iter_attachments():
+        builder.notices.append(f"the attachment {part.get_filename() or part.get_content_type()} was not read")
 
 
 def _write_fields(builder: DocumentBuilder, message: EmailMessage, source: list[bytes]) -> None:
@@ -45,13 +46,10 @@ def _write_fields(builder: DocumentBuilder, message: EmailMessage, source: list[
         except _DAMAGE:
             value = ""
         if value:
-            starts = (
-                number
-                for number, line in enumerate(source, 1)
-                if line.lower().startswith(field.lower().encode() + b":")
-            )
+            prefix = f"{field.lower()}:".encode()
+            at = next((number for number, line in enumerate(source, 1) if line.lower().startswith(prefix)), 1)
             builder.newline()
-            builder.write(f"{field}: {' '.join(value.split())}", next(starts, 1))
+            builder.write(f"{field}: {' '.join(value.split())}", at)
 
 
 def _write_body(builder: DocumentBuilder, body: MIMEPart, source: list[bytes]) -> None:
@@ -75,7 +73,7 @@ def _write_body(builder: DocumentBuilder, body: MIMEPart, source: list[bytes]) -
 def _found(wanted: bytes, source: list[bytes], start: int) -> int:
     """The line, from one on and near it, that begins what is wanted; else that one."""
     for number in range(start, min(len(source), start + _NEAR) + 1):
-        there = source[number - 1].strip().rstrip(b"=")  # quoted-printable ends a line that goes on with it
+        there = source[number - 1].strip().rstrip(b"=")  # quoted-printable ends a line that continues with it
         if there and wanted.startswith(there):
             return number
     return start
@@ -86,7 +84,3 @@ def _first_line(body: MIMEPart, source: list[bytes]) -> int:
     header = re.compile(rb"content-type:\s*" + re.escape(body.get_content_type().encode()), re.IGNORECASE)
     start = next((number for number, line in enumerate(source) if header.match(line)), 0)
     return next((number + 2 for number in range(start, len(source)) if not source[number].strip()), 1)
-
-
-def _file_name(part: MIMEPart) -> str:
-    return part.get_filename() or part.get_content_type()

@@ -6,6 +6,7 @@ import posixpath
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from html import unescape
+from typing import NamedTuple
 from urllib.parse import unquote
 
 from quoth.documents.builder import DocumentBuilder
@@ -28,8 +29,7 @@ class _Package:
     ncx: str = ""  # EPUB 2
 
 
-@dataclass(frozen=True, slots=True)
-class _Entry:
+class _Entry(NamedTuple):
     """A line of the table of contents."""
 
     depth: int  # 1 is the outermost
@@ -129,11 +129,10 @@ def _ncx_entries(archive: ZipArchive, path: str) -> Iterator[_Entry]:
 def _write_page(
     builder: DocumentBuilder, archive: ZipArchive, page: str, entries: list[_Entry], has_contents: bool
 ) -> None:
-    """One page of the spine. Without an entry of its own it goes on with the chapter before it."""
-    anchors: dict[str, int] = {}
+    """One page of the spine. Without an entry it belongs to the chapter before it."""
     builder.block()
     start, headings, before = builder.next_start, len(builder.headings), builder.length
-    write_html(builder, archive.text(page, page), xml=True, lines=False, anchors=anchors)
+    anchors = write_html(builder, archive.text(page, page), xml=True, lines=False)
     if builder.length == before:
         return
     marks = {start: entries[0].title} if entries else {}

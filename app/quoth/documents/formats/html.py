@@ -7,7 +7,7 @@ from html import unescape
 
 from quoth.documents.builder import DocumentBuilder
 from quoth.documents.document import Document
-from quoth.documents.formats.html_tokens import Token, Tokens
+from quoth.documents.formats.html_tokens import RAW, Token, Tokens
 from quoth.documents.raw_document import RawDocument
 
 _META = re.compile(
@@ -17,64 +17,21 @@ _META = re.compile(
 _VOID = frozenset(
     ("area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "param", "source", "track", "wbr")
 )
-# What is no text of the document. The head goes by its parts: a missing end of it would take the page along.
-_NOISE = frozenset(
-    (
-        "nav",
-        "template",
-        "svg",
-        "audio",
-        "video",
-        "canvas",
-        "object",
-        "select",
-        "button",
-        "datalist",
-        "dialog",
-        "noscript",
-        "map",
-    )
-)
-_BLOCKS = frozenset(
-    (
-        "address",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "center",
-        "details",
-        "dir",
-        "div",
-        "dl",
-        "fieldset",
-        "figure",
-        "figcaption",
-        "footer",
-        "form",
-        "header",
-        "hgroup",
-        "hr",
-        "html",
-        "legend",
-        "main",
-        "menu",
-        "ol",
-        "p",
-        "pre",
-        "search",
-        "section",
-        "summary",
-        "table",
-        "ul",
-        "caption",
-    )
-)
+# What is not text of the document. The head is left out by its parts: if its end is missing, the page must stay.
+_NOISE = frozenset({
+    "nav", "template", "svg", "audio", "video", "canvas", "object", "select", "button", "datalist", "dialog",
+    "noscript", "map",
+})  # fmt: skip
+_BLOCKS = frozenset({
+    "address", "article", "aside", "blockquote", "body", "center", "details", "dir", "div", "dl", "fieldset", "figure",
+    "figcaption", "footer", "form", "header", "hgroup", "hr", "html", "legend", "main", "menu", "ol", "p", "pre",
+    "search", "section", "summary", "table", "ul", "caption",
+})  # fmt: skip
 _LINES = frozenset(("br", "dt", "dd", "li", "tr", "option", "thead", "tbody", "tfoot"))
 _LISTS = frozenset(("ul", "ol", "menu", "dir"))
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 _DEEPEST_INDENT = 8  # levels of lists
-_ROOMY_CELL = 400  # characters; a cell with more is no cell of a table of values, but a part of the page
+_ROOMY_CELL = 400  # characters; a longer cell is a part of the page, not of a table of values
 
 
 def read_html(raw: RawDocument) -> Document:
@@ -86,37 +43,24 @@ def read_html(raw: RawDocument) -> Document:
     return builder.finish(raw.name, "html")
 
 
-def write_html(
-    builder: DocumentBuilder,
-    source: str,
-    *,
-    xml: bool = False,
-    lines: bool = True,
-    anchors: dict[str, int] | None = None,
-) -> None:
-    """Write a page's text into a builder: with the lines of its source, and with where its `anchors` (ids) are."""
-    noise = not _HtmlPage(source, xml).ends_left_out()  # an element left open that would hide the rest hides nothing
-    _HtmlPage(source, xml, noise=noise, lines=lines, anchors=anchors).write(builder)
+def write_html(builder: DocumentBuilder, source: str, *, xml: bool = False, lines: bool = True) -> dict[str, int]:
+    """Write a page's text, if `lines` with the lines of its source; returns where its anchors (ids) are in it."""
+    anchors: dict[str, int] = {}
+    _HtmlPage(builder, source, xml, lines, anchors).write()
+    return anchors
 
 
 class _HtmlPage:
     """One page while its tokens pass."""
 
-    def __init__(
-        self,
-        source: str,
-        xml: bool,
-        *,
-        noise: bool = True,
-        lines: bool = True,
-        anchors: dict[str, int] | None = None,
-    ) -> None:
+    def __init__(self, builder: DocumentBuilder, source: str, xml: bool, lines: bool, anchors: dict[str, int]) -> None:
+        self._builder = builder
         self._source = source
         self._tokens = Tokens(source, xml=xml)
         self._xml = xml
-        self._noise = noise
         self._lines = lines
         self._anchors = anchors
+        self._noise = True  # leave out what is not text
         self._line = 1
         self._counted = 0  # offset up to which lines are counted
         self._skipping = ""  # the element that is left out
@@ -127,18 +71,11 @@ class _HtmlPage:
         self._cells: list[int] = []  # where the cells that are open begin
         self._heading: tuple[int, list[str], int] | None = None  # level, texts, line
 
-    def ends_left_out(self) -> bool:
-        """Whether an element that is left out never ends."""
-        for token in self._tokens:
-            if self._skipping:
-                self._skip(token)
-            elif token.kind == "start" and self._left_out(token):
-                self._leave_out(token)
-        return bool(self._skipping)
-
-    def write(self, builder: DocumentBuilder) -> None:
+    def write(self) -> None:
         """All of it."""
-        self._builder = builder
+        self._noise = not self._ends_left_out()  # an element left open that would hide the rest hides nothing
+        self._skipping = ""
+        builder = self._builder
         for token in self._tokens:
             self._line += self._source.count("\n", self._counted, token.start)
             self._counted = token.start
@@ -155,6 +92,15 @@ class _HtmlPage:
         self._close_heading()
         builder.block()
 
+    def _ends_left_out(self) -> bool:
+        """Whether an element that is left out never ends."""
+        for token in self._tokens:
+            if self._skipping:
+                self._skip(token)
+            elif token.kind == "start" and self._left_out(token):
+                self._leave_out(token)
+        return bool(self._skipping)
+
     def _skip(self, token: Token) -> None:
         if token.value == self._skipping and token.kind != "text":
             self._depth += 1 if token.kind == "start" else -1
@@ -168,8 +114,8 @@ class _HtmlPage:
             self._skipping, self._depth = token.value, 1
 
     def _left_out(self, token: Token) -> bool:
-        if token.value in ("title", "script", "style", "textarea", "iframe", "xmp", "noembed", "noframes"):
-            return True  # the tokens hold their ends
+        if token.value in RAW:
+            return True  # Tokens finds their ends
         if not self._noise or token.value in _VOID:
             return False
         if token.value in _NOISE:
@@ -177,16 +123,13 @@ class _HtmlPage:
         if "hid" not in token.raw and "navigation" not in token.raw and "headerlink" not in token.raw:
             return False
         attributes = token.attributes()
-        return (
-            "hidden" in attributes
-            or attributes.get("aria-hidden") == "true"
-            or attributes.get("role") == "navigation"
-            or "headerlink" in attributes.get("class", "").split()
-        )
+        is_hidden = "hidden" in attributes or attributes.get("aria-hidden") == "true"
+        is_link = attributes.get("role") == "navigation" or "headerlink" in attributes.get("class", "").split()
+        return is_hidden or is_link
 
     def _start(self, token: Token) -> None:
         name, builder = token.value, self._builder
-        if self._anchors is not None and "id" in token.raw:
+        if "id" in token.raw:
             self._anchors.setdefault(token.attributes().get("id", ""), builder.next_start)
         if self._left_out(token):
             self._leave_out(token)
@@ -221,10 +164,6 @@ class _HtmlPage:
             self._pre -= name == "pre" and self._pre > 0
             self._break(name)
 
-    @property
-    def _mark(self) -> int:
-        return self._line if self._lines else 0
-
     def _break(self, name: str) -> None:
         """End the line or the block; within a cell of a table of values only the word."""
         builder = self._builder
@@ -252,7 +191,7 @@ class _HtmlPage:
         if self._cells:  # the end tag of a cell may be missing
             self._cells.pop()
         if not builder.at_start_of_line:
-            builder.write(" |", self._mark)
+            builder.write(" |", self._line if self._lines else 0)
             builder.space()
         self._cells.append(builder.length)
 
@@ -263,16 +202,13 @@ class _HtmlPage:
             if self._heading:
                 self._heading[1].append(f"{text} ")
             elif self._pre:
-                self._preformatted(text, line + number, first=number == 0)
+                if number and self._builder.length > self._pre_start:
+                    self._builder.end_line()
+                self._builder.write(text, line + number if self._lines else 0)
             else:
                 if number:
                     self._builder.space()
                 self._builder.fold(text, line + number if self._lines else 0)
-
-    def _preformatted(self, text: str, line: int, *, first: bool) -> None:
-        if not first and self._builder.length > self._pre_start:
-            self._builder.end_line()
-        self._builder.write(text, line if self._lines else 0)
 
     def _close_heading(self) -> None:
         if self._heading:

@@ -1,4 +1,4 @@
-"""HTML and XHTML as a row of tags and texts with their offsets; one pass, linear in the length. Pure.
+"""HTML and XHTML as tags and texts with their offsets; one pass, linear in the length. Pure.
 
 The standard library's parser is not linear for malformed documents in some Python versions (CVE-2025-6069).
 After the tokenizer of the HTML standard (section 13.2.5), as far as text needs it.
@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 _MARKUP = re.compile(r"<(?:(?P<end>/?)(?P<name>[a-zA-Z][^\s/>]*)|(?P<other>!--|!\[CDATA\[|[!?]))")
 _TAG_STOP = re.compile(r""">|=\s*["']""")
 _ATTRIBUTE = re.compile(r"""([^\s"'>/=]+)(?:\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+)))?""")
-# Elements whose content is no markup, and is no text of the document either.
-_RAW = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"})
+# Elements whose content is neither markup nor text of the document.
+RAW = frozenset({"script", "style", "title", "textarea", "xmp", "iframe", "noembed", "noframes"})
 _LONGEST_TAG = 64 * 1024  # characters of attributes that are looked into
 
 
-@dataclass(frozen=True, slots=True)
-class Token:
+class Token(NamedTuple):
     """A start tag, an end tag, a text, or a construct that never ends."""
 
     kind: Literal["start", "end", "text", "endless"]
@@ -45,6 +43,7 @@ class Tokens:
 
     def __iter__(self) -> Iterator[Token]:
         source, at = self._source, 0
+        self._missing.clear()
         while match := _MARKUP.search(source, at):
             if match.start() > at:
                 yield Token("text", source[at : match.start()], at)
@@ -54,7 +53,7 @@ class Tokens:
                 token, at = self._tag(match)
             if token:
                 yield token
-            if token and token.kind == "start" and token.value in _RAW and not (self._xml and token.closed):
+            if token and token.kind == "start" and token.value in RAW and not (self._xml and token.closed):
                 end = self._raw_end(token.value, at)
                 if end < 0:
                     yield Token("endless", f"<{token.value}>", token.start)
@@ -94,9 +93,8 @@ class Tokens:
         if other == "![CDATA[" and self._xml:
             end = self._find("]]>", match.end())
             end = len(source) if end < 0 else end
-            return Token("text", source[match.end() : end].replace("&", "&amp;"), match.end()), min(
-                end + 3, len(source)
-            )
+            text = source[match.end() : end].replace("&", "&amp;")
+            return Token("text", text, match.end()), min(end + 3, len(source))
         close = self._find(">", match.end())
         if other == "!" and "[" in source[match.end() : max(close, match.end())]:
             close = max(close, self._find("]>", match.end()) + 1)
@@ -109,7 +107,7 @@ class Tokens:
         return match.start() if match else -1
 
     def _find(self, sign: str, at: int) -> int:
-        """Where a sign comes next; once it does not, no second look is taken."""
+        """Where a sign comes next, or -1; one that does not come is not searched for again."""
         if sign in self._missing:
             return -1
         found = self._source.find(sign, at)

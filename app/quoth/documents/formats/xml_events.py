@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 from xml.parsers import expat
 
 from quoth.errors import InputError
 
 
-@dataclass(frozen=True, slots=True)
-class XmlEvent:
+class XmlEvent(NamedTuple):
     """An element begins or ends, or a text."""
 
     kind: Literal["start", "end", "text"]
     value: str  # the element's name, or the text
-    attributes: dict[str, str] = field(default_factory=dict)
+    attributes: dict[str, str]  # of a start
 
 
 def xml_events(pieces: Iterable[bytes], name: str) -> Iterator[XmlEvent]:
@@ -32,8 +30,8 @@ def xml_events(pieces: Iterable[bytes], name: str) -> Iterator[XmlEvent]:
     parser.StartElementHandler = lambda tag, attributes: ready.append(
         XmlEvent("start", _local(tag), {_local(key): value for key, value in attributes.items()})
     )
-    parser.EndElementHandler = lambda tag: ready.append(XmlEvent("end", _local(tag)))
-    parser.CharacterDataHandler = lambda text: ready.append(XmlEvent("text", text))
+    parser.EndElementHandler = lambda tag: ready.append(XmlEvent("end", _local(tag), {}))
+    parser.CharacterDataHandler = lambda text: ready.append(XmlEvent("text", text, {}))
     try:
         for piece in pieces:
             parser.Parse(piece, False)

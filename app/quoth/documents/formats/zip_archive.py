@@ -44,7 +44,7 @@ class ZipArchive:
             raise InputError(f"{self.name} is incomplete", f"it has no {member}")
         info = self._members[member]
         if info.flag_bits & 1:
-            raise InputError(f"{self.name} is encrypted", "it wants a password")
+            raise InputError(f"{self.name} is encrypted", "it needs a password")
         unpacked = 0
         try:
             with self._zip.open(info) as stream:

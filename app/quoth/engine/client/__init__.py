@@ -1,1 +1,1 @@
-"""The parent's side of the engine: the worker process, who waits for what, which way of computing is tried next."""
+"""The parent's side of the engine: the port over a worker process, and which way of computing it tries next."""

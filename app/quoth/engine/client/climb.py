@@ -1,19 +1,20 @@
-"""Climbing down the ladder with one model: which rung is tried, what failed on the way, what is kept of it."""
+"""The way down the ladder with one model: which rung is tried, what failed, and what is kept of that."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
+from quoth.engine import LoadOptions
 from quoth.engine.client.findings import Findings
-from quoth.engine.client.worker_exit import Death
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known
+from quoth.engine.messages import Load
 from quoth.errors import EngineError, ModelError, QuothError
+from quoth.workers.worker_exit import WorkerExit
 
 
 class Climb:
-    """The client's side: told what the worker says and how it ends, it knows what the next one is to do."""
+    """Follows what workers say and how they end, and knows what the next one is to do."""
 
     def __init__(self, findings: Findings, only: str = "") -> None:
         """`only` is the name of the one rung to try; "": all."""
@@ -30,30 +31,30 @@ class Climb:
 
     @property
     def failures(self) -> dict[str, str]:
-        """How rungs failed since the last one that did not."""
+        """How rungs failed since the last one that worked."""
         return dict(self._failed)
 
-    def order(self) -> dict[str, Any]:
-        """What a worker that is to load must know."""
+    def load(self, path: Path, options: LoadOptions) -> Load:
+        """The request to load a model, with what is known of the rungs."""
         if self._gave_up:
             self._failed.clear()
             self._gave_up = False
-        return {"known": self._findings.known(), "failed": tuple(self._failed), "only": self._only}
+        return Load(path, options, self._findings.known(), tuple(self._failed), self._only)
 
     def tries(self, rungs: Sequence[str], about: Fingerprint) -> None:
-        """The worker begins to load on a rung, or what several rungs need is started."""
+        """The worker begins to load on a rung, or starts what several rungs need."""
         self._trying, self.about, self.is_proved = tuple(rungs), about, False
 
-    def fails(self, death: Death, file: Path) -> bool:
+    def fails(self, exit_: WorkerExit, file: Path) -> bool:
         """The rung did not prove itself; False where none was tried."""
         if not self._trying or self.is_proved:
             return False
-        self._failed |= dict.fromkeys(self._trying, death.how)
+        self._failed |= dict.fromkeys(self._trying, exit_.how)
         self._trying = ()
-        self._error = death.error(None, file)
-        if death.ended_for:
+        self._error = exit_.error(None, file)
+        if exit_.ended_for:
             try_ = "Check it with quoth models verify, or pull it again"
-            self._error = ModelError(f"{file.name} cannot be computed", death.ended_for, try_)
+            self._error = ModelError(f"{file.name} cannot be computed", exit_.ended_for, try_)
         return True
 
     def gives_up(self) -> QuothError:

@@ -1,6 +1,6 @@
 """What was found about ways of computing, kept from run to run: one small private file in the cache folder.
 
-Nothing depends on it: where it is missing, torn or of another form, everything is proved again.
+Nothing depends on it: where it is missing, cut short or of another form, everything is proved again.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Findings:
     """The file. Every change is written at once, whole or not at all; `path` None keeps it in memory."""
 
     def __init__(self, path: Path | None, *, keep: bool = True) -> None:
-        """With `keep` false what is there is read and nothing is written."""
+        """With `keep` false the file is read and never written."""
         self._path = path
         self._keep = keep
         self._entries = _read(path)
@@ -84,7 +84,7 @@ def _finding(plain: Mapping[str, Any]) -> Finding:
 
 
 def _number(value: Any) -> float:
-    """Raises ValueError for what no measurement gives."""
+    """Raises ValueError for what cannot have been measured."""
     number = float(value)
     if not 0 <= number < _LARGEST:
         raise ValueError(f"{number} was not measured")
@@ -92,7 +92,7 @@ def _number(value: Any) -> float:
 
 
 def _read(path: Path | None) -> dict[str, FindingsEntry]:
-    """What makes sense of the file."""
+    """The valid entries of the file."""
     try:
         content: Any = json.loads((read_small(path) if path is not None else None) or b"null")
         plain = content["entries"] if content["form"] == _FORM else []
@@ -107,7 +107,7 @@ def _read(path: Path | None) -> dict[str, FindingsEntry]:
 
 
 def _write(path: Path, content: Any) -> None:
-    """Not flushed to the disk: what a power cut takes is found again."""
+    """Not flushed to the disk: what a power cut loses is found again."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     part = path.with_name(f"{path.name}.{os.getpid()}.part")
     try:

@@ -1,6 +1,6 @@
 """What a finding about a way of computing holds for: this build, this processor, these devices, this kind of model.
 
-Worker only. No driver is asked: that one crashes is what may have been found.
+No driver is started: that it crashes may be the very finding.
 """
 
 from __future__ import annotations
@@ -12,14 +12,16 @@ from pathlib import Path
 
 from quoth import native
 from quoth.engine.ladder import Fingerprint
+from quoth.engine.worker.sandbox import parts_of
+from quoth.errors import ModelError
 
 _CPUINFO = 8192  # bytes of /proc/cpuinfo: the first processor
 
 
 def fingerprint(architecture: str, quantization: str, size: int) -> Fingerprint:
-    """Of a model of that architecture, quantization and size in bytes ("llama", "Q8_0") on this machine.
+    """For a model of an architecture, quantization and size in bytes ("llama", "Q8_0") on this machine.
 
-    By its size too: what fits a GPU at 0.5B does not at 7B, and how fast it is can be compared.
+    By its size too: what fits a GPU at 0.5B does not at 7B, and only equal sizes have comparable speeds.
     """
     libraries = zlib.crc32(repr(native.library_files()).encode())
     build, processor = f"llama-cpp-python {native.package_version()}, {libraries:08x}", processor_name()
@@ -32,13 +34,28 @@ def fingerprint(architecture: str, quantization: str, size: int) -> Fingerprint:
     )
 
 
+def fingerprint_of_file(path: Path, kind_of_file: tuple[str, str]) -> Fingerprint:
+    """For a model's file; an empty kind is read from its header."""
+    architecture, quantization = kind_of_file
+    if not architecture:
+        from quoth.gguf import read_header  # 11 ms
+
+        try:
+            header = read_header(path, tensors=False)
+            architecture, quantization = header.architecture, header.quantization
+        except ModelError:  # to load it says more
+            architecture = "unknown"
+    size = sum(part.stat().st_size for part in {*parts_of(path)} if part.exists())
+    return fingerprint(architecture, quantization, size)
+
+
 def processor_name() -> str:
     """What the processor calls itself."""
     return _cpuinfo("model name") or os.environ.get("PROCESSOR_IDENTIFIER", "") or os.uname().machine
 
 
 def processor_features() -> frozenset[str]:
-    """What the kernel says that this processor can do, by the kernel's names; nothing where it does not say."""
+    """What this processor can do, by the kernel's names; empty where it does not say."""
     return frozenset((_cpuinfo("flags") or _cpuinfo("Features")).split())
 
 
@@ -68,7 +85,7 @@ def graphics() -> list[str]:
 
 
 def _driver() -> str:
-    """The version of the graphics driver, where it says so; where it is part of the kernel, that one's."""
+    """The version of the graphics driver; that of the kernel where the driver is part of it."""
     try:
         return Path("/proc/driver/nvidia/version").read_text("utf-8", "replace").partition("\n")[0]
     except OSError:

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 _CONTINUATION = bytes(range(0x80, 0xC0))  # the bytes inside a UTF-8 character
-_LOST = 64  # bytes in which a token is looked for when what stands before it has no token of its own
+_LOST = 64  # bytes in which a token is looked for when no token stands for what is before it
 
 
 def character_ends(text: str, pieces: Sequence[bytes]) -> list[int]:
     """The end of each token in characters; a token that ends inside a character ends before it.
 
-    The pieces are the text but for two things: a SentencePiece vocabulary puts spaces in front that are no part of
+    The pieces are the text but for two things: a SentencePiece vocabulary puts spaces in front that are not part of
     it, and a character that a vocabulary does not know may have no piece.
     """
     data = text.encode("utf-8", "replace")
@@ -27,7 +27,7 @@ def character_ends(text: str, pieces: Sequence[bytes]) -> list[int]:
 
 
 def _end_of(piece: bytes, data: bytes, position: int) -> int:
-    """Where in the data a piece ends that stands at the position or a little after it."""
+    """Where a piece ends that begins at the position or a little after it."""
     if data.startswith(piece, position):
         return position + len(piece)
     if piece[:1] == b" " and data.startswith(piece[1:], position):

@@ -1,7 +1,7 @@
 """The proof of a way of computing: a batch of tokens must give what the same tokens give in small steps.
 
-Worker only. What cannot be seen from outside is looked for here: invalid numbers, and kernels that compute
-something else for many tokens than for one.
+It finds what cannot be seen from outside: invalid numbers, and kernels that compute something else for many tokens
+than for one.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def prove(
 
 
 def proof_tokens(model: LlamaModel) -> list[int]:
-    """The text as tokens, a batch of them or as many as the model reads; of a vocabulary without it, its first ones."""
+    """A batch of tokens, or as many as the model reads: those of the text, or else the first of the vocabulary."""
     vocabulary = model.vocabulary
     tokens = vocabulary.tokenize(TEXT, special=False, bos=vocabulary.add_bos) or [*range(vocabulary.n_tokens)]
     most = max(1, min(BATCH, model.n_ctx_train))
@@ -90,7 +90,7 @@ def _prove(context: Context, tokens: Sequence[int], allow: Callable[[float], Non
 
 
 def _seconds(context: Context, tokens: Sequence[int], position: int, logits_of: int) -> float:
-    """What it takes to compute some tokens. Raises Unproved where they cannot be."""
+    """How long some tokens take to compute. Raises Unproved where they cannot be computed."""
     begun = time.perf_counter()
     code = context.decode(tokens, position, logits_of)
     if code:

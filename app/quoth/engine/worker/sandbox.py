@@ -1,4 +1,4 @@
-"""What the worker gives up before it sees a model: the network, other programs, files that are not its business.
+"""What the worker gives up before it sees a model: the network, other programs, and all files but a few.
 
 Both mechanisms are Linux's, hold for the calling thread and for every thread that it starts, and cannot be undone.
 Landlock (landlock(7)) knows files; seccomp (seccomp(2)) knows calls, and is there where Landlock is not.
@@ -15,28 +15,22 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-
-class Call(NamedTuple):
-    """A system call's number by architecture (asm/unistd.h); -1 where it does not exist."""
-
-    x86_64: int
-    aarch64: int
-
+# System calls by their numbers on x86_64 and aarch64 (asm/unistd.h), -1 where there is none.
 
 # Sockets and other programs; io_uring_setup, which can open sockets as well.
-OUTWARD = (Call(41, 198), Call(59, 221), Call(322, 281), Call(425, 425))
+OUTWARD = ((41, 198), (59, 221), (322, 281), (425, 425))
 # What makes, changes or removes files by name: truncate, rename, mkdir, rmdir, creat, link, unlink, symlink, chmod,
 # chown, lchown, utime, mknod, setxattr, lsetxattr, removexattr, lremovexattr, utimes, mkdirat, mknodat, fchownat,
 # futimesat, unlinkat, renameat, linkat, symlinkat, fchmodat, utimensat, open_by_handle_at, renameat2, fchmodat2,
 # setxattrat, removexattrat, file_setattr.
 CHANGING = (
-    *(Call(n, -1) for n in (82, 83, 84, 85, 86, 87, 88, 90, 92, 94, 132, 133, 235, 261)),
-    Call(76, 45), Call(188, 5), Call(189, 6), Call(197, 14), Call(198, 15), Call(258, 34), Call(259, 33), Call(260, 54),
-    Call(263, 35), Call(264, 38), Call(265, 37), Call(266, 36), Call(268, 53), Call(280, 88), Call(304, 265),
-    Call(316, 276), Call(452, 452), Call(463, 463), Call(466, 466), Call(469, 469),
+    *((n, -1) for n in (82, 83, 84, 85, 86, 87, 88, 90, 92, 94, 132, 133, 235, 261)),
+    (76, 45), (188, 5), (189, 6), (197, 14), (198, 15), (258, 34), (259, 33), (260, 54), (263, 35), (264, 38),
+    (265, 37), (266, 36), (268, 53), (280, 88), (304, 265), (316, 276), (452, 452), (463, 463), (466, 466),
+    (469, 469),
 )  # fmt: skip
-OPENING = ((Call(2, -1), 1), (Call(257, 56), 2))  # open and openat, and which argument has the flags
-OPENAT2 = Call(437, 437)  # its flags are out of reach: the C library falls back to openat where it does not exist
+OPENING = (((2, -1), 1), ((257, 56), 2))  # open and openat, and which argument has the flags
+OPENAT2 = (437, 437)  # its flags are out of reach: the C library falls back to openat where it does not exist
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _AUDIT = {"x86_64": 0xC000003E, "aarch64": 0xC00000B7}  # AUDIT_ARCH_*
 _X32 = 0x40000000  # from this number on, x86_64 has the same calls once more (asm/unistd_x32.h)
@@ -60,7 +54,7 @@ class Landlock(NamedTuple):
 
 
 def confine(files: Landlock) -> str:
-    """Give up for good what is not needed; from then on files are read and written as said. Returns what holds.
+    """Give up for good all access but that to these files. Returns what is in force, in words.
 
     Python and its libraries stay readable. Where nothing may be written, seccomp forbids that too.
     """
@@ -111,7 +105,7 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
     """Add a rule; what is not there needs none.
 
     The descriptor stays open for as long as the process lives: a rule is about an inode, and some file systems (9p, on
-    which Windows lends its disks to Linux) make another one for a file that nobody has open
+    which Windows lends its disks to Linux) make another one for a file that is not open
     (https://github.com/landlock-lsm/linux/issues/45).
     """
     with suppress(OSError):
@@ -131,8 +125,8 @@ def _python() -> Iterable[Path]:
 def _seccomp(*, changing: bool) -> str:
     """Load a BPF filter (linux/filter.h) by prctl; `changing`: no file may be changed either.
 
-    EPERM for the calls above and for those of another architecture, which have other numbers; for every other one
-    leave to go on. On an unknown architecture nothing is loaded.
+    The calls above fail with EPERM, as do those of another architecture, which have other numbers; all others pass.
+    On an unknown architecture nothing is loaded.
     """
     machine = os.uname().machine
     if machine not in _AUDIT or sys.maxsize < 1 << 32:
@@ -154,6 +148,7 @@ def _seccomp(*, changing: bool) -> str:
 def _program(machine: str, changing: bool) -> Iterator[tuple[int, int, int, int]]:
     """The filter's instructions: code, jump if true, jump if false, operand."""
     load, equal, at_least, any_bit, give = 0x20, 0x15, 0x35, 0x45, 0x06
+    column = [*_AUDIT].index(machine)
     yield load, 0, 0, 4  # seccomp_data.arch
     yield equal, 1, 0, _AUDIT[machine]
     yield give, 0, 0, _EPERM
@@ -161,15 +156,15 @@ def _program(machine: str, changing: bool) -> Iterator[tuple[int, int, int, int]
     yield at_least, 0, 1, _X32
     yield give, 0, 0, _EPERM
     for call in (*OUTWARD, *(CHANGING if changing else ())):
-        number = getattr(call, machine)
+        number = call[column]
         if number >= 0:
             yield equal, 0, 1, number
             yield give, 0, 0, _EPERM
     if changing:
-        yield equal, 0, 1, getattr(OPENAT2, machine)
+        yield equal, 0, 1, OPENAT2[column]
         yield give, 0, 0, _ENOSYS
         for call, argument in OPENING:
-            number = getattr(call, machine)
+            number = call[column]
             if number >= 0:
                 yield equal, 0, 4, number
                 yield load, 0, 0, 16 + 8 * argument  # the lower half of seccomp_data.args[argument]

@@ -7,13 +7,13 @@ from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from quoth.engine import Reading, Scored, TokenLogprob, Usage
+from quoth.engine.worker.kv_cache import Cancelled, KVCache
 from quoth.engine.worker.sampling import token_logprob
-from quoth.engine.worker.session import Cancelled, Session
 from quoth.native import Vocabulary
 
 
 class PreparedScoring(NamedTuple):
-    """A text behind its input, both as tokens, known to fit."""
+    """A text after its input, both as tokens, known to fit."""
 
     tokens: list[int]
     begins: int  # the first token of the text
@@ -22,19 +22,19 @@ class PreparedScoring(NamedTuple):
 
     @property
     def read(self) -> list[int]:
-        """The tokens that must be computed: nothing asks what comes after the last one."""
+        """The tokens that must be computed: all but the last."""
         return self.tokens[:-1]
 
     @property
     def first(self) -> int:
-        """The first token with a probability: none has it without a token before it."""
+        """The first token with a probability: one with a token before it."""
         return max(1, self.begins)
 
 
 def score_text(
     number: int,
     item: PreparedScoring,
-    session: Session,
+    cache: KVCache,
     vocabulary: Vocabulary,
     *,
     room: int,
@@ -43,7 +43,7 @@ def score_text(
 ) -> Iterator[Reading | Scored]:
     """Read what was not read yet, and look up each token of the text in the logits before it. Raises Cancelled.
 
-    `check` is called after each slice and raises where the logits are no numbers; `room` is as for Session.rewind.
+    `check` is called after each slice and raises where the logits are not numbers; `room` is as for KVCache.rewind.
     A slice's logits exist at once, 4 bytes for each of its tokens and of the vocabulary's, and one row is looked at
     at a time.
     """
@@ -51,14 +51,14 @@ def score_text(
     logprobs: list[TokenLogprob] = []
     reused = 0
     if item.first < len(item.tokens):
-        reused = start = session.rewind(read, room, logits_from)
+        reused = start = cache.rewind(read, room, logits_from)
         yield Reading(number, reused, len(read))
-        for end in session.read(read, stop, logits_from):
+        for end in cache.read(read, stop, logits_from):
             check()
             for position in range(max(start, logits_from), end):
                 if stop():
                     raise Cancelled
-                row = session.context.logits(position - start)
+                row = cache.context.logits(position - start)
                 logprobs.append(token_logprob(row, vocabulary, item.tokens[position + 1], item.top))
             yield Reading(number, end, len(read))
             start = end

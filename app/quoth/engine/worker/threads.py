@@ -1,8 +1,8 @@
-"""How many threads compute: as many as there are cores, unless others want the cores too.
+"""How many threads compute: one a core, unless other programs use the cores too.
 
 A token is some hundred short steps, and after each all threads wait for the slowest. Where a core is shared, the
 others wait for it as long as it does something else: two programs that write at once on two cores with two threads
-each got 1.3 tokens/s each where one alone gets 70, and 41 each since they notice (135M parameters). The number of
+each got 1.3 tokens/s each where one alone gets 70, and 41 each with this (135M parameters). The number of
 threads changes no bit of the results.
 """
 
@@ -15,11 +15,11 @@ WINDOW = 0.2  # seconds that are looked at together
 SHARED = 0.8  # of the time that all threads could have had: with less, others have the cores as well
 BETTER = 0.95  # of the time of a token, or it is not worth a change
 OTHERS = 0.7  # cores that other programs use: with less it is this program's own beginning that is seen
-PATIENCE = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
+PAUSES = (5.0, 60.0)  # seconds of computing from one try to the next, at first and at most
 
 
 class _Window:
-    """Tokens that are looked at together, the seconds that they took, and those that the processor gave to them."""
+    """Tokens judged together, the seconds that they took, and the processor time that they had."""
 
     __slots__ = ("had", "tokens", "wall")
 
@@ -50,20 +50,20 @@ class Threads:
         self._tried_in = 0  # the window that judges
         self._fewer_last = False
         self._wait = 0.0  # seconds of computing until the next try
-        self._patience = PATIENCE[0]
+        self._pause = PAUSES[0]
         self._warm = False  # the first tokens may wait for the disk
 
     def leave(self, cores: float) -> None:
-        """Begin with fewer, where others were seen to use so many cores: the first slice may take seconds."""
+        """Begin with fewer where other programs use so many cores: the first slice may take seconds."""
         if not self._fixed and cores >= OTHERS:
-            self.now, self._wait = max(1, self.most - round(cores)), PATIENCE[0]
+            self.now, self._wait = max(1, self.most - round(cores)), PAUSES[0]
 
     def begin(self) -> tuple[float, float]:
-        """Before a computation: what `done` wants to know."""
+        """Before a computation; `done` takes what this returns."""
         return self._clock(), self._cpu()
 
     def done(self, tokens: int, began: tuple[float, float]) -> None:
-        """After so many tokens were computed at once; what was stopped or failed is not told."""
+        """After tokens were computed at once; not after a stop or a failure."""
         wall, had = self._clock() - began[0], self._cpu() - began[1]
         if self._warm and not self._fixed:
             self._count(tokens, wall, had)
@@ -86,7 +86,7 @@ class Threads:
             self._try(seconds, share, which)
 
     def _try(self, seconds: float, share: float, which: int) -> None:
-        """Fewer threads where the cores are shared, or all again; where both could be, in turn."""
+        """Try fewer threads where the cores are shared, or all again; where both are possible, in turn."""
         below = self.now < self.most
         fewer = share < SHARED and self.now > 1 and not (below and self._fewer_last)
         if fewer or below:
@@ -104,9 +104,9 @@ class Threads:
         if not better:
             self._set(self._other)
         if better and all_tried:
-            self._wait, self._patience = 0.0, PATIENCE[0]
+            self._wait, self._pause = 0.0, PAUSES[0]
         else:
-            self._wait, self._patience = self._patience, min(PATIENCE[1], 2 * self._patience)
+            self._wait, self._pause = self._pause, min(PAUSES[1], 2 * self._pause)
 
     def _set(self, threads: int) -> None:
         self.now = threads

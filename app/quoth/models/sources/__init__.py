@@ -1,1 +1,1 @@
-"""Where models are fetched from: the hub and the package index, file by file and part by part."""
+"""Where models are fetched from: the hub and the package index."""

@@ -1,4 +1,4 @@
-"""A download that goes on from what an earlier one left."""
+"""A download that continues what an earlier one left."""
 
 from __future__ import annotations
 

@@ -26,12 +26,9 @@ _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*/[A-Za-z0-9][A-Za-z0-9._-]*
 class HubFile:
     """One file of a repository at one commit. `sha256` is what the hub keeps of large files (LFS), in hex."""
 
-    repository: str
-    commit: str
     path: str
     size: int | None  # bytes
     sha256: str | None
-    licence: str
     url: str
 
 
@@ -65,13 +62,8 @@ def find(repository: str, wanted: str = "", *, endpoint: str, token: str | None 
 
     Raises NetworkError if it cannot be listed, ModelError if it holds no such file, UsageError if it holds several.
     """
-    listing = _listing(repository, endpoint, token)
-    try:
-        entries = {entry.rfilename: entry for entry in listing.siblings or ()}
-        path = choose(repository, list(entries), wanted)
-        return _file(repository, listing, entries[path], endpoint)
-    except (TypeError, AttributeError) as error:
-        raise _no_hub(endpoint, error) from error
+    listed = {file.path: file for file in files(repository, endpoint=endpoint, token=token)}
+    return listed[choose(repository, list(listed), wanted)]
 
 
 def files(repository: str, *, endpoint: str, token: str | None = None) -> list[HubFile]:
@@ -146,14 +138,10 @@ def _file(repository: str, listing: Any, entry: Any, endpoint: str) -> HubFile:
     large = entry.lfs or {}
     size = large.get("size") or entry.size
     sha256 = str(large.get("sha256") or "").lower()
-    commit = str(listing.sha or "main")
-    card = listing.card_data.to_dict() if listing.card_data else {}
+    commit = quote(str(listing.sha or "main"), safe="")
     return HubFile(
-        repository=repository,
-        commit=commit,
         path=entry.rfilename,
         size=int(size) if size else None,
         sha256=sha256 if re.fullmatch(r"[0-9a-f]{64}", sha256) else None,
-        licence=str(card.get("license") or ""),
-        url=f"{endpoint}/{repository}/resolve/{quote(commit, safe='')}/{quote(entry.rfilename)}",
+        url=f"{endpoint}/{repository}/resolve/{commit}/{quote(entry.rfilename)}",
     )

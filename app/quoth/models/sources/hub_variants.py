@@ -1,4 +1,4 @@
-"""Which file of a repository to take: quantizations told by file names, and an order among them. Pure."""
+"""Which file of a repository to fetch: quantizations read from file names, and an order among them. Pure."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ _QUANTIZATION = re.compile(
     re.IGNORECASE,
 )
 _SPLIT = re.compile(r"-\d{5}-of-\d{5}\.gguf$", re.IGNORECASE)
-_NO_MODEL = re.compile(r"mmproj|imatrix|(?<![A-Za-z0-9])(?:lora|vocab|mtp)(?![A-Za-z0-9])", re.IGNORECASE)
+_NOT_A_MODEL = re.compile(r"mmproj|imatrix|(?<![A-Za-z0-9])(?:lora|vocab|mtp)(?![A-Za-z0-9])", re.IGNORECASE)
 _SAFE = re.compile(r"[A-Za-z0-9._-]+")
 _RESERVED = re.compile(r"(?:con|prn|aux|nul|com\d|lpt\d)(?:\..*)?", re.IGNORECASE)
 
-# Small and good first; below four bits a model of these sizes is worse than a smaller one.
+# Small and good first; with fewer than four bits a model of these sizes is worse than a smaller one.
 ORDER = (
     *("Q4_K_M", "UD-Q4_K_XL", "Q4_K_S", "Q5_K_M", "Q5_K_S", "Q4_1", "Q4_0", "IQ4_NL", "IQ4_XS", "MXFP4", "MXFP4_MOE"),
     *("Q5_1", "Q5_0", "Q6_K", "Q8_0", "BF16", "F16", "F32", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K"),
@@ -32,57 +32,42 @@ def quantization_of(path: str) -> str:
 
 
 def is_safe(path: str) -> bool:
-    """Whether a path of a repository may become part of an address and a name: plain letters, no way up, no device."""
+    """Whether a path can be part of an address and a file name: plain letters, no "..", not a device of Windows."""
     parts = path.split("/")
     return all(_SAFE.fullmatch(part) and part.strip(".") and not _RESERVED.fullmatch(part) for part in parts)
 
 
 def choose(repository: str, paths: Sequence[str], wanted: str = "") -> str:
-    """The file to pull: the one of the quantization or name wanted, else the best of `ORDER`.
+    """The file to pull: that of the wanted quantization or name, else the best of `ORDER`.
 
-    Raises ModelError if the repository has no such file, UsageError if several are meant.
+    Raises ModelError if the repository has no such file, UsageError if several match.
     """
-    files = [
-        path for path in paths if path.lower().endswith(".gguf") and not _NO_MODEL.search(PurePosixPath(path).name)
-    ]
+    files = [path for path in paths if path.lower().endswith(".gguf") and not _NOT_A_MODEL.search(path.split("/")[-1])]
     if not files:
         raise _no_gguf(repository, paths)
     safe = [path for path in files if is_safe(path)]
+    pull = f"quoth pull hf:{repository}"
     if not safe:
-        raise ModelError(
-            f"{repository} has no file that is safe to fetch",
-            f"{_shown(files)} as a file name",
-            "Pull another repository",
-        )
+        why = f"{_listed(files)} as a file name"
+        raise ModelError(f"{repository} has no file that is safe to fetch", why, "Pull another repository")
     whole = [path for path in safe if not _SPLIT.search(path)]
     matching = [path for path in safe if _is(path, wanted)] if wanted else _best(whole or safe)
     if not matching:
-        raise ModelError(
-            f"{repository} has no {wanted}",
-            f"it has {_offer(safe)}",
-            f"Try `quoth pull hf:{repository}:{_first(safe)}`",
-        )
+        raise ModelError(f"{repository} has no {wanted}", f"it has {_offer(safe)}", f"Try `{pull}:{_first(safe)}`")
     complete = [path for path in matching if path in whole]
     if not complete:
-        raise ModelError(
-            f"{quantization_of(matching[0]) or matching[0]} of {repository} is split into several files",
-            "only single files can be pulled",
-            f"Try `quoth pull hf:{repository}:{_first(whole)}`" if whole else "Pull another repository of this model",
-        )
+        what = f"{quantization_of(matching[0]) or matching[0]} of {repository} is split into several files"
+        try_ = f"Try `{pull}:{_first(whole)}`" if whole else "Pull another repository of this model"
+        raise ModelError(what, "only single files can be pulled", try_)
     if len(complete) > 1:
-        raise UsageError(
-            f"{repository} has {len(complete)} files of that kind",
-            _shown(complete),
-            f"Name one: `quoth pull hf:{repository}:{PurePosixPath(complete[0]).name}`",
-        )
+        try_ = f"Name one: `{pull}:{PurePosixPath(complete[0]).name}`"
+        raise UsageError(f"{repository} has {len(complete)} files that match", _listed(complete), try_)
     return complete[0]
 
 
 def _is(path: str, wanted: str) -> bool:
-    return _spelled(wanted) == quantization_of(path) or wanted.upper() in (
-        PurePosixPath(path).name.upper(),
-        path.upper(),
-    )
+    names = PurePosixPath(path).name.upper(), path.upper()
+    return _spelled(wanted) == quantization_of(path) or wanted.upper() in names
 
 
 def _spelled(quantization: str) -> str:
@@ -105,17 +90,13 @@ def _offer(paths: Sequence[str]) -> str:
     return ", ".join(sorted({quantization_of(path) or PurePosixPath(path).name for path in paths})[:12])
 
 
-def _shown(paths: Sequence[str]) -> str:
+def _listed(paths: Sequence[str]) -> str:
     names = ["".join(c if c.isprintable() else "?" for c in path) for path in paths]
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
 def _no_gguf(repository: str, paths: Sequence[str]) -> ModelError:
     weights = [path for path in paths if path.endswith((".safetensors", ".bin", ".pt", ".pth"))]
-    there = _shown(weights or sorted(paths)) or "it is empty"
+    why = f"it has {_listed(weights or sorted(paths))}" if paths else "it is empty"
     owner, _, name = repository.partition("/")
-    return ModelError(
-        f"{repository} has no GGUF model",
-        f"it has {there}" if paths else there,
-        f"Look for a {name}-GGUF of {owner} or others",
-    )
+    return ModelError(f"{repository} has no GGUF model", why, f"Look for a {name}-GGUF of {owner} or others")

@@ -75,11 +75,8 @@ def host_of(url: str) -> str:
 
 def offline(what: str) -> NetworkError:
     """The error of a pull that may not use the network."""
-    return NetworkError(
-        f"cannot pull {what}",
-        "offline was asked for",
-        "Leave out --offline and HF_HUB_OFFLINE, or add a file with `quoth models add FILE`",
-    )
+    try_ = "Leave out --offline and unset HF_HUB_OFFLINE, or add a file with `quoth models add FILE`"
+    return NetworkError(f"cannot pull {what}", "offline was asked for", try_)
 
 
 def unreached(error: BaseException, url: str) -> NetworkError:
@@ -97,7 +94,7 @@ def unreached(error: BaseException, url: str) -> NetworkError:
         return RetryableError(f"{host} was not found", "its name has no address here", try_)
     if "ProxyError" in names:
         return RetryableError(f"the proxy does not connect to {host}", str(error), "Check HTTPS_PROXY and NO_PROXY")
-    again = "Run the same command again: a pull goes on from there"
+    again = "Run the same command again: a pull continues where it stopped"
     if any("Timeout" in name for name in names):
         return RetryableError(f"{host} did not answer in time", "", again)
     return RetryableError(f"the connection to {host} failed", str(error) or type(error).__name__, again)
@@ -135,20 +132,14 @@ def retry_after(value: str) -> float | None:
 
 def web_page(url: str) -> NetworkError:
     """The sentence for an HTML page where data was expected."""
-    return NetworkError(
-        f"{host_of(url)} answered with a web page instead of the file",
-        "a log-in page of the network, or a proxy",
-        "Open a browser, log in to the network, and run the same command again",
-    )
+    what, why = f"{host_of(url)} answered with a web page instead of the file", "the network's log-in page, or a proxy"
+    return NetworkError(what, why, "Open a browser, log in to the network, and run the same command again")
 
 
 def wrong_file(url: str, why: str) -> NetworkError:
     """The sentence for bytes that are not those that were promised; they have been deleted."""
-    return NetworkError(
-        f"{host_of(url)} sent a wrong file, and it was deleted",
-        why,
-        "Run the same command again; if that does not help, the source is damaged: pull another model",
-    )
+    try_ = "Run the same command again; if that does not help, the source is damaged: pull another model"
+    return NetworkError(f"{host_of(url)} sent a wrong file, and it was deleted", why, try_)
 
 
 def _chain(error: BaseException | None) -> Iterator[BaseException]:

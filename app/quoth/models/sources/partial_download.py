@@ -31,7 +31,7 @@ class Origin:
     """Where the bytes of a part came from.
 
     `etag` is a strong validator of RFC 9110, or empty; an `encoded` body was unpacked on the way, so that its length
-    does not say where to go on.
+    does not say where to continue.
     """
 
     url: str
@@ -116,11 +116,8 @@ def require_space(folder: Path, needed: int) -> None:
     with writing(folder):
         free = shutil.disk_usage(folder).free
     if needed > free:
-        raise StorageError(
-            f"the disk is too full for {format_size(needed)} more",
-            f"{format_size(free)} free in {folder}",
-            "Free some space, or pull a smaller model",
-        )
+        what, why = f"the disk is too full for {format_size(needed)} more", f"{format_size(free)} free in {folder}"
+        raise StorageError(what, why, "Free some space, or pull a smaller model")
 
 
 @contextmanager
@@ -134,6 +131,6 @@ def writing(path: Path) -> Iterator[None]:
         why = error.strerror or str(error)
         if error.errno in _FULL:
             what = f"the disk is full: {path.name} is not complete"
-            try_ = "Free some space and run the same command again: a pull goes on from there"
+            try_ = "Free some space and run the same command again: a pull continues where it stopped"
             raise StorageError(what, why, try_) from error
         raise StorageError(f"cannot write {path}", why, "Check its permissions") from error

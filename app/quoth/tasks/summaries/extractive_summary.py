@@ -10,14 +10,19 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
 from heapq import nlargest
-from typing import cast
+from itertools import accumulate, groupby
+from typing import NamedTuple
 
+from quoth.engine import Usage
+from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
-from quoth.tasks.summaries.prose_sentences import Prose, items, prose
+from quoth.tasks.summaries.prose_sentences import ProseSentence, list_items, prose_sentences
+from quoth.tasks.summaries.summary import Event, Sentence, Step, Summarized, SummaryOptions
 from quoth.text.words import content_terms, count_words, weak_terms
 
+SHORTEST = 25  # words of a source that there is anything to summarize of
+SHARE = 0.5  # of its source's words, a summary has at most
 SENTENCE = 20  # words of one; a summary has a stretch of the text for each
 OF_STRETCH = 12  # candidates that are kept of a stretch
 FOCUS = 10.0  # times the weight of a word that was asked for
@@ -33,8 +38,7 @@ LOOKED_AT = 32  # parts, to see what kind of text it is
 WEAK = 0.25  # what a word counts that says little
 
 
-@dataclass(frozen=True, slots=True)
-class Extracted:
+class ExtractedSentence(NamedTuple):
     """A sentence as it stands in its document, white space folded."""
 
     text: str
@@ -42,9 +46,8 @@ class Extracted:
     span: Span
 
 
-@dataclass(frozen=True, slots=True)
-class _Candidate:
-    sentence: Extracted
+class _Candidate(NamedTuple):
+    sentence: ExtractedSentence
     terms: frozenset[str]
     weights: Mapping[str, float]  # of those that are worth anything
     words: int
@@ -52,32 +55,57 @@ class _Candidate:
     worth: float  # for its looks and its place
 
 
-def extract(collection: Collection, words: int, *, focus: str = "") -> list[Extracted]:
+def summarize_by_extract(collection: Collection, options: SummaryOptions) -> Generator[Event, None, None]:
+    """The most telling sentences, verbatim, in order. Raises InputError where there are none."""
+    words, parts, tokens = target_words(collection, options), len(collection), collection.tokens
+    found = yield from key_sentences(collection, words, options.focus)
+    if not found:
+        raise InputError("no sentence of the text can stand alone", "it has no prose", "Have the model write: --write")
+    above: tuple[str, ...] | None = None
+    for number, sentence in enumerate(found):
+        before = " " if options.style == "prose" else "\n- "
+        headings = collection.place(sentence.span).headings
+        if options.style == "outline" and headings != above:
+            before = f"\n{' > '.join(headings) or collection.documents[sentence.span.document].name}\n- "
+        above = headings
+        yield Sentence(sentence.text, before if number else before[1:], (sentence.span,))
+    yield Summarized(parts, parts, tokens, tokens, 0, "stop", Usage())
+
+
+def target_words(collection: Collection, options: SummaryOptions) -> int:
+    """Words of the summary: at most a share of the source's. Raises InputError where there is nothing to summarize."""
+    words = 0
+    for text in collection.texts():
+        words += count_words(text)
+        if words * SHARE >= options.words and words >= SHORTEST:
+            return options.words
+    if words < SHORTEST:
+        raise InputError(
+            "there is nothing to summarize",
+            f"{words or 'no'} word{'' if words == 1 else 's'}",
+            f"A summary needs a text of at least {SHORTEST} words",
+        )
+    return min(options.words, max(10, round(words * SHARE)))
+
+
+def key_sentences(
+    collection: Collection, words: int, focus: str = ""
+) -> Generator[Step, None, list[ExtractedSentence]]:
     """The sentences that say most in at most `words` words, in the order of the text; at least one if there is any."""
-    steps = extracting(collection, words, focus)
-    while True:
-        try:
-            next(steps)
-        except StopIteration as end:
-            return cast("list[Extracted]", end.value)
-
-
-def extracting(collection: Collection, words: int, focus: str) -> Generator[int, None, list[Extracted]]:
-    """As `extract`, saying how many parts were read."""
     wanted = frozenset(content_terms(focus))
     titles = frozenset(term for n in range(len(collection.documents)) for term in content_terms(_title(collection, n)))
-    weigh, sentences = _Weigh(_count(collection), wanted, titles), _sentences_of(collection)
+    weights, sentences = _TermWeights(_count(collection), wanted, titles), _sentences_of(collection)
     candidates: list[_Candidate] = []
     for number, parts in enumerate(_stretches(collection, max(1, round(words / SENTENCE)))):
-        yield parts.start
-        candidates += _of_stretch(collection, number, parts, sentences, weigh)
+        yield Step("reading", parts.start, len(collection))
+        candidates += _of_stretch(collection, number, parts, sentences, weights)
+    yield Step("reading", len(collection), len(collection))
     if wanted:
         candidates = [one for one in candidates if wanted & one.weights.keys()] or candidates
-    chosen = _choose(candidates, words)
-    return sorted(chosen, key=lambda sentence: (sentence.span.document, sentence.span.start))
+    return sorted(_choose(candidates, words), key=lambda sentence: (sentence.span.document, sentence.span.start))
 
 
-Sentences = Callable[[str, frozenset[int]], Iterator[Prose]]
+Sentences = Callable[[str, frozenset[int]], Iterator[ProseSentence]]
 
 
 def _count(collection: Collection) -> Counter[str]:
@@ -96,15 +124,14 @@ def _sentences_of(collection: Collection) -> Sentences:
     for number in range(0, len(collection), max(1, len(collection) // LOOKED_AT)):
         text = collection.text(number)
         whole += count_words(text)
-        told += sum(one.words for one in prose(text, collection.headings(number)))
-    return prose if told > LITTLE * whole else _both
+        told += sum(one.words for one in prose_sentences(text, collection.headings(number)))
+    return prose_sentences if told > LITTLE * whole else _both
 
 
-def _both(text: str, headings: frozenset[int]) -> Iterator[Prose]:
-    found = [*prose(text, headings)]
+def _both(text: str, headings: frozenset[int]) -> Iterator[ProseSentence]:
+    found = [*prose_sentences(text, headings)]
     ends = {one.end for one in found}
-    yield from found
-    yield from (one for one in items(text, headings) if one.end not in ends)
+    yield from (*found, *(one for one in list_items(text, headings) if one.end not in ends))
 
 
 def _title(collection: Collection, number: int) -> str:
@@ -117,46 +144,35 @@ def _title(collection: Collection, number: int) -> str:
 
 def _stretches(collection: Collection, count: int) -> list[range]:
     """The parts in up to `count` runs of about the same length."""
-    spans = [collection.span(number) for number in range(len(collection))]
-    total, before = sum(span.end - span.start for span in spans), 0
-    runs: list[range] = []
-    last = -1
-    for number, span in enumerate(spans):
-        middle = before + (span.end - span.start) // 2
-        before += span.end - span.start
-        if middle * count // total == last:
-            runs[-1] = range(runs[-1].start, number + 1)
-        else:
-            runs.append(range(number, number + 1))
-            last = middle * count // total
-    return runs
+    spans = map(collection.span, range(len(collection)))
+    lengths = [span.end - span.start for span in spans]
+    *starts, total = accumulate(lengths, initial=0)
+    stretch = [(start + length // 2) * count // total for start, length in zip(starts, lengths, strict=True)]
+    runs = ([*run] for _, run in groupby(range(len(stretch)), key=stretch.__getitem__))
+    return [range(run[0], run[-1] + 1) for run in runs]
 
 
 def _of_stretch(
-    collection: Collection, number: int, parts: range, sentences: Sentences, weigh: _Weigh
+    collection: Collection, number: int, parts: range, sentences: Sentences, weights: _TermWeights
 ) -> list[_Candidate]:
     """The best candidates of a stretch."""
     here: Counter[str] = Counter()
-    found: list[tuple[Extracted, frozenset[str], int, float]] = []
-    said: set[str] = set()
+    found: dict[str, tuple[ExtractedSentence, frozenset[str], int, float]] = {}  # by its text
     for part in parts:
         for one, worth in _of_part(collection, part, sentences):
-            if one.text in said:
-                continue
-            said.add(one.text)
-            terms = frozenset(content_terms(one.text))
-            here.update(terms)
-            span = collection.span(part)
-            where = Span(span.document, span.start + one.start, span.start + one.end)
-            found.append((Extracted(one.text, part, where), terms, one.words, worth))
+            if one.text not in found:
+                terms = frozenset(content_terms(one.text))
+                here.update(terms)
+                sentence = ExtractedSentence(one.text, part, collection.within(part, one.start, one.end))
+                found[one.text] = sentence, terms, one.words, worth
     candidates = [
-        _Candidate(sentence, terms, weigh.all(terms, here), words, number, worth)
-        for sentence, terms, words, worth in found
+        _Candidate(sentence, terms, weights.of(terms, here), words, number, worth)
+        for sentence, terms, words, worth in found.values()
     ]
     return nlargest(OF_STRETCH, candidates, key=lambda one: _value(one, frozenset()))
 
 
-def _of_part(collection: Collection, part: int, sentences: Sentences) -> Iterator[tuple[Prose, float]]:
+def _of_part(collection: Collection, part: int, sentences: Sentences) -> Iterator[tuple[ProseSentence, float]]:
     """The sentences of a part, and what each is worth for its looks and its place."""
     heads = collection.headings(part)
     above = sorted(heads)
@@ -170,7 +186,7 @@ def _of_part(collection: Collection, part: int, sentences: Sentences) -> Iterato
         yield one, worth * (BEGINNING if number < 3 and collection.span(part).start == 0 else 1.0)
 
 
-class _Weigh:
+class _TermWeights:
     """What words are worth: by how often they occur in the text, and in the stretch around them."""
 
     def __init__(self, counted: Counter[str], wanted: frozenset[str], titles: frozenset[str]) -> None:
@@ -179,7 +195,7 @@ class _Weigh:
         self._wanted = wanted
         self._titles = titles
 
-    def all(self, terms: frozenset[str], here: Counter[str]) -> dict[str, float]:
+    def of(self, terms: frozenset[str], here: Counter[str]) -> dict[str, float]:
         """The terms that are worth anything."""
         most = math.log1p(here.most_common(1)[0][1])
         return {term: value for term in terms if (value := self._weight(term, here[term], most))}
@@ -199,21 +215,19 @@ def _value(candidate: _Candidate, said: frozenset[str] | set[str]) -> float:
     return new * candidate.worth / float(candidate.words**LENGTH)
 
 
-def _choose(candidates: list[_Candidate], words: int) -> list[Extracted]:
+def _choose(candidates: list[_Candidate], words: int) -> list[ExtractedSentence]:
     """Greedily the sentence that adds most, until there is no room for another."""
-    left = list(candidates)
     said: set[str] = set()
     turns: Counter[int] = Counter()
-    chosen: list[_Candidate] = []
-    room = words
-    while left:
-        best = max(left, key=lambda one: _value(one, said) * SECOND ** turns[one.stretch])
-        chosen.append(best)
+    chosen: list[ExtractedSentence] = []
+    while candidates:
+        best = max(candidates, key=lambda one: _value(one, said) * SECOND ** turns[one.stretch])
+        chosen.append(best.sentence)
         said |= best.weights.keys()
         turns[best.stretch] += 1
-        room -= best.words
-        left = [one for one in left if one.words <= room and not _same(one, best)]
-    return [one.sentence for one in chosen]
+        words -= best.words
+        candidates = [one for one in candidates if one.words <= words and not _same(one, best)]
+    return chosen
 
 
 def _same(one: _Candidate, other: _Candidate) -> bool:

@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
-from quoth.engine import Engine, Notice, Usage
-from quoth.tasks.summaries import part_notes
-from quoth.tasks.summaries.part_notes import Note, NotesCache
-from quoth.tasks.summaries.summary import Sentence, Step
-from quoth.tasks.support import SourceText, best
+from quoth.engine import Notice, Usage
+from quoth.tasks.summaries.part_notes import (
+    Note,
+    NoteProgress,
+    NoteRequest,
+    NotesWritten,
+    NoteTaker,
+    supported_lines,
+)  # fmt: skip
+from quoth.tasks.summaries.summary import Step
+from quoth.tasks.support import SourceText, supporting_sources
 
 SYSTEM = (
     "You are given notes on consecutive parts of one text. Write the most important of them again as a shorter list, "
@@ -19,38 +25,32 @@ LEAST, MOST = 0.25, 0.5  # share of the notes of a group that a merge leaves
 
 
 def merge(
-    engine: Engine,
-    found: list[Note],
-    limit: int,
-    *,
-    support: float,
-    kept: NotesCache,
-    model: str,
-    keep: bool,
-    cancelled: Callable[[], bool],
-) -> Generator[Step | Notice | Sentence | Usage, None, list[Note]]:
+    taker: NoteTaker, found: list[Note], limit: int, *, support: float, spend: Callable[[Usage], None]
+) -> Generator[Step | Notice, None, list[Note]]:
     """Fewer notes, of at most `limit` tokens together if there are two or more; all of them after a cancel.
 
-    How many are merged at once, and how much is left of them, comes from their measured sizes.
+    How many are merged at once, and how much is left of them, comes from their measured sizes. `support` is the share
+    of a line's words that its notes must have; `spend` gets what each merge costs.
     """
+    engine = taker.engine
     sizes = engine.count([note.text for note in found]) if found else []
     while sum(sizes) + len(sizes) > limit and len(found) > 1:
         groups = grouped(sizes, max(limit // 2, 1))
         share = max(LEAST, min(MOST, limit / (sum(sizes) + 1)))
-        asked = [_asked(found[a:b], sum(sizes[a:b]), share) for a, b in groups]
+        requests = [_request(found[a:b], sum(sizes[a:b]), share) for a, b in groups]
         merged: dict[int, list[Note]] = {}
-        for event in part_notes.write(engine, asked, kept=kept, model=model, keep=keep, cancelled=cancelled):
+        for event in taker.write(requests):
             match event:
-                case part_notes.NoteProgress(number, _, _):
+                case NoteProgress(number):
                     yield Step("merging", number, len(groups), "groups of notes")
-                case part_notes.Written(number, text, usage):
+                case NotesWritten(number, text, usage):
                     a, b = groups[number]
                     merged[number] = _merged(found[a:b], text, share, support)
                     if usage is not None:
-                        yield usage
+                        spend(usage)
                 case Notice():
                     yield event
-        if cancelled():
+        if taker.cancelled():
             return found
         found = [note for number in sorted(merged) for note in merged[number]]
         sizes = engine.count([note.text for note in found])
@@ -70,11 +70,11 @@ def grouped(sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
     return groups
 
 
-def _asked(group: Sequence[Note], tokens: int, share: float) -> part_notes.Asked:
+def _request(group: Sequence[Note], tokens: int, share: float) -> NoteRequest:
     text = "\n".join(f"- {note.text}" for note in group)
     question = f"Write the {_most(group, share)} most important of these part_notes."
     messages = (Message("system", SYSTEM), user_message(question, [Attachment("notes", text)]))
-    return part_notes.Asked(messages, max(32, round(tokens * share)))
+    return NoteRequest(messages, max(32, round(tokens * share)))
 
 
 def _merged(group: Sequence[Note], text: str, share: float, support: float) -> list[Note]:
@@ -82,11 +82,11 @@ def _merged(group: Sequence[Note], text: str, share: float, support: float) -> l
     sources = [(number, SourceText.of(note.text)) for number, note in enumerate(group)]
     whole = SourceText.of(*(note.text for note in group))
     most = _most(group, share)
-    rests = [(best(line, sources), line) for line in part_notes.supported_lines(text, whole, support)[:most]]
+    rests = [(supporting_sources(line, sources), line) for line in supported_lines(text, whole, support)[:most]]
     if not any(numbers for numbers, _ in rests):
         step = len(group) / most
         return [group[int(n * step)] for n in range(most)]
-    rests.sort(key=lambda rest: min(rest[0], default=0))  # models do not keep the order they are told to keep
+    rests.sort(key=lambda rest: min(rest[0], default=0))  # models do not keep the order, although told to
     return [Note(line, tuple(dict.fromkeys(s for n in numbers for s in group[n].spans))) for numbers, line in rests]
 
 

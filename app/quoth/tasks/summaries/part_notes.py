@@ -1,11 +1,11 @@
-"""Notes about the parts of a text: written by the model, held against the part, kept under what they depend on."""
+"""Notes on the parts of a text: written by the model, held against the part, cached under what they depend on."""
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Generator, Sequence
-from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
@@ -38,102 +38,97 @@ class NoCache:
         pass
 
 
-@dataclass(frozen=True, slots=True)
-class Note:
+class Note(NamedTuple):
     """One fact, in the model's words, and the stretches of the documents that it is from."""
 
     text: str
     spans: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Asked:
+class NoteRequest(NamedTuple):
     """One thing for the model to take notes on: a part of a text, or notes to be merged."""
 
     messages: tuple[Message, ...]
     max_tokens: int
 
 
-@dataclass(frozen=True, slots=True)
-class NoteProgress:
-    """`done` of `total` prompt tokens of what is asked under this number have been read."""
+class NoteProgress(NamedTuple):
+    """The model is reading what the request with this number asks about."""
 
     number: int
-    done: int
-    total: int
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
-    """What the model wrote; `usage` is None where it was known from before."""
+class NotesWritten(NamedTuple):
+    """What the model wrote for a request; `usage` is None where it was known from before."""
 
     number: int
     text: str
     usage: Usage | None
 
 
-def about_part(text: str, where: str, focus: str, max_tokens: int) -> Asked:
+def about_part(text: str, where: str, focus: str, max_tokens: int) -> NoteRequest:
     """Notes on a part; `where` names its headings."""
     question = f"{QUESTION} What matters: {focus}" if focus else QUESTION
-    return Asked((Message("system", SYSTEM), user_message(question, [Attachment(where, text)])), max_tokens)
+    return NoteRequest((Message("system", SYSTEM), user_message(question, [Attachment(where, text)])), max_tokens)
 
 
-def write(
-    engine: Engine,
-    asked: Sequence[Asked],
-    *,
-    kept: NotesCache,
-    model: str,
-    keep: bool = True,
-    cancelled: Callable[[], bool] = lambda: False,
-) -> Generator[NoteProgress | Written | Notice, None, bool]:
-    """Have the model write about each thing asked, all in one call; what is kept is not written again.
+class NoteTaker:
+    """Has a model take notes and keeps them in a cache, also those written before a cancel.
 
-    Returns whether all of it was written. What was written before a cancel is kept.
+    `model` names the model in the keys of the cache: its hash. `keep` is Request.keep.
     """
-    keys = [key_of(model, one) for one in asked]
-    missing: list[int] = []
-    for number, key in enumerate(keys):
-        text = kept.get(key)
-        if text is None:
-            missing.append(number)
-        else:
-            yield Written(number, text, None)
-    requests = [
-        Request(
-            Chat((*asked[n].messages, Message("assistant", BEGUN)), continue_last=True),
-            SAMPLING,
-            asked[n].max_tokens,
-            keep=keep,
-        )
-        for n in missing
-    ]
-    texts = dict.fromkeys(missing, BEGUN)
-    whole = True
-    for event in engine.generate(requests, stop=cancelled) if requests else ():
-        number = missing[event.request]
-        match event:
-            case Reading(_, done, total):
-                yield NoteProgress(number, done, total)
-            case Piece(_, text):
-                texts[number] += text
-            case Notice():
-                yield event
-            case Done(_, "cancelled", _):
-                whole = False
-            case Done(_, reason, usage):
-                text = texts[number] if reason == "stop" else whole_lines(texts[number])
-                kept.put(keys[number], text)
-                yield Written(number, text, usage)
-    return whole
+
+    def __init__(
+        self,
+        engine: Engine,
+        cache: NotesCache,
+        model: str,
+        *,
+        keep: bool = True,
+        cancelled: Callable[[], bool] = lambda: False,
+    ) -> None:
+        self.engine = engine
+        self._cache = cache
+        self._model = model
+        self._keep = keep
+        self.cancelled = cancelled
+
+    def write(self, requests: Sequence[NoteRequest]) -> Generator[NoteProgress | NotesWritten | Notice, None, None]:
+        """Notes for each request, all in one call of the engine; what is in the cache is not written again."""
+        keys = [key_of(self._model, request) for request in requests]
+        missing: list[int] = []
+        for number, key in enumerate(keys):
+            text = self._cache.get(key)
+            if text is None:
+                missing.append(number)
+            else:
+                yield NotesWritten(number, text, None)
+        if not missing:
+            return
+        texts = dict.fromkeys(missing, BEGUN)
+        for event in self.engine.generate([self._prompt(requests[n]) for n in missing], stop=self.cancelled):
+            number = missing[event.request]
+            match event:
+                case Reading():
+                    yield NoteProgress(number)
+                case Piece(_, text):
+                    texts[number] += text
+                case Notice():
+                    yield event
+                case Done(_, reason, usage) if reason != "cancelled":
+                    text = texts[number] if reason == "stop" else whole_lines(texts[number])
+                    self._cache.put(keys[number], text)
+                    yield NotesWritten(number, text, usage)
+
+    def _prompt(self, request: NoteRequest) -> Request:
+        chat = Chat((*request.messages, Message("assistant", BEGUN)), continue_last=True)
+        return Request(chat, SAMPLING, request.max_tokens, keep=self._keep)
 
 
-def key_of(model: str, asked: Asked) -> str:
+def key_of(model: str, request: NoteRequest) -> str:
     """Everything that what is written depends on: the model's hash, the prompt with the passage, the sampling."""
-    import hashlib
-
-    messages = [[message.role, message.text] for message in asked.messages]
-    parts = [model, messages, asked.max_tokens, SAMPLING.temperature, SAMPLING.repeat_penalty, BEGUN]
+    messages = [[message.role, message.text] for message in request.messages]
+    parts = [model, messages, request.max_tokens, SAMPLING.temperature, SAMPLING.repeat_penalty, BEGUN]
     return hashlib.sha256(json.dumps(parts).encode("utf-8", "replace")).hexdigest()
 
 

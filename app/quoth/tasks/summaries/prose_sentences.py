@@ -1,10 +1,10 @@
-"""Which sentences of a text are prose that can be shown alone, by what they look like. Pure."""
+"""Which sentences of a text are prose that can stand alone, by their looks. Pure."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from quoth.text.sentences import sentences
 from quoth.text.words import UNSPACED, count_words
@@ -55,8 +55,7 @@ _CODE = re.compile(r"\w\.\w+\(|\w\(\)|::|:\w+:|->|[=!]=|&&|\|\||;$|^\s*(?:return
 _MARK = re.compile(r"(?:[-*+•◦‣▪·–>#]+|\(?\w{1,3}[.)]|\d+(?:\.\d+)+\.?|[一二三四五六七八九十]{1,3}、)\s+|[\"']{3}\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class Prose:
+class ProseSentence(NamedTuple):
     """A sentence, where it stands, and what it is worth for how it looks; above 1 it tells of the text as a whole."""
 
     start: int
@@ -67,27 +66,25 @@ class Prose:
     opens: bool  # a paragraph
 
 
-def prose(text: str, headings: frozenset[int] = frozenset()) -> Iterator[Prose]:
+def prose_sentences(text: str, headings: frozenset[int] = frozenset()) -> Iterator[ProseSentence]:
     """The sentences of a text that can stand alone; `headings` are where its headings begin."""
     for start, end in sentences(text):
-        if start not in headings:
-            found = _prose(text, start, end)
-            if found is not None:
-                yield found
+        if start not in headings and (found := _prose(text, start, end)):
+            yield found
 
 
-def items(text: str, headings: frozenset[int] = frozenset()) -> Iterator[Prose]:
-    """Items of lists and lines that are no sentences, without their marks: for a text that has little else."""
+def list_items(text: str, headings: frozenset[int] = frozenset()) -> Iterator[ProseSentence]:
+    """List items and lines that are not sentences, without their marks: for a text that has little else."""
     for start, end in sentences(text):
         mark = _MARK.match(text, start, end)
         start = mark.end() if mark else start
         said = " ".join(text[start:end].split())
         words = count_words(said)
         if start not in headings and 3 <= words <= LONGEST and _plain(said):
-            yield Prose(start, end, said, words, 0.5, False)
+            yield ProseSentence(start, end, said, words, 0.5, False)
 
 
-def _prose(text: str, start: int, end: int) -> Prose | None:
+def _prose(text: str, start: int, end: int) -> ProseSentence | None:
     said = " ".join(text[start:end].split())
     words = count_words(said)
     wide = len(_UNSPACED.findall(said)) > 0.3 * len(said)
@@ -98,7 +95,7 @@ def _prose(text: str, start: int, end: int) -> Prose | None:
         return None
     opens = not text[:start].strip() or "\n\n" in text[max(0, start - 8) : start].replace(" ", "").replace("\t", "")
     worth = _worth(said)
-    return Prose(start, end, said, words, worth, opens) if worth else None
+    return ProseSentence(start, end, said, words, worth, opens) if worth else None
 
 
 def _plain(said: str) -> bool:
@@ -132,7 +129,7 @@ def _worth(said: str) -> float:
     if _POINTS_BACK.match(said):
         return 0.0
     worth = 1.0
-    if said[0] in "\"“‘'«「『":  # somebody speaks
+    if said[0] in "\"“‘'«「『":  # direct speech
         worth *= 0.5
     if said.rstrip("\"'”’»)」』")[-1] in "?？!！":
         worth *= 0.4

@@ -1,9 +1,9 @@
-"""What kind of summary is asked for, and what is told while it is made. Data."""
+"""What kind of summary is asked for, and the events while it is made. Data."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from quoth.engine import Notice, Usage
 from quoth.tasks.collection import Span
@@ -23,8 +23,7 @@ class SummaryOptions:
     language: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Planned:
+class Planned(NamedTuple):
     """What lies ahead: parts and tokens, parts that are known from before, and seconds by the rates so far."""
 
     parts: int
@@ -33,8 +32,7 @@ class Planned:
     seconds: float
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(NamedTuple):
     """`done` of `total` units of a step are done: "reading", 3, 42, "parts"; and what is being read now."""
 
     verb: str
@@ -44,16 +42,14 @@ class Step:
     what: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
+class Noted(NamedTuple):
     """The notes on a part."""
 
     part: int
     text: str
 
 
-@dataclass(frozen=True, slots=True)
-class Sentence:
+class Sentence(NamedTuple):
     """A sentence of the summary, what stands before it ("", " ", "\\n- "), and where it is from."""
 
     text: str
@@ -61,8 +57,7 @@ class Sentence:
     spans: tuple[Span, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Summarized:
+class Summarized(NamedTuple):
     """The end: what was read of what there is, and how many sentences were left out for want of support."""
 
     parts: int

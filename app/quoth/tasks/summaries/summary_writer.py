@@ -7,10 +7,9 @@ from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Usage
-from quoth.tasks.summaries import part_notes
-from quoth.tasks.summaries.part_notes import Note
+from quoth.tasks.summaries.part_notes import SAMPLING, Note
 from quoth.tasks.summaries.summary import Sentence, Step, Style, SummaryOptions
-from quoth.tasks.support import SourceText, best, numbers, support
+from quoth.tasks.support import SourceText, numbers, support, supporting_sources
 from quoth.text.sentences import sentences
 from quoth.text.words import count_words
 
@@ -34,13 +33,16 @@ def tokens_of(words: int) -> int:
     return round(words * TOKENS_A_WORD) + 16
 
 
-class Writing:
-    """One summary as it is written. `words` is how long it should be; it is never twice as long."""
+class SummaryWriter:
+    """One summary as it is written, of about `options.words` words and never twice as many."""
 
-    def __init__(self, wish: SummaryOptions, words: int, sources: Sequence[Note], threshold: float) -> None:
-        self._wish = wish
-        self._words = words
-        self._held = _Held(sources, threshold, wish)
+    def __init__(
+        self, options: SummaryOptions, sources: Sequence[Note], threshold: float, spend: Callable[[Usage], None]
+    ) -> None:
+        """`threshold` is the share of a sentence's words that the sources must have; `spend` gets what it costs."""
+        self._options = options
+        self._sentences = _SupportedSentences(sources, threshold, options)
+        self._spend = spend
         self.said = 0  # sentences
         self._counted = 0  # words
         self.reason = "cancelled"
@@ -48,16 +50,15 @@ class Writing:
     @property
     def unsupported(self) -> int:
         """Sentences that were left out."""
-        return self._held.unsupported
+        return self._sentences.unsupported
 
     def events(
         self, engine: Engine, documents: Sequence[Attachment], *, keep: bool, cancelled: Callable[[], bool]
-    ) -> Generator[Step | Notice | Sentence | Usage, None, None]:
-        """The sentences that are supported, as they come, and what the request cost."""
+    ) -> Generator[Step | Notice | Sentence, None, None]:
+        """The sentences that are supported, as they come."""
         messages = (Message("system", SYSTEM), user_message(self._question(), documents))
-        request = Request(
-            Chat(messages), part_notes.SAMPLING, min(tokens_of(self._words), engine.info.n_ctx // 2), keep=keep
-        )
+        max_tokens = min(tokens_of(self._options.words), engine.info.n_ctx // 2)
+        request = Request(Chat(messages), SAMPLING, max_tokens, keep=keep)
         text = ""
         for event in engine.generate([request], stop=lambda: self._enough or cancelled()):
             match event:
@@ -69,43 +70,44 @@ class Writing:
                     text += piece
                     yield from self._take(text, ended=False)
                 case Done(_, ended, usage):
-                    yield usage
+                    self._spend(usage)
                     yield from self._take(text, ended=ended == "stop")
                     self.reason = "stop" if self._enough and not cancelled() else ended
 
     @property
     def _enough(self) -> bool:
-        return self._counted >= self._words
+        return self._counted >= self._options.words
 
     def _take(self, text: str, *, ended: bool) -> Generator[Sentence, None, None]:
         """The sentences that are whole now, for as long as there is room."""
-        for sentence in self._held.feed(text, ended=ended):
+        for sentence in self._sentences.feed(text, ended=ended):
             words = count_words(sentence.text)
-            if self._enough or self._counted + words > 2 * self._words:
-                self._counted = max(self._counted, self._words)
+            if self._enough or self._counted + words > 2 * self._options.words:
+                self._counted = max(self._counted, self._options.words)
                 return
             self._counted += words
             self.said += 1
             yield sentence
 
     def _question(self) -> str:
-        parts = [f"Write a summary of the text in about {self._words} words.", STYLES[self._wish.style]]
-        if self._wish.focus:
-            parts.append(f"What matters: {self._wish.focus}.")
-        if self._wish.language:
-            parts.append(f"Write it in {self._wish.language}.")
+        options = self._options
+        parts = [f"Write a summary of the text in about {options.words} words.", STYLES[options.style]]
+        if options.focus:
+            parts.append(f"What matters: {options.focus}.")
+        if options.language:
+            parts.append(f"Write it in {options.language}.")
         return " ".join(parts)
 
 
-class _Held:
+class _SupportedSentences:
     """Sentences of a text that grows: each once it is whole, if its sources support it."""
 
-    def __init__(self, sources: Sequence[Note], threshold: float, wish: SummaryOptions) -> None:
+    def __init__(self, sources: Sequence[Note], threshold: float, options: SummaryOptions) -> None:
         self._notes = sources
         self._sources = [(number, SourceText.of(note.text)) for number, note in enumerate(sources)]
         self._whole = SourceText.of(*(note.text for note in sources))
         self._threshold = threshold
-        self._wish = wish
+        self._options = options
         self._done = 0  # characters of the text
         self._said: set[str] = set()
         self._first = True
@@ -114,12 +116,9 @@ class _Held:
     def feed(self, text: str, *, ended: bool = False) -> list[Sentence]:
         """The sentences that are whole now; the last one only if nothing follows."""
         spans = sentences(text[self._done :])
-        if not ended:
-            spans = spans[:-1]
         offset, found = self._done, []
-        for start, end in spans:
-            sentence = self._sentence(text, offset + start, offset + end)
-            if sentence is not None:
+        for start, end in spans if ended else spans[:-1]:
+            if sentence := self._sentence(text, offset + start, offset + end):
                 found.append(sentence)
             self._done = offset + end
         return found
@@ -136,21 +135,21 @@ class _Held:
             return None
         before = self._before(text[self._done : start], mark is not None)
         self._first = False
-        spans = dict.fromkeys(span for n in best(bare, self._sources) for span in self._notes[n].spans)
+        spans = dict.fromkeys(span for n in supporting_sources(bare, self._sources) for span in self._notes[n].spans)
         return Sentence(bare, before, tuple(spans)[:PLACES])
 
     def _is_supported(self, said: str) -> bool:
         """In another language no word stands in the text, but its numbers do."""
-        if self._wish.language:
+        if self._options.language:
             return self._whole.numbers.issuperset(numbers(said))
         return support(said, self._whole) >= self._threshold
 
     def _before(self, gap: str, marked: bool) -> str:
-        """What stands before a sentence, by the style that was asked for, whatever the model wrote."""
-        if self._wish.style == "prose":
+        """What stands before a sentence: by the style that was asked for, not by what the model wrote."""
+        if self._options.style == "prose":
             lines = min(2, gap.count("\n"))
             return "" if self._first else "\n\n" if lines == 2 and not marked else " "
-        mark = "- " if marked or self._wish.style == "bullets" else ""
+        mark = "- " if marked or self._options.style == "bullets" else ""
         line = "" if self._first else "\n"
-        same_line = not (marked or "\n" in gap) and self._wish.style == "outline"
+        same_line = not (marked or "\n" in gap) and self._options.style == "outline"
         return " " if same_line and not self._first else line + mark

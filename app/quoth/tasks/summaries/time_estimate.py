@@ -8,33 +8,30 @@ from quoth.engine import Usage
 from quoth.tasks.summaries.part_notes import NotesCache
 
 
-class Pace:
-    """Seconds for what is left. `tokens` are those of each part; the rates of `model` are kept in `kept`."""
+class TimeEstimate:
+    """Seconds for what is left. `tokens` are those of each part; the rates of `model` are kept in `cache`."""
 
-    def __init__(self, tokens: Sequence[int], kept: NotesCache, model: str) -> None:
+    def __init__(self, tokens: Sequence[int], cache: NotesCache, model: str) -> None:
         self._left = dict(enumerate(tokens))
-        self._kept = kept
+        self._cache = cache
         self._key = f"pace:{model}"
         self._read = self._read_seconds = self._write_seconds = 0.0
         self._notes = 0
-        self._before = _numbers(kept.get(self._key))  # seconds to read a token, seconds to write a note
+        self._before = _numbers(cache.get(self._key))  # seconds to read a token, to write a note
 
-    def known(self, number: int) -> None:
-        """Nothing is to be done for a part."""
+    def done(self, number: int, usage: Usage | None) -> None:
+        """The notes on a part are there; `usage` is None if they were known from before."""
         self._left.pop(number, None)
-
-    def wrote(self, number: int, usage: Usage) -> None:
-        """The notes on a part were written."""
-        self.known(number)
-        self._notes += 1
-        self._read += usage.prompt - usage.reused
-        self._read_seconds += usage.read_seconds
-        self._write_seconds += usage.write_seconds
+        if usage is not None:
+            self._notes += 1
+            self._read += usage.prompt - usage.reused
+            self._read_seconds += usage.read_seconds
+            self._write_seconds += usage.write_seconds
 
     def keep(self) -> None:
         """Remember the rates for the next time."""
         if self._notes:
-            self._kept.put(self._key, " ".join(f"{rate:.6g}" for rate in self._rates()))
+            self._cache.put(self._key, " ".join(f"{rate:.6g}" for rate in self._rates()))
 
     @property
     def is_known(self) -> bool:

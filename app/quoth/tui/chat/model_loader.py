@@ -239,7 +239,9 @@ def pull_sentence(at: PullProgress) -> str:
     """How far a pull is: "downloading: 120 of 480 MB, 3 min left"."""
     done, total = at.done / 1e6, (at.total or 0) / 1e6
     amount = f": {done:,.0f} of {total:,.0f} MB" if total else (f": {at.detail}" if at.detail else "")
-    return f"{at.stage}{amount}" + (f", {at.left / 60:.0f} min left" if at.left and at.left > 60 else "")
+    return f"{at.stage}{amount}" + (
+        f", {at.seconds_left / 60:.0f} min left" if at.seconds_left and at.seconds_left > 60 else ""
+    )
 
 
 def is_model(text: str) -> bool:

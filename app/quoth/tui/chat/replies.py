@@ -7,8 +7,8 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Attachment, Message
-from quoth.tasks.status_text import minutes
 from quoth.text import sane
+from quoth.text.units import format_duration
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
 from quoth.tui.chat.open_conversation import REPLY, Entry, Task
@@ -158,7 +158,7 @@ class Replies:
     def _show_read(self, event: PromptRead) -> None:
         if event.turn is not self.session.running:
             return
-        left = "" if event.seconds_left is None else f", {minutes(event.seconds_left)} left"
+        left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
         reads = event.done < event.total
         self.session.read(event.turn, f"reading {event.done:,} of {event.total:,} tokens{left}" if reads else "")
         self.view.status.used = event.total

@@ -12,7 +12,7 @@ from quoth.chat import Message
 from quoth.engine import Done, Engine, Notice, Piece, Reading, Thought
 from quoth.history import Turn, messages_of
 from quoth.library.model import Model
-from quoth.tasks.reply import left_out, with_system
+from quoth.tasks.reply import messages_to_drop, with_system
 from quoth.text import Cleaner
 from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
 
@@ -135,7 +135,7 @@ def _fitting(reply: RunningReply, post: Post) -> list[Message]:
 def fitting(engine: Engine, messages: list[Message], reserve: int, at_least: int = 0) -> tuple[list[Message], int]:
     """A conversation without its oldest messages, where not all leave `reserve` tokens; and how many are dropped."""
     first = 1 if messages and messages[0].role == "system" else 0
-    dropped = 0 if len(messages) - first < 2 else left_out(engine, messages, reserve, at_least)
+    dropped = 0 if len(messages) - first < 2 else messages_to_drop(engine, messages, reserve, at_least)
     return [*messages[:first], *messages[first + dropped :]], dropped
 
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from quoth.tasks.status_text import minutes
+from quoth.text.units import format_duration
 
 if TYPE_CHECKING:
     from quoth.tasks.collection import Collection, Span
@@ -67,5 +67,5 @@ class ProgressLine:
         elapsed, left = now - self._began, ""
         if done > self._first and elapsed > 0:
             seconds = round((total - done) * elapsed / (done - self._first))
-            left = f" · {minutes(seconds)} left" if seconds else ""
+            left = f" · {format_duration(seconds)} left" if seconds else ""
         return f"{verb} {done:,} of {total:,} {unit}{left}{f' · {what}' if what else ''}"

@@ -13,9 +13,10 @@ from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
 from quoth.tasks.collection import Collection
 from quoth.tasks.question_answering import Answered, PassagesRead
-from quoth.tasks.status_text import LONG, covered, minutes, planned, too_small
+from quoth.tasks.status_text import LONG, covered, planned, too_small
 from quoth.tasks.summaries import summarizer
 from quoth.text import clean
+from quoth.text.units import format_duration
 from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
 from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
@@ -141,7 +142,7 @@ class DocumentTaskThread:
         return answered.reason
 
     def _seconds(self) -> str:
-        return minutes(self._clock() - self._began)
+        return format_duration(self._clock() - self._began)
 
     # A summary
 

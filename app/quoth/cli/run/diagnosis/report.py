@@ -15,7 +15,7 @@ from quoth.cli.printing import columns, print_json, print_lines
 from quoth.cli.run.diagnosis import ways
 from quoth.cli.run.diagnosis.reinstall import from_source, from_wheels
 from quoth.config import Folders
-from quoth.engine.client.proving import prove_rungs
+from quoth.engine.client.rung_comparison import prove_rungs
 from quoth.engine.ladder import Known, usable
 from quoth.errors import EngineError, ModelError, QuothError
 from quoth.library.engines import bare_engine, load_options
@@ -23,9 +23,9 @@ from quoth.library.model_choice import chosen
 from quoth.models import ModelFile
 from quoth.platform.memory import free_memory
 from quoth.platform.processors import physical_cores
+from quoth.text.units import format_megabytes, format_size
 from quoth.version import __version__
 
-GIB = 1024**3
 PROVING_ROUNDS = 2
 NOT_YET, READ_ONLY, CANNOT_BE_MADE = " (not there yet)", " (read-only)", " (cannot be made)"
 LOST = {  # if a folder cannot be written
@@ -114,13 +114,13 @@ def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
 
 def _machine(native: dict[str, Any]) -> Iterator[Row]:
     for name, description, kind, free, total in native["devices"]:
-        memory = f", {free / GIB:.1f} of {total / GIB:.1f} GiB free" if kind in ("gpu", "igpu") else ""
+        memory = f", {format_size(free)} of {format_size(total)} free" if kind in ("gpu", "igpu") else ""
         yield f"device {name}", f"{description.strip()} ({kind}{memory})"
     yield "processor features used", " ".join(ways.features_of(native["system"]))
     yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
     yield "threads", f"{physical_cores()} (physical cores; {os.cpu_count()} logical)"
     yield "threads by", ways.threaded_by(native)
-    yield "free memory", f"{free_memory() / GIB:.1f} GiB"
+    yield "free memory", format_size(free_memory())
     yield "engine sandbox", native["sandbox"]
 
 
@@ -168,7 +168,7 @@ def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
 
 
 def _named(model: ModelFile) -> str:
-    return f"{model.name} ({model.quantization}, {model.size / 1e6:,.0f} MB)"
+    return f"{model.name} ({model.quantization}, {format_megabytes(model.size)})"
 
 
 def _problems(native: dict[str, Any]) -> Iterator[str]:

@@ -9,47 +9,10 @@ _AROUND = {
     "Bq": ("[", "]"), "Bo": ("[", ""), "Bc": ("]", ""), "Aq": ("<", ">"), "Brq": ("{", "}"), "Bro": ("{", ""),
     "Brc": ("}", ""), "In": ("<", ">"),
 }  # fmt: skip
-_PLAIN = frozenset(
-    (
-        "Ar",
-        "Cm",
-        "Ic",
-        "Pa",
-        "Em",
-        "Sy",
-        "Li",
-        "Va",
-        "Vt",
-        "Fa",
-        "Fn",
-        "Ft",
-        "Ev",
-        "Er",
-        "Dv",
-        "An",
-        "Tn",
-        "Lk",
-        "Mt",
-        "Ad",
-        "Cd",
-        "Fd",
-        "Ms",
-        "Nd",
-        "St",
-        "Sx",
-        "Xo",
-        "Xc",
-        "No",
-        "Rv",
-        "Ex",
-        "Cq",
-        "Bx",
-        "Fx",
-        "Nx",
-        "Ox",
-        "Ux",
-    )
-)
+_PLAIN = frozenset({
+    "Ar", "Cm", "Ic", "Pa", "Em", "Sy", "Li", "Va", "Vt", "Fa", "Fn", "Ft", "Ev", "Er", "Dv", "An", "Tn", "Lk", "Mt",
+    "Ad", "Cd", "Fd", "Ms", "Nd", "St", "Sx", "Xo", "Xc", "No", "Rv", "Ex", "Cq", "Bx", "Fx", "Nx", "Ox", "Ux",
+})  # fmt: skip
 _NAMES = {"Bx": "BSD", "Fx": "FreeBSD", "Nx": "NetBSD", "Ox": "OpenBSD", "Ux": "UNIX"}
 INLINE = frozenset((*_AROUND, *_PLAIN, "Fl", "Nm", "Xr", "Ns", "Ap", "Pf"))
 _CLOSING = frozenset((".", ",", ";", ":", ")", "]", "?", "!"))
@@ -71,19 +34,19 @@ def inline(words: list[str], name: str) -> str:
 
     while at < len(words):
         word, rest = words[at], words[at + 1 : at + 3]
+        has_argument = bool(rest) and rest[0] not in INLINE and rest[0] not in _CLOSING
         at += 1
         if word in _AROUND:
             before, after = _AROUND[word]
-            if before in "])}”’" and before:
-                glue = True
+            glue = glue or (before != "" and before in "])}”’")
             put(before)
             glue = before not in ("]", ")", "}", "”")
             ends.append(after)
         elif word == "Fl":
-            at += bool(rest and rest[0] not in INLINE and rest[0] not in _CLOSING)
-            put("-" + (rest[0] if rest and rest[0] not in INLINE and rest[0] not in _CLOSING else ""))
+            at += has_argument
+            put(f"-{rest[0]}" if has_argument else "-")
         elif word == "Nm":
-            if not (rest and rest[0] not in INLINE and rest[0] not in _CLOSING):
+            if not has_argument:
                 put(name)
         elif word == "Xr" and rest:
             section = len(rest) > 1 and rest[1][:1].isdigit()

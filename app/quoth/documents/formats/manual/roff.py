@@ -66,11 +66,10 @@ class _Page:
             self._text(plain(line.replace("\\}", ""), self._strings), number)
 
     def _text(self, text: str, number: int) -> None:
-        if self._waiting:
-            waiting, self._waiting = self._waiting, ""
-            if waiting in ("SH", "SS"):
-                self.builder.heading(1 if waiting == "SH" else 2, text, number)
-                return
+        waiting, self._waiting = self._waiting, ""
+        if waiting in ("SH", "SS"):
+            self.builder.heading(1 if waiting == "SH" else 2, text, number)
+        elif waiting:
             self._tag(text, number)
         elif self._pre:
             self.builder.write(text.rstrip(), number)
@@ -156,11 +155,9 @@ class _Page:
     def _joined(self, name: str, words: list[str]) -> str:
         """Alternating fonts join their words; one font keeps them apart."""
         parts = [plain(word, self._strings) for word in words]
-        return (
-            f"[{' '.join(parts)}]"
-            if name == "OP"
-            else ("" if len(name) == 2 and name not in ("SM", "SB", "CW") else " ").join(parts)
-        )
+        if name == "OP":
+            return f"[{' '.join(parts)}]"
+        return ("" if len(name) == 2 and name not in ("SM", "SB", "CW") else " ").join(parts)
 
     def _inline(self, words: list[str]) -> str:
         return plain(inline(words, self._name), self._strings)
@@ -205,7 +202,7 @@ class _Page:
 
 
 def _continued(lines: list[str]) -> Iterator[tuple[int, str]]:
-    """Lines with their numbers; one that ends in a backslash goes on in the next."""
+    """Lines with their numbers; one that ends in a backslash continues on the next."""
     parts: list[str] = []
     first = 1
     for number, line in enumerate(lines, 1):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping
 
 # Bounded, so that what never closes is not searched for in the rest of the line again and again.
@@ -20,18 +21,8 @@ _ESCAPE = re.compile(
     re.VERBOSE,
 )
 _ONE = {
-    "-": "-",
-    "e": "\\",
-    "~": " ",
-    " ": " ",
-    "0": " ",
-    "'": "'",
-    "`": "`",
-    "\\": "\\",
-    ".": ".",
-    "t": "\t",
-    "E": "\\",
-}
+    "-": "-", "e": "\\", "~": " ", " ": " ", "0": " ", "'": "'", "`": "`", "\\": "\\", ".": ".", "t": "\t", "E": "\\",
+}  # fmt: skip
 _NAMED = {
     "em": "—", "en": "–", "hy": "-", "aq": "'", "dq": '"', "lq": "“", "rq": "”", "oq": "‘", "cq": "’",
     "bu": "•", "co": "©", "rg": "®", "tm": "™", "rs": "\\", "ga": "`", "ha": "^", "ti": "~", "bv": "|",
@@ -72,8 +63,6 @@ def _named(name: str) -> str:
         codes = [int(code, 16) for code in name[1:].split("_")]
         return "".join(chr(code) for code in codes if 0 < code < 0x110000 and not 0xD800 <= code < 0xE000)
     if len(name) == 2 and name[0] in _ACCENTS and name[1].isalpha():
-        import unicodedata
-
         return unicodedata.normalize("NFC", name[1] + _ACCENTS[name[0]])
     return ""
 

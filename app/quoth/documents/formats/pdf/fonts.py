@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    from pypdf import PageObject
-    from pypdf.generic import DictionaryObject
+from pypdf import PageObject
+from pypdf.generic import ArrayObject, DictionaryObject, NumberObject
 
 GAP = 330.0
 """Width of a space where a font has none, in thousandths of the font size; pypdf takes half of it for a word gap."""
@@ -25,8 +23,6 @@ def mend_spaces(page: PageObject) -> None:
     It takes the width of code 32 for the space's; in a composite font without a space code 32 is some other glyph. A
     width of zero there makes it fall back on its argument.
     """
-    from pypdf.generic import ArrayObject, DictionaryObject, NumberObject
-
     fonts = page.get("/Resources", DictionaryObject()).get_object().get("/Font", DictionaryObject()).get_object()
     for reference in fonts.values():
         font = reference.get_object()

@@ -108,7 +108,7 @@ class Paragraphs:
         paragraph: list[Line] = []
         apart, last = True, (0, "")
         for line in lines:
-            if paragraph and self._goes_on(last, line):
+            if paragraph and self._continues(last, line):
                 self._add(paragraph, line)
             else:
                 if paragraph:
@@ -119,7 +119,7 @@ class Paragraphs:
         if paragraph:
             yield paragraph, apart
 
-    def _goes_on(self, last: Line, line: Line) -> bool:
+    def _continues(self, last: Line, line: Line) -> bool:
         before, after = last[1], line[1]
         if _ITEM.match(after):
             return False

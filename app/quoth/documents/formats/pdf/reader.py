@@ -1,4 +1,4 @@
-"""PDF to text, page by page. Nothing of pypdf's own talk reaches the terminal."""
+"""PDF to text, page by page; the warnings of pypdf are silenced."""
 
 from __future__ import annotations
 
@@ -30,9 +30,7 @@ _DAMAGE = (
     RecursionError, TypeError, ValueError,
 )  # fmt: skip
 
-
-Titles = dict[int, list[tuple[int, str]]]
-"""Entries of the outline by page (from 0): level and title."""
+Titles = dict[int, list[tuple[int, str]]]  # entries of the outline by page, from 0: level and title
 
 
 def read_pdf(raw: RawDocument) -> Document:
@@ -44,9 +42,8 @@ def read_pdf(raw: RawDocument) -> Document:
         reader = _opened(data, name)
         count = len(reader.pages)
     except _DAMAGE as error:
-        raise InputError(
-            f"{name} is a damaged PDF", _reason(error), 'Repair it, for example with "qpdf IN OUT"'
-        ) from None
+        try_ = 'Repair it, for example with "qpdf IN OUT"'
+        raise InputError(f"{name} is a damaged PDF", _reason(error), try_) from None
     pages, damaged = _pages(reader, count)
     if not any(pages):
         raise _without_text(name, count, damaged)
@@ -58,13 +55,13 @@ def read_pdf(raw: RawDocument) -> Document:
 
 def _opened(data: bytes, name: str) -> PdfReader:
     reader = PdfReader(io.BytesIO(data), strict=False)
-    locked = InputError(f"{name} is encrypted", "it wants a password", 'Try "qpdf --decrypt --password=... IN OUT"')
+    locked = InputError(f"{name} is encrypted", "it needs a password", 'Try "qpdf --decrypt --password=... IN OUT"')
     try:
         if reader.is_encrypted and not reader.decrypt(""):
             raise locked
     except DependencyError:
         try_ = 'Try "qpdf --decrypt IN OUT", or install "pypdf[crypto]"'
-        raise InputError(f"{name} is encrypted", "with AES, which wants a package more", try_) from None
+        raise InputError(f"{name} is encrypted", "with AES, which needs another package", try_) from None
     return reader
 
 
@@ -128,10 +125,7 @@ def _write(builder: DocumentBuilder, pages: list[Page], titles: Titles) -> None:
 def _write_stretch(builder: DocumentBuilder, paragraphs: Paragraphs, stretch: list[Line]) -> None:
     """Write the lines between two headings, and forget them."""
     for parts, apart in paragraphs.join(stretch):
-        if apart:
-            builder.block()
-        else:
-            builder.newline()
+        builder.block() if apart else builder.newline()
         for page, text in parts:
             builder.pages.set(builder.next_start, page)
             builder.write(text)

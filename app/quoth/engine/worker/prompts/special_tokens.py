@@ -1,4 +1,4 @@
-"""Special-token strings inside somebody's text: found in one pass, broken or replaced. Pure."""
+"""Special-token strings inside a text: found in one pass, broken or replaced. Pure."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ class Specials:
         return text, broken
 
     def borders(self, text: str) -> tuple[str, int]:
-        """`whole`, and keep either end from completing a string together with what stands beside the text."""
+        """`whole`, and keep both ends from completing a string together with the text around."""
         text, broken = self.whole(text)
         if self._may_begin_inside(text):
             text, broken = _before(text, self.joiner), broken + 1
@@ -59,7 +59,7 @@ class Specials:
         return text, broken
 
     def everywhere(self, text: str) -> tuple[str, int]:
-        """`borders`, and part every character that could begin a string from what follows it."""
+        """`borders`, and separate every character that could begin a string from the next."""
         text, broken = self.borders(text)
         text, n = self._first.subn(lambda m: m[0] + self.joiner, text)
         return text, broken + n
@@ -67,7 +67,7 @@ class Specials:
     def without(self, text: str) -> str:
         """The text with other characters in place of those that could be part of a string; for comparison alone.
 
-        Replaced, not parted: a template that takes invisible characters away cannot undo it.
+        Replaced, not separated: a template that removes invisible characters cannot undo it.
         """
         body = text.strip()
         first, last = self._may_begin_inside(text), self._may_end_inside(text)
@@ -85,7 +85,7 @@ class Specials:
         return self._touches(text, self._beginnings, lambda t, n: t[-n:])
 
     def _touches(self, text: str, pieces: frozenset[str], end: Callable[[str, int], str]) -> bool:
-        """Whether an end of the text, with or without the spaces there, is a piece, or all of it is inside one."""
+        """Whether an end of the text, with or without its spaces, is a piece, or all of the text is inside one."""
         if not (body := text.strip()):
             return False
         if len(body) < self._longest and any(body in string for string in self._strings):

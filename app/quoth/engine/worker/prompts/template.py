@@ -1,7 +1,7 @@
-"""A model's own chat template: messages in, the prompt's text out.
+"""A model's chat template: messages in, the prompt's text out.
 
 Rendered as the reference implementation does it (Hugging Face's `apply_chat_template`): the same sandbox, the same
-variables, the same filters. jinja2 is imported when the first template is made; `preload` does it earlier.
+variables, the same filters. This module imports jinja2: import it lazily.
 """
 
 from __future__ import annotations
@@ -11,35 +11,31 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date
-from typing import TYPE_CHECKING, Any
+from typing import Any
+
+from jinja2 import Template as Compiled
 
 from quoth.chat import Message
 from quoth.engine.worker.prompts.template_bounds import Bounds, Exceeded, deadline
+from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 from quoth.engine.worker.prompts.thinking import ThinkingMarks, marks, switches
 from quoth.errors import ModelError
-
-if TYPE_CHECKING:
-    from jinja2 import Template as Compiled
-
-    from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
 
 MOST_SOURCE = 512 * 1024  # characters; the largest template of upstream's collection has 17 thousand
 LARGEST = 1024 * 1024  # characters that a render may make beyond four times its messages
 SECONDS = 5.0  # to compile, and again to render
-UNWATCHED = 32 * 1024  # characters that compile in a fraction of a second whatever they are: looking costs more
+UNWATCHED = 32 * 1024  # characters that always compile in a fraction of a second: to look at the clock costs more
 TRY = "--template FILE gives another one, and `quoth complete` works without"
 
 Turn = Mapping[str, str]
 
 
 class TemplateError(ModelError):
-    """The template itself gave up: it raised, or met a value that it does not expect."""
+    """The template failed: it raised, or met a value that it does not expect."""
 
 
 def preload() -> None:
-    """Have jinja2 ready ahead of need, its lexer too, for a thread that runs while the weights load."""
-    from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
-
+    """Have jinja2's lexer ready ahead of need."""
     BoundedEnvironment().from_string("{% for m in messages %}{{ m['content'] }}{% endfor %}")
 
 
@@ -71,8 +67,6 @@ class Template:
         self._environment, self._compiled = self._compile()
 
     def _compile(self) -> tuple[BoundedEnvironment, Compiled]:
-        from quoth.engine.worker.prompts.template_sandbox import BoundedEnvironment
-
         environment = BoundedEnvironment()
         environment.globals["strftime_now"] = self._strftime
         watch = deadline(self._seconds, lines=False) if len(self.source) > UNWATCHED else nullcontext()
@@ -89,19 +83,8 @@ class Template:
             raise _refused(f"it does not parse: {where}{_clean(error)}") from error
 
     def _strftime(self, form: str) -> str:
-        """The date as the template wants it. No time of day: a prompt must not change with every call."""
+        """The date in the template's format. No time of day: a prompt must not change with every call."""
         return self._today().strftime(form.replace("%-", "%#") if sys.platform == "win32" else form)
-
-    @property
-    def thinks(self) -> bool:
-        """Whether the prompt changes when thinking is asked for."""
-        if not switches(self.source, True) and not switches(self.source, False):
-            return False
-        probe = [Message("user", "x")]
-        try:
-            return self.render(probe, think=True) != self.render(probe, think=False)
-        except ModelError:
-            return False  # whoever chats with it hears why
 
     def render(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> str:
         """The prompt's text: up to where the model answers, or to the end of the last message's text.
@@ -202,6 +185,6 @@ def _refused(why: str) -> ModelError:
 
 
 def _clean(error: BaseException) -> str:
-    """A stranger's message as part of our sentence: printable, one line, no longer than 200 characters."""
+    """A foreign message as part of a sentence: printable, one line, at most 200 characters."""
     text = " ".join("".join(c if c.isprintable() else " " for c in str(error)).split())
     return (text[:199] + "…" if len(text) > 200 else text).rstrip(".") or type(error).__name__

@@ -24,8 +24,8 @@ class Exceeded(BaseException):
 def deadline(seconds: float, *, lines: bool) -> Iterator[None]:
     """Raise Exceeded in this thread once the time is over.
 
-    Looks at the clock when a Python function is called and, with `lines`, on every line of template code. Not when a
-    generator is: it may be called to end it, where an exception would be ignored, and the clock with it.
+    Looks at the clock when a Python function is called and, with `lines`, on every line of template code; not when a
+    generator is called, which may be to end it: an exception would be ignored there.
     """
     end = time.monotonic() + seconds
 

@@ -1,9 +1,8 @@
-"""Jinja2's immutable sandbox with bounds on time, size and memory: a chat template is a program from a stranger.
+"""Jinja2's immutable sandbox with bounds on time, size and memory: a chat template is an untrusted program.
 
-The sandbox of jinja2 keeps a template from Python's inside; it does not keep it from the processor or the memory.
-Here nothing is folded at compile, every call, join, slice and operator that can make something large is weighed
-before or after it runs, and a trace function looks at the clock on every line of the template's own code.
-This module imports jinja2: import it lazily.
+The sandbox of jinja2 keeps a template from Python's internals, but not from using all time and memory. Here no constant
+is folded while compiling, every call, join, slice and operator that can make something large is weighed before or
+after it runs, and a trace function looks at the clock on every line of the template's own code.
 """
 
 from __future__ import annotations
@@ -158,7 +157,7 @@ class BoundedEnvironment(ImmutableSandboxedEnvironment):
 
 @pass_context
 def _finalize(context: Context, value: Any) -> Any:
-    """Nothing to do; but taking the context keeps jinja2 from computing constants while it compiles."""
+    """Do nothing; but that it takes the context keeps jinja2 from computing constants while it compiles."""
     return value
 
 
