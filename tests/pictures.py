@@ -11,12 +11,10 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from quoth.cli.environment import Environment
-from quoth.cli.run.app_models import AppModels
 from quoth.cli.streams import Streams
 from quoth.models.installed import InstalledModels
 from quoth.tui.app import QuothApp
-from quoth.tui.backend import Backend
-from quoth.tui.widgets.probabilities import Probabilities
+from quoth.tui.widgets.token_probabilities import TokenProbabilities
 from tests.real_model import demonstration_model
 
 FOLDER = Path(__file__).parents[1] / ".github" / "pictures"
@@ -37,25 +35,17 @@ async def main() -> None:
 def app_at(home: Path) -> QuothApp:
     environ = {**os.environ, "QUOTH_HOME": str(home), "QUOTH_OFFLINE": "1"}
     environment = Environment(Streams.of_process(), environ)
-    settings = environment.use({"temperature": 0.0, "max_tokens": MOST_TOKENS})
-    return QuothApp(
-        Backend(
-            settings=settings,
-            history=environment.history,
-            models=AppModels(environment),
-            read_file=lambda name: (Path(name).read_text(encoding="utf-8"), ""),
-            state=environment.folders.state,
-        )
-    )
+    environment.use({"temperature": 0.0, "max_tokens": MOST_TOKENS})
+    return QuothApp(environment)
 
 
 async def wide(home: Path) -> None:
     """160x50: the list of conversations, an answer with code, and the probabilities of another."""
     app = app_at(home)
     async with app.run_test(size=(120, 38)) as pilot:
-        await until(pilot, lambda: app.chat.model is not None)
+        await until(pilot, lambda: app.chat.session.model is not None)
         await ask(app, pilot, FIRST)
-        await app.chat.command_new("")
+        await app.chat.conversations.new()
         await ask(app, pilot, SECOND)
         app.chat.prompt.focus()
         await pilot.pause(1.0)
@@ -66,11 +56,11 @@ async def narrow(home: Path) -> None:
     """80x24: an answer coloured by the probability of each token."""
     app = app_at(home)
     async with app.run_test(size=(80, 24)) as pilot:
-        await until(pilot, lambda: app.chat.model is not None)
+        await until(pilot, lambda: app.chat.session.model is not None)
         await ask(app, pilot, FIRST)
         await pilot.press("ctrl+up")
         await pilot.press("p")
-        await until(pilot, lambda: bool(app.chat.query(Probabilities)))
+        await until(pilot, lambda: bool(app.chat.query(TokenProbabilities)))
         await pilot.press("u")
         await pilot.pause(1.0)
         save(app, "probabilities.svg")
@@ -85,7 +75,7 @@ async def ask(app: QuothApp, pilot: Pilot[None], question: str) -> None:
     app.chat.prompt.take(question)
     app.chat.prompt.focus()
     await pilot.press("enter")
-    await until(pilot, lambda: bool(app.chat.talk.path) and not app.chat.busy)
+    await until(pilot, lambda: bool(app.chat.session.path) and not app.chat.session.busy)
 
 
 def save(app: QuothApp, name: str) -> None:

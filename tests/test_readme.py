@@ -18,8 +18,8 @@ from textual.binding import Binding
 from quoth.cli.commands import COMMANDS
 from quoth.cli.main import load_command
 from quoth.cli.routing import PROMPT, route
-from quoth.cli.run import reinstall
-from quoth.cli.run.reinstall import AMX_FLAG
+from quoth.cli.run.diagnosis import reinstall
+from quoth.cli.run.diagnosis.reinstall import AMX_FLAG
 from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
 from quoth.errors import Exit
 from quoth.models import catalogue
@@ -124,8 +124,8 @@ def _default(setting: Setting) -> str:
 
 
 def test_the_examples_of_a_settings_file_are_some(tmp_path: Path) -> None:
-    from quoth.tui.screens.chat import ChatScreen
-    from quoth.tui.widgets.prompt import Prompt
+    from quoth.tui.chat.chat_screen import ChatScreen
+    from quoth.tui.widgets.prompt_input import Prompt
 
     ids = {binding.id for kind in (ChatScreen, Prompt) for binding in kind.BINDINGS if isinstance(binding, Binding)}
     changed, set_ = dict[str, str](), dict[str, object]()

@@ -17,9 +17,10 @@ if TYPE_CHECKING:
 
     from quoth.chat import Attachment, Message
     from quoth.errors import QuothError
-    from quoth.library.answers import Answer, DocumentAnswer, Quote, Source, Summary, SummarySentence
-    from quoth.library.documents import OpenDocuments, read_documents
+    from quoth.library.answer_stream import Answer
+    from quoth.library.document_answers import DocumentAnswer, Quote, Source, Summary, SummarySentence
     from quoth.library.model import Model, open_model
+    from quoth.library.opened_documents import OpenDocuments, read_documents
 
 __all__ = [
     "Answer", "Attachment", "DocumentAnswer", "Message", "Model", "OpenDocuments", "Quote", "QuothError", "Source",
@@ -29,8 +30,9 @@ __all__ = [
 _MODULES = {
     "quoth.chat": ("Attachment", "Message"),
     "quoth.errors": ("QuothError",),
-    "quoth.library.answers": ("Answer", "DocumentAnswer", "Quote", "Source", "Summary", "SummarySentence"),
-    "quoth.library.documents": ("OpenDocuments", "read_documents"),
+    "quoth.library.answer_stream": ("Answer",),
+    "quoth.library.document_answers": ("DocumentAnswer", "Quote", "Source", "Summary", "SummarySentence"),
+    "quoth.library.opened_documents": ("OpenDocuments", "read_documents"),
     "quoth.library.model": ("Model", "open_model"),
 }
 

@@ -68,32 +68,32 @@ MIB = 1024 * 1024
 
 SETTINGS: tuple[Setting, ...] = (
     Setting("model", str, "Model to use: a name or a GGUF file.", ("-m", "--model")),
-    Setting("system", str, "What the model is told before everything else.", ("-s", "--system")),
-    Setting("max_tokens", int, "Most tokens to write; else until the model ends.", ("-n", "--max-tokens"), 1),
+    Setting("system", str, "System message: what the model is told first.", ("-s", "--system")),
+    Setting("max_tokens", int, "Most tokens to write; by default until the model ends.", ("-n", "--max-tokens"), 1),
     Setting("temperature", float, "0 is greedy and repeatable; more is varied.", ("-t", "--temperature"), 0, 5),
     Setting("top_k", int, "Choose among the K likeliest tokens; 0: all.", ("--top-k",), 0, 1_000_000),
     Setting("top_p", float, "Choose among the likeliest tokens that make up P.", ("--top-p",), 0, 1),
     Setting("min_p", float, "Leave out tokens below P times the likeliest.", ("--min-p",), 0, 1),
     Setting("repeat_penalty", float, "Above 1: discourage repetition.", ("--repeat-penalty",), 0.01, 10),
-    Setting("seed", int, "Same seed, same answer; without it a new one each time.", ("--seed",), 0, 2**32 - 2),
+    Setting("seed", int, "Same seed, same answer; by default a new one each time.", ("--seed",), 0, 2**32 - 2),
     Setting("think", bool, "Let a reasoning model think first.", ("--think/--no-think",)),
     Setting("ctx", int, "Most tokens in one context.", ("--ctx",), 8, 2**31 - 1),
     Setting(
         "threads",
         int,
-        "Processor threads; else one for each physical core, or fewer while others want them.",
+        "Processor threads; by default one per physical core, fewer while other programs need them.",
         ("--threads",),
         1,
         512,
     ),
     Setting("gpu_layers", int, "Layers on the GPU; -1: as many as fit.", ("--gpu-layers",), -1, 10_000),
-    Setting("template", str, "Chat template (Jinja) in place of the file's own.", ("--template",)),
-    Setting("max_input", int, "Most bytes to read of a pipe or a file.", ("--max-input",), 1, 2**40),
+    Setting("template", str, "Chat template (Jinja) to use in place of the model's.", ("--template",)),
+    Setting("max_input", int, "Most bytes to read from a pipe or a file.", ("--max-input",), 1, 2**40),
     Setting("raw", bool, "Pass control codes in model text through.", ("--raw",)),
-    Setting("history", bool, "Keep conversations.", ("--history/--no-history",)),
+    Setting("history", bool, "Keep conversations in the history.", ("--history/--no-history",)),
     Setting("private", bool, "Write nothing about this run to the disk.", ("--private",)),
     Setting("offline", bool, "Never use the network.", ("--offline",)),
-    Setting("quiet", bool, "No talk on standard error but errors.", ("--quiet",)),
+    Setting("quiet", bool, "Print nothing but errors on standard error.", ("--quiet",)),
 )
 KEYS = "keys"  # the table in the file that is for the chat app
 BY_NAME = {setting.name: setting for setting in SETTINGS}
@@ -160,7 +160,7 @@ def load(folders: Folders, environ: Mapping[str, str]) -> Settings:
             try:
                 settings = settings.over({setting.name: setting.parse(text)}, variable)
             except ValueError as error:
-                raise UsageError(f"{variable}={text!r} {error}", "", "Unset it or correct it") from None
+                raise UsageError(f"{variable} {error}", f"it is {text!r}", "Correct it or unset it") from None
     return settings
 
 
@@ -168,8 +168,8 @@ def keys(folders: Folders) -> dict[str, str]:
     """Key bindings of the chat app, by the binding's id: the table [keys] of the file. Raises UsageError."""
     table = _table(folders.config_file).get(KEYS, {})
     if not isinstance(table, dict) or not all(isinstance(value, str) for value in table.values()):
-        what = f"{folders.config_file}: [{KEYS}] must be a table of texts"
-        raise UsageError(what, "", 'An example: "prompt.newline" = "ctrl+n"')
+        what = f"{folders.config_file}: [{KEYS}] must map names to texts"
+        raise UsageError(what, "", 'For example: "prompt.newline" = "ctrl+n"')
     return table
 
 
@@ -180,7 +180,7 @@ def _table(path: Path) -> dict[str, Any]:
         return {}
     except OSError as error:
         raise UsageError(f"{path} cannot be read", error.strerror or str(error), "Correct it or remove it") from None
-    import tomllib  # 4 ms, and most users have no such file
+    import tomllib  # 4 ms; most users have no file
 
     try:
         return tomllib.loads(data.decode("utf-8"))

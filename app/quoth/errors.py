@@ -40,8 +40,13 @@ class QuothError(Exception):
         self.try_ = try_
 
     def __str__(self) -> str:
-        sentence = f"{self.what} ({self.why})" if self.why else self.what
-        return f"{sentence}. {self.try_}" if self.try_ else sentence
+        return sentences(f"{self.what} ({self.why})" if self.why else self.what, self.try_)
+
+
+def sentences(*parts: str) -> str:
+    """Parts that are not empty, one after another, each but the last ended by a full stop unless it has an end."""
+    *before, last = [part for part in parts if part] or [""]
+    return " ".join([*(part if part.endswith((".", "?", "!")) else f"{part}." for part in before), last])
 
 
 class Ended(BaseException):

@@ -77,7 +77,9 @@ def test_of_a_long_text_the_rest_is_told_and_all_reads_it(quoth: Run, tmp_path: 
     every = answered(quoth, "--all", "-f", "long.txt", nowhere, code=8, cwd=tmp_path)
     assert (every["passages_unread"], every["passages_read"]) == (0, some["passages_read"] + some["passages_unread"])
     talk = quoth("ask", "-f", "long.txt", nowhere, cwd=tmp_path).stderr.decode()
-    assert f"{some['passages_unread']} were not; --all reads them too" in talk
+    read = some["passages_read"]
+    which = f"the {read} that match the question best were read" if read else "none matches the question"
+    assert f"{which}; --all reads all of them" in talk
 
 
 HTML = f"<html><title>Harbours</title>\n<body>\n<h1>Corley</h1>\n<p>Herring is sold.</p>\n<p>{FACT}</p></body>"
@@ -145,7 +147,7 @@ def test_a_document_that_gives_orders_is_content(quoth: Run, tmp_path: Path) -> 
         (["ask", "-f", "here.txt"], 2, "there is no question"),
         (["ask", "-f", "here.txt", "  "], 2, "there is no question"),
         (["ask", "-f", "here.txt", "--json"], 2, "there is no question"),
-        (["ask", "What?"], 5, "stdin has no text"),
+        (["ask", "What?"], 5, "standard input has no text (empty). For example: quoth ask -f"),
         (["ask", "-f", ".", "What?"], 5, "has no readable files"),
     ],
 )
@@ -168,7 +170,7 @@ def test_follow_ups_on_a_terminal_keep_the_document_read(environ: dict[str, str]
 
     command = [sys.executable, "-m", "quoth", "ask", "-f", "harbours.txt"]
     with Dialogue(command, {**environ, "TERM": "dumb"}, cwd=text.parent) as desk:
-        desk.expect("ask, Ctrl-D ends it")
+        desk.expect("Type a question; Ctrl-D ends")
         desk.expect("> ")
         text.unlink()  # it was read
         desk.send(f"{QUESTION}\n")

@@ -49,12 +49,13 @@ def test_a_value_out_of_range_names_the_range(environ: dict[str, str], flag: str
 @pytest.mark.parametrize(
     ("arguments", "parts"),
     [
-        (["hello", "--nonsense"], ["no such option", "--nonsense"]),
+        (["hello", "--nonsense"], ["quoth has no option --nonsense. See"]),
+        (["hello", "--scheme", "a"], ["quoth has no option --scheme (did you mean --schema?). See"]),
         (["hello", "-n"], ["requires an argument", "quoth --help"]),
         (["hello", "--logprobs", "0"], ["--logprobs", "1<=x<=100"]),
         (["hello", "-x", "--json"], ["--json and -x exclude each other"]),
         (["hello", "--grammar", "a", "--schema", "b"], ["--grammar and --schema exclude each other"]),
-        (["hello", "--think", "--schema", "b"], ["--think does not go with --grammar or --schema"]),
+        (["hello", "--think", "--schema", "b"], ["--think cannot be combined with --grammar or --schema"]),
         (["hello", "--schema", "nowhere.json"], ["nowhere.json cannot be read"]),
         (["hello", "--grammar", "nowhere.gbnf"], ["nowhere.gbnf cannot be read"]),
         (["hello", "-m", "file.gguf", "--template", "nowhere.j2"], ["the template nowhere.j2 cannot be read"]),
@@ -148,7 +149,7 @@ def test_a_gigabyte_is_refused_without_being_read(environ: dict[str, str]) -> No
     out, err = process.communicate(timeout=60)
     assert (out, process.returncode) == (b"", 5)
     assert err == b"quoth: error: standard input is longer than 8,388,608 bytes (at most 8,388,608 are read). " + (
-        b"Raise it with --max-input BYTES\n"
+        b"Raise the limit with --max-input BYTES\n"
     )
     assert written < 10_000_000
 

@@ -67,12 +67,12 @@ def test_a_question_that_does_not_fit_is_refused_and_the_chat_goes_on(environ: d
 def test_a_chat_needs_a_terminal(environ: dict[str, str]) -> None:
     outcome = run_here("chat", environ=environ)
     assert (outcome.code, outcome.out) == (2, "")
-    assert outcome.err.startswith("quoth: error: a chat needs a terminal (standard input is none). ")
+    assert outcome.err.startswith("quoth: error: a chat needs a terminal (standard input is not a terminal). ")
 
 
 def test_a_prompt_is_typed_where_a_dash_asks_for_it(environ: dict[str, str]) -> None:
     with Dialogue([*QUOTH, "-", "-n", "3", "-t", "0"], environ) as typing:
-        typing.expect("quoth: reading from the terminal; Ctrl-D on a line of its own ends it\r\n")
+        typing.expect("quoth: reading from the terminal; Ctrl-D on an empty line ends the input\r\n")
         typing.send("Say hello.\n" + CTRL_D)
         typing.expect("Say hello.\r\n")
         rest, code = typing.end()

@@ -198,7 +198,7 @@ def test_a_failed_check_keeps_nothing_and_shows_the_smallest_case(
     for arguments in ([str(source)], [str(source), "-o", str(tmp_path / "m.gguf")]):
         outcome = run_here("convert", *arguments, environ=environ)
         assert (outcome.code, outcome.out) == (3, "")
-        assert "what was written is not the model of the checkpoint (tokenizer: tokens [" in outcome.err
+        assert "the converted model differs from the checkpoint (tokenizer: tokens [" in outcome.err
     assert left(tmp_path) == before
     assert left(home) == []
 

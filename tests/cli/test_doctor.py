@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from quoth.cli.run.reinstall import AMX_FLAG, from_source, from_wheels
-from quoth.cli.run.ways import problems, threaded_by, ways
+from quoth.cli.run.diagnosis.reinstall import AMX_FLAG, from_source, from_wheels
+from quoth.cli.run.diagnosis.ways import problems, threaded_by, ways
 from quoth.engine.ladder import Finding, Known
 from quoth.version import __version__
 from quoth.workers.native_errors import unloadable
@@ -77,7 +77,7 @@ def test_without_a_model_nothing_can_be_proved(quoth: Run) -> None:
     assert json.loads(quoth("doctor", "--json").stdout)["ways"] == []
     refused = quoth("doctor", "--prove")
     assert (refused.returncode, refused.stdout) == (3, b"")
-    assert refused.stderr.startswith(b"quoth: error: there is no model to prove anything with")
+    assert refused.stderr.startswith(b'quoth: error: --prove needs a model (run "quoth pull")')
 
 
 @pytest.mark.usefixtures("installed")

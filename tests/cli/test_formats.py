@@ -170,10 +170,10 @@ def test_an_endless_grammar_ends_with_the_budget(quoth: Run, tmp_path: Path) -> 
     ("option", "content", "code", "sentence"),
     [
         ("--grammar", "root ::= (", 2, "the grammar does not parse"),
-        ("--schema", "{", 2, "schema.json is no JSON"),
-        ("--schema", "5", 2, "schema.json is no JSON schema"),
-        ("--schema", "[" * 100_000, 2, "schema.json is no JSON"),
-        ("--schema", '{"type": "string", "pattern": "("}', 2, "schema.json is no JSON schema"),
+        ("--schema", "{", 2, "schema.json is not JSON"),
+        ("--schema", "5", 2, "schema.json is not a JSON schema"),
+        ("--schema", "[" * 100_000, 2, "schema.json is not JSON"),
+        ("--schema", '{"type": "string", "pattern": "("}', 2, "schema.json is not a JSON schema"),
     ],
 )
 @pytest.mark.more

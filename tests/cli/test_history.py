@@ -97,13 +97,13 @@ def test_nothing_is_kept_where_nothing_may_be_kept(quoth: Run, file: Path, how: 
     assert not [*file.parent.glob("history*")]
     result = quoth("-c", "hello", *flags, env=env)
     assert (result.returncode, result.stdout) == (2, b"")
-    assert b"does not go with -c" in result.stderr
+    assert b"there is no conversation to continue (" in result.stderr
 
 
 def test_going_on_with_nothing_is_an_error_with_a_next_step(quoth: Run) -> None:
     result = quoth("-c", "and then?")
     assert (result.returncode, result.stdout) == (2, b"")
-    assert b"there is no conversation to go on with (the history is empty). Begin one: quoth" in result.stderr
+    assert b"there is no conversation to continue (the history is empty). Begin one: quoth" in result.stderr
     result = quoth("--conversation", "3", "and then?")
     assert (result.returncode, result.stdout) == (2, b"")
     assert b"there is no conversation 3" in result.stderr
@@ -268,12 +268,12 @@ def test_a_conversation_is_shown_by_number_or_as_the_last(environ: dict[str, str
     [
         (["show", "7"], 'there is no conversation 7. The nearest is 2; "quoth history" lists all'),
         (["show", "9" * 40], "there is no conversation 9999"),
-        (["show", "sky"], "'sky' is no conversation (a number or last)"),
-        (["show", "-1"], "no such option"),
+        (["show", "sky"], "'sky' is not a conversation (pass a number or last)"),
+        (["show", "-1"], "quoth history show has no option -1"),
         (["rm", "1", "9", "--yes"], "there is no conversation 9"),
         (["rm"], "remove what?"),
         (["rm", "1", "--all"], "remove what?"),
-        (["rm", "1"], "nobody is there to ask (standard input is no terminal). Pass --yes"),
+        (["rm", "1"], "removing needs your consent (standard input is not a terminal). Pass --yes"),
         (["export"], "export what?"),
         (["export", "1", "--format", "pdf"], "'pdf' is not one of"),
         (["search"], "missing argument"),
@@ -307,7 +307,7 @@ def test_an_export_is_imported_again(environ: dict[str, str], tmp_path: Path) ->
     ("data", "sentence"),
     [
         (b"", "standard input is not JSON"),
-        (b"\xff\xfe", "standard input is no UTF-8 (byte 0)"),
+        (b"\xff\xfe", "standard input is not UTF-8 (at byte 0)"),
         (b'{"format": "quoth-history", "version": 1, "conversations": [{"turns": 3}]}', "conversations[0].turns is 3"),
     ],
 )

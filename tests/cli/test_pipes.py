@@ -158,7 +158,7 @@ def test_a_gigabyte_is_refused_without_being_read() -> None:
         process.stdin = None
     out, err = process.communicate(timeout=30)
     assert (out, process.returncode) == (b"", 5)
-    assert b"standard input is longer than 8,388,608 bytes (at most 8,388,608 are read). Raise it with" in err
+    assert b"standard input is longer than 8,388,608 bytes (at most 8,388,608 are read). Raise the limit with" in err
     assert written < 9 * 2**20
     assert time.perf_counter() - began < 10
 

@@ -9,7 +9,7 @@ import pytest
 
 from quoth.gguf import read_header
 from quoth.models.installed import InstalledModels
-from quoth_converters.conversion import convert
+from quoth_converters.pipeline import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA
 
@@ -35,7 +35,7 @@ def test_each_type_becomes_a_file_beside_the_first(environ: dict[str, str], file
     assert (outcome.code, outcome.out.split()) == (0, [str(path) for path in paths]), outcome.err
     assert [read_header(path).quantization for path in paths] == ["Q8_0", "Q4_0"]
     assert f"wrote {paths[0]}: " in outcome.err
-    assert "bits a weight" in outcome.err
+    assert "bits per weight" in outcome.err
 
 
 def test_a_dry_run_shows_the_real_types_and_sizes(environ: dict[str, str], file: Path) -> None:
@@ -47,7 +47,7 @@ def test_a_dry_run_shows_the_real_types_and_sizes(environ: dict[str, str], file:
     q6_k = next(line for line in lines if line.startswith("Q6_K"))
     assert "Q8_0" in q6_k
     assert "Q6_K" not in q6_k.split(maxsplit=1)[1]
-    assert lines[-1] == "recommended: leave it as it is, there is nothing to win"
+    assert lines[-1] == "recommended: keep the file as it is, a quantization would gain nothing"
     assert [path.name for path in file.parent.iterdir() if path.suffix == ".gguf"] == ["model.F16.gguf"]
     plans = json.loads(run_here("quantize", str(file), "-q", "Q8_0", "--dry-run", "--json", environ=environ).out)
     assert [plan["type"] for plan in plans["plans"]] == ["Q8_0"]

@@ -278,7 +278,7 @@ def test_ctrl_c_ends_it_with_130_says_what_is_kept_and_writes_nothing(environ: d
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert (process.returncode, out) == (130, b"")
-    assert re.search(rb"the notes on \d+ of \d+ parts are kept: the same command goes on from there", err)
+    assert re.search(rb"the notes on \d+ of \d+ parts are kept: the same command continues from there", err)
     assert not output.exists()
     assert b"Traceback" not in err
     kept = json.loads(run_here("cache", "--json", environ=environ).out)

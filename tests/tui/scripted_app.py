@@ -9,33 +9,46 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from quoth.config import Folders, folders, load
-from quoth.engine import Engine, ModelInfo, Sampling
-from quoth.errors import ModelError
-from quoth.history import History
+from quoth.engine import ModelInfo
+from quoth.library.model import Model
+from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
-from quoth.models.offered_models import Choice
-from quoth.models.pull_progress import PullProgress
 from quoth.tui.app import QuothApp
-from quoth.tui.backend import Backend
+from tests.gguf_files import tiny_bytes
 from tests.scripted_engine import Script, Scripted, ScriptedAnswer, Timing
 
-DEMO = ModelFile("demo-1b", Path("demo.gguf"), "file", 700_000_000, "Q4_K_M", sha256="d" * 64, installed=True)
-OTHER = ModelFile("other-3b", Path("other.gguf"), "file", 2_000_000_000, "Q8_0", sha256="e" * 64, installed=True)
+DEMO, OTHER = "demo-1b", "other-3b"  # the models of every home
+
+
+class ScriptedEngine(Scripted):
+    """It loads at once."""
+
+    def ready(self, progress: Callable[[float], None] = lambda done: None) -> ModelInfo:
+        progress(0.5)
+        return self.info
+
+
+class ScriptedModel(Model):
+    """The library's model, with an engine that says what is given."""
+
+    def __init__(self, workspace: Workspace, file: ModelFile, engine: ScriptedEngine) -> None:
+        self.file = file
+        self.engine = engine  # type: ignore[assignment]  # it has all that is asked of a client
+        self.workspace = workspace
+        self._owns_workspace = False
 
 
 class ScriptedModels:
-    """Two models; what they say is given. `present` False: there is none until one is chosen."""
+    """Opens models for the app: they say what is given. `engines` are those that were started, in order."""
 
-    def __init__(self, answers: Sequence[ScriptedAnswer | str] | Script, timing: Timing | None = None) -> None:
-        self.present = True
-        self.engines: list[Scripted] = []
+    def __init__(self, answers: Sequence[ScriptedAnswer | str] | Script = (), timing: Timing | None = None) -> None:
+        self.engines: list[ScriptedEngine] = []
         self.fails: Exception | None = None
         self.info: dict[str, Any] = {}
-        self.pulled: list[str] = []
         self._answers = answers
         self._timing = timing
 
@@ -43,67 +56,49 @@ class ScriptedModels:
     def requests(self) -> list[Any]:
         return [request for engine in self.engines for request in engine.requests]
 
-    def chosen(self) -> ModelFile | None:
-        return DEMO if self.present else None
-
-    def resolve(self, name: str) -> ModelFile:
-        for model in (DEMO, OTHER):
-            if model.name == name:
-                return model
-        raise ModelError(f"no model is called {name!r}", "", "`quoth models` lists what there is")
-
-    def choices(self) -> Sequence[Choice]:
-        return [Choice(f"{model.name}: installed", model=model) for model in (DEMO, OTHER)]
-
-    def remember(self, model: ModelFile) -> ModelFile:
-        return model
-
-    def pull(self, spec: str, progress: Callable[[PullProgress], None]) -> ModelFile:
-        self.pulled.append(spec)
-        for done in range(0, 101, 50):
-            progress(PullProgress("downloading", done * 1_000_000, 100_000_000))
-        return DEMO
-
-    def fit(self, choice: Choice) -> str:
-        return "needs 0.9 GB, 4.0 GB of memory are free: it fits"
-
-    def start(self, model: ModelFile, progress: Callable[[float], None], tell: Callable[[str], None]) -> Engine:
-        progress(0.5)
+    def __call__(self, workspace: Workspace, file: ModelFile, *, tell: Callable[[str], None]) -> Model:
         if self.fails is not None:
             raise self.fails
-        engine = Scripted(self._answers, timing=self._timing)
-        engine.info = engine.info._replace(name=model.name, **self.info)
+        engine = ScriptedEngine(self._answers, timing=self._timing)
+        engine.info = engine.info._replace(name=file.name, **self.info)
         self.engines.append(engine)
-        return engine
-
-    def sampling(self, info: ModelInfo) -> Sampling:
-        return Sampling(temperature=0.0)
+        return ScriptedModel(workspace, file, engine)
 
 
-def backend_at(home: Path, models: ScriptedModels, **flags: Any) -> Backend:
-    """A backend whose files are under `home`."""
-    places: Folders = folders({"QUOTH_HOME": str(home)})
-    settings = load(places, {}).over(flags)
+def workspace_at(home: Path, installed: Sequence[str] = (DEMO, OTHER), **settings: Any) -> Workspace:
+    """A workspace under `home`, with tiny models of these names, of which the first is the default.
 
-    def read_file(name: str) -> tuple[str, str]:
-        return Path(name).read_text(encoding="utf-8"), ""
+    Without any there are two that another tool left there.
+    """
+    environ = {"QUOTH_HOME": str(home), "LLAMA_CACHE": str(home / "llama.cpp")}
+    workspace = Workspace({**environ, **dict.fromkeys(("OLLAMA_MODELS", "HF_HUB_CACHE"), str(home / "none"))})
+    workspace.use({"offline": True, "temperature": 0.0, "seed": 1, **settings})
+    for name in installed:
+        if workspace.store.get(name) is None:
+            workspace.store.trust(workspace.store.add(tiny_model(home / "installed", name), name).path)
+            workspace.store.set_default(installed[0])
+    if not installed:
+        for name in (DEMO, OTHER):
+            tiny_model(home / "llama.cpp", name)
+    return workspace
 
-    return Backend(
-        settings=settings,
-        history=History(None if settings.private else places.history),
-        models=models,
-        read_file=read_file,
-        state=places.state,
-        environ={},
-        private=settings.private,
-    )
+
+def tiny_model(folder: Path, name: str) -> Path:
+    """A file that could be loaded."""
+    folder.mkdir(exist_ok=True)
+    file = folder / f"{name}.gguf"
+    file.write_bytes(_tiny())
+    return file
 
 
-def scripted_app(
-    home: Path, answers: Sequence[ScriptedAnswer | str] | Script, timing: Timing | None = None
-) -> QuothApp:
-    """An app that answers from a script."""
-    return QuothApp(backend_at(home, ScriptedModels(answers, timing)))
+@cache
+def _tiny() -> bytes:
+    return tiny_bytes()
+
+
+def scripted_app(home: Path, models: ScriptedModels, conversation: int | None = None, **options: Any) -> QuothApp:
+    """An app that answers from a script; `options` are those of `workspace_at`."""
+    return QuothApp(workspace_at(home, **options), conversation, open_model=models)
 
 
 def main() -> int:
@@ -114,7 +109,7 @@ def main() -> int:
     number = iter(range(1 << 30))
     models = ScriptedModels(lambda request: str(answers[next(number) % len(answers)]), timing)
     conversation = os.environ.get("CONVERSATION")
-    app = QuothApp(backend_at(home, models), int(conversation) if conversation else None)
+    app = scripted_app(home, models, int(conversation) if conversation else None)
     app.run()
     return app.return_code or 0
 

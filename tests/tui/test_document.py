@@ -7,7 +7,6 @@ import os
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -21,15 +20,15 @@ from quoth.history import History
 from quoth.text.long_text import LongText
 from quoth.tui.app import QuothApp
 from quoth.tui.documents.document_lines import NOT_FOUND, ProgressLine
+from quoth.tui.documents.document_rows import Rows, shown
+from quoth.tui.documents.document_screen import DocumentScreen
 from quoth.tui.documents.operands import joined, operands
-from quoth.tui.documents.screen import DocumentScreen
-from quoth.tui.rows import Rows, shown
-from quoth.tui.widgets.document import AT_ONCE
-from quoth.tui.widgets.parts import CITED, READ, UNREAD, states
-from quoth.tui.widgets.said import Said
+from quoth.tui.widgets.cited_answer import CitedAnswer
+from quoth.tui.widgets.coverage_strip import CITED, READ, UNREAD, states
+from quoth.tui.widgets.document_view import AT_ONCE
 from tests.scripted_engine import ScriptedAnswer, Timing
-from tests.tui.scripted_app import ScriptedModels, backend_at
-from tests.tui.test_chat import banner, notices, say, texts, until
+from tests.tui.driving import banner, driven, kept, notices, say, texts, until
+from tests.tui.scripted_app import ScriptedModels, scripted_app
 
 FILLER = "The committee met again and talked about the weather of that week at some length.\n"
 
@@ -52,6 +51,9 @@ class Kept(dict[str, str]):
     def put(self, key: str, text: str) -> None:
         self[key] = text
 
+    def close(self) -> None:
+        pass
+
 
 @asynccontextmanager
 async def reading(
@@ -67,9 +69,10 @@ async def reading(
     """The app with a scripted model."""
     models = ScriptedModels(answers, timing)
     models.info = info or {}
-    app = QuothApp(replace(backend_at(home, models, **flags), notes=notes))
-    async with app.run_test(size=size) as pilot:
-        await until(pilot, lambda: app.chat.model is not None)
+    app = scripted_app(home, models, **flags)
+    app.workspace._notes = notes  # type: ignore[assignment]  # what is written about passages goes there
+    async with driven(app, size) as pilot:
+        await until(pilot, lambda: app.chat.session.model is not None)
         yield app, pilot
 
 
@@ -88,7 +91,9 @@ async def answered(app: QuothApp, pilot: Pilot[None], command: str, turns: int =
 
 
 async def over(app: QuothApp, pilot: Pilot[None], screen: DocumentScreen, turns: int) -> None:
-    await until(pilot, lambda: screen.job is None and not app.chat.busy and len(app.chat.talk.path) == turns)
+    await until(
+        pilot, lambda: screen.running is None and not app.chat.session.busy and len(app.chat.session.path) == turns
+    )
     await pilot.pause()
 
 
@@ -107,12 +112,11 @@ def progress(screen: DocumentScreen) -> str:
 
 
 def said(screen: DocumentScreen) -> list[str]:
-    return [line.text for line in screen.said.lines]
+    return [line.text for line in screen.answer.lines]
 
 
 def kept_turns(app: QuothApp) -> list[tuple[str, str, str]]:
-    row = app.backend.history.last()
-    return [(t.role, t.text, t.reason) for t in app.backend.history.path(row.id)] if row is not None else []
+    return [(turn.role, turn.text, turn.reason) for turn in kept(app)]
 
 
 @pytest.fixture
@@ -131,19 +135,19 @@ async def test_a_question_is_answered_beside_its_document_and_is_in_the_history(
         screen = await answered(app, pilot, f"/ask {report} When did the pump of the cellar fail?")
         assert said(screen)[0] == "When did the pump of the cellar fail?"
         assert PUMP.strip() in said(screen)[1]
-        assert screen.said.lines[1].places[0].startswith("report.txt:")
-        assert screen.said.lines[1].places[0].endswith(str(AT_PUMP))
+        assert screen.answer.lines[1].places[0].startswith("report.txt:")
+        assert screen.answer.lines[1].places[0].endswith(str(AT_PUMP))
         assert any(row.startswith("The pump of the cellar failed") for row in marked(app))
         assert any(f"{AT_PUMP}▌" in line for line in lines(app))
         assert progress(screen).startswith("read ")
         question = f"/ask {report}: When did the pump of the cellar fail?"
-        answer = f"{said(screen)[1]} [{report.parent}/{screen.said.lines[1].places[0]}]"
+        answer = f"{said(screen)[1]} [{report.parent}/{screen.answer.lines[1].places[0]}]"
         assert kept_turns(app) == [("user", question, "stop"), ("assistant", answer, "stop")]
-        assert app.backend.history.search("broken valve")
+        assert app.workspace.history.search("broken valve")
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.chat)
         assert texts(app) == [("user", question), ("assistant", answer)]
-        assert app.chat.talk.path[1].turn.model == "demo-1b"
+        assert app.chat.session.path[1].turn.model == "demo-1b"
 
 
 async def test_enter_on_a_citation_shows_and_highlights_its_lines(home: Path, report: Path) -> None:
@@ -161,7 +165,7 @@ async def test_enter_on_a_citation_shows_and_highlights_its_lines(home: Path, re
         await pilot.press("shift+tab", "enter")
         await until(pilot, lambda: marked(app)[0].startswith("The pump"))
         await pilot.press("tab", "tab")
-        assert not isinstance(app.focused, Said)  # behind the last place
+        assert not isinstance(app.focused, CitedAnswer)  # behind the last place
 
 
 async def test_a_citation_switches_to_its_document(home: Path, tmp_path: Path) -> None:
@@ -171,7 +175,7 @@ async def test_a_citation_switches_to_its_document(home: Path, tmp_path: Path) -
     answer = json.dumps({"quotes": quotes, "answer": ""})
     async with reading(home, [answer], info={**LARGE, "n_ctx": 30_000}) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {tmp_path}/one.txt {tmp_path}/two.txt Pump and bridge?")
-        assert [line.places for line in screen.said.lines if line.spans] == [("one.txt:62",), ("two.txt:62",)]
+        assert [line.places for line in screen.answer.lines if line.spans] == [("one.txt:62",), ("two.txt:62",)]
         assert "1 of 2: one.txt" in "\n".join(lines(app))
         await pilot.press("down", "enter")
         await until(pilot, lambda: "2 of 2: two.txt" in "\n".join(lines(app)))
@@ -213,11 +217,11 @@ async def test_sentences_of_a_summary_come_one_by_one_with_places(home: Path, tm
     async with reading(home, [ScriptedAnswer(tuple(words))], info=LARGE, timing=Timing(piece=0.03)) as (app, pilot):
         screen = await opened(app, pilot, f"/summarize {file} the pump")
         await until(pilot, lambda: len(said(screen)) >= 2)
-        assert screen.job is not None  # it is still being written
+        assert screen.running is not None  # it is still being written
         await pilot.press("escape")
         await over(app, pilot, screen, 2)
         assert said(screen)[:2] == ["Summary: the pump", PUMP.strip()]
-        assert screen.said.lines[1].places == ("small.txt:1",)
+        assert screen.answer.lines[1].places == ("small.txt:1",)
         assert kept_turns(app)[0][1] == f"/summarize {file}: the pump"
         assert kept_turns(app)[1][1].startswith(f"{PUMP.strip()} [{file}:1]")
 
@@ -230,9 +234,7 @@ async def test_a_small_model_says_that_it_extracts_and_reads_everything(home: Pa
         strip = next(line for line in lines(app) if "▓▓▓" in line)
         assert "░" not in strip
         assert "█" in strip
-        row = app.backend.history.last()
-        assert row is not None
-        assert "too small" in app.backend.history.path(row.id)[1].notice
+        assert "too small" in kept(app)[1].notice
 
 
 async def test_a_file_of_a_folder_that_cannot_be_read_is_left_out_and_said(home: Path, tmp_path: Path) -> None:
@@ -242,7 +244,7 @@ async def test_a_file_of_a_folder_that_cannot_be_read_is_left_out_and_said(home:
     (folder / "half.pdf").write_bytes(b"%PDF-1.4\nbroken off")
     async with reading(home) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {folder} When did the pump fail?")
-        assert [Path(document.name).name for document in screen.desk.documents] == ["report.txt"]
+        assert [Path(document.name).name for document in screen.documents.documents] == ["report.txt"]
         assert PUMP.strip() in said(screen)[-1]
         assert any(notice.startswith("left out: ") and "half.pdf" in notice for notice in notices(app))
 
@@ -251,11 +253,11 @@ async def test_a_file_of_a_folder_that_cannot_be_read_is_left_out_and_said(home:
 async def test_a_follow_up_question_finds_the_documents_still_read(home: Path, report: Path) -> None:
     async with reading(home) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} When did the pump fail?")
-        index = screen.desk._open._passages
+        index = screen.documents.open._passages
         assert index is not None
         await pilot.press("a", *"Who painted the bridge", "enter")
         await over(app, pilot, screen, 4)
-        assert screen.desk._open._passages is index
+        assert screen.documents.open._passages is index
         assert said(screen)[-2] == "Who painted the bridge"
         assert BRIDGE.strip() in said(screen)[-1]
         assert [turn[1] for turn in kept_turns(app)][2] == f"/ask {report}: Who painted the bridge"
@@ -287,17 +289,17 @@ async def test_a_missing_file_is_told_and_the_command_given_back(home: Path, tmp
             await say(app, pilot, command, wait=False)
             await until(pilot, lambda why=why: why in banner(app))  # type: ignore[misc]
             await until(pilot, lambda command=command: app.chat.prompt.text == command)  # type: ignore[misc]
-        assert app.chat.talk.path == []
+        assert app.chat.session.path == []
 
 
 async def test_without_a_file_attachments_are_asked_about(home: Path) -> None:
     async with reading(home) as (app, pilot):
-        app.chat.set_attachments([Attachment("pasted text 1", REPORT)])
+        app.chat.files.set([Attachment("pasted text 1", REPORT)])
         screen = await answered(app, pilot, "/ask When did the pump fail?")
-        assert screen.said.lines[1].places[0].startswith("pasted text 1:")
+        assert screen.answer.lines[1].places[0].startswith("pasted text 1:")
         assert PUMP.strip() in said(screen)[1]
         assert texts(app)[0] == ("user", "/ask When did the pump fail?")
-        assert len(app.chat.attachments) == 1
+        assert len(app.chat.session.attachments) == 1
 
 
 async def test_a_private_question_about_a_document_is_not_kept(home: Path, report: Path) -> None:
@@ -307,7 +309,7 @@ async def test_a_private_question_about_a_document_is_not_kept(home: Path, repor
         screen = await answered(app, pilot, f"/summarize {report}")
         assert len(said(screen)) > 1
         assert notes == {}
-        assert app.backend.history.last() is None
+        assert app.workspace.history.last() is None
 
 
 @pytest.mark.more
@@ -357,10 +359,10 @@ async def test_closing_the_document_stops_the_work_and_the_chat_goes_on(home: Pa
         screen = await opened(app, pilot, f"/summarize {report}")
         await until(pilot, lambda: progress(screen).startswith("reading 0 of"))
         await pilot.press("escape", "escape")
-        await until(pilot, lambda: app.screen is app.chat and not app.chat.busy)
+        await until(pilot, lambda: app.screen is app.chat and not app.chat.session.busy)
         await say(app, pilot, "Hi")
         assert texts(app)[-1] == ("assistant", "Hello.")
-        assert app.chat.talk.path[1].turn.reason == "cancelled"
+        assert app.chat.session.path[1].turn.reason == "cancelled"
 
 
 @pytest.mark.more
@@ -405,7 +407,7 @@ async def test_a_very_long_document_opens_at_once_and_its_end_can_be_shown(home:
     file.write_text(FILLER * (2 * AT_ONCE // len(FILLER)) + PUMP, encoding="utf-8")
     async with reading(home) as (app, pilot):
         screen = await opened(app, pilot, f"/ask {file}")
-        screen.view.show(screen.desk.documents[0])
+        screen.view.show(screen.documents.documents[0])
         rows = screen.view._rows
         assert rows is not None
         assert rows.done < 100_000  # the rest comes beside the screen
@@ -423,7 +425,7 @@ async def test_tab_completes_the_file_of_a_command_and_attaches_nothing(home: Pa
         await pilot.press("tab")
         assert app.chat.prompt.text == f"/ask {tmp_path}/my\\ report.txt"
         assert operands(app.chat.prompt.text[5:] + " Why?").names == (f"{tmp_path}/my report.txt",)
-        assert app.chat.attachments == []
+        assert app.chat.session.attachments == []
 
 
 def test_leading_words_that_are_files_are_documents_and_the_rest_is_the_text(

@@ -14,7 +14,7 @@ from textual.scrollbar import ScrollBar
 
 from quoth.tui.markdown_parser import parser_factory
 from quoth.tui.widgets.transcript import Transcript
-from tests.tui.test_chat import chat, until
+from tests.tui.driving import chat, until
 
 LONG = "\n\n".join(f"Paragraph {i} of a long answer." for i in range(40))
 
@@ -25,7 +25,7 @@ async def long_answer(home: Path) -> AsyncIterator[tuple[Transcript, Pilot[None]
     async with chat(home, [LONG], size=(80, 24)) as (app, pilot):
         await pilot.press(*"go on", "enter")
         transcript = app.chat.transcript
-        await until(pilot, lambda: 40 < transcript.max_scroll_y == transcript.scroll_y and not app.chat.busy)
+        await until(pilot, lambda: 40 < transcript.max_scroll_y == transcript.scroll_y and not app.chat.session.busy)
         yield transcript, pilot
 
 

@@ -10,8 +10,8 @@ import pytest
 from textual.pilot import Pilot
 
 from quoth.tui.app import QuothApp
+from tests.tui.driving import chat, say, until
 from tests.tui.scripted_app import ScriptedModels
-from tests.tui.test_chat import chat, say, until
 
 pytestmark = pytest.mark.more
 

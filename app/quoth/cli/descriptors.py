@@ -1,16 +1,17 @@
-"""Bytes from and to descriptors, also those that do not block, that are closed, or whose other end has gone."""
+"""Reading and writing descriptors, also ones that do not block, are closed, or whose other end has gone."""
 
 from __future__ import annotations
 
 import errno
 import os
+import select
 import stat
 import time
 from typing import Protocol
 
 
 class DescriptorReader(Protocol):
-    """Where bytes come from: None means that there are none yet, no bytes mean the end."""
+    """A source of bytes: None means none yet, b"" the end."""
 
     def read(self, size: int, /) -> bytes | None: ...
 
@@ -18,7 +19,7 @@ class DescriptorReader(Protocol):
 
 
 class DescriptorWriter(Protocol):
-    """Where bytes go, unbuffered: None means that there is no room yet."""
+    """An unbuffered sink of bytes: None means no room yet."""
 
     def write(self, data: memoryview, /) -> int | None: ...
 
@@ -60,7 +61,7 @@ def file_size(stream: object) -> int | None:
 
 
 def redirect_to_null(stream: object) -> None:
-    """Let whatever is still written to the descriptor of a stream vanish."""
+    """Discard whatever is still written to the descriptor of a stream."""
     try:
         descriptor = number(stream)
         null = os.open(os.devnull, os.O_WRONLY)
@@ -83,9 +84,7 @@ def is_closed_pipe(error: OSError) -> bool:
 
 
 def _wait(stream: object, *, writing: bool) -> None:
-    """Until a stream that does not block has room, or bytes."""
-    import select
-
+    """Wait until a stream that does not block has room, or bytes."""
     try:
         descriptors = [number(stream)]
         select.select([] if writing else descriptors, descriptors if writing else [], [], 1.0)

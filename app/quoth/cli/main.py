@@ -13,9 +13,9 @@ import click
 
 from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment, existing
-from quoth.cli.routing import PROMPT, as_prompt, is_sentence, route
+from quoth.cli.routing import PROMPT, as_prompt_hint, is_sentence, nearest, route
 from quoth.cli.streams import PipeClosed, Streams
-from quoth.errors import Ended, Exit, InputError, ModelError, QuothError, UsageError
+from quoth.errors import Ended, Exit, InputError, ModelError, QuothError, UsageError, sentences
 from quoth.version import __version__
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ Exit codes:
   2 usage                              8 not in the documents
   3 model missing, bad, unsupported    129 hangup, 130 Ctrl-C
   4 engine died, memory ran out        141 pipe closed
-  5 input does not fit or is no text   143 terminated"""
+  5 input too long or not text         143 terminated"""
 
 
 def run(
@@ -63,14 +63,14 @@ def run(
 def _fail(error: QuothError, arguments: Sequence[str], streams: Streams) -> int:
     """The one line of an error."""
     code = int(error.exit_code)
-    with suppress(QuothError, PipeClosed):  # what is told is the first thing that went wrong
+    with suppress(QuothError, PipeClosed):  # only the first thing that went wrong is reported
         _last_event(code, str(error), arguments, streams)
     streams.error(error)
     return code
 
 
 def _leave(code: int, arguments: Sequence[str], streams: Streams) -> int:
-    """A signal is no error: what was said stands, and nothing is added but the end of --jsonl."""
+    """A signal is not an error: the answer so far stands, and only the last event of --jsonl is added."""
     with suppress(QuothError, PipeClosed):
         streams.interrupt()
         _last_event(code, "interrupted", arguments, streams)
@@ -95,8 +95,8 @@ def _run(arguments: list[str], environment: Environment) -> int:
     name, rest = route(arguments, COMMANDS, existing)
     command = load_command(name)
     try:
-        # Not command.main: it has its own ideas of what to print and how to exit.
-        with command.make_context(_program(name), rest, obj=environment) as context:
+        # Not command.main, which prints errors and exits by itself.
+        with command.make_context(_program(name), rest, obj=environment, help_option_names=["-h", "--help"]) as context:
             result = command.invoke(context)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -107,8 +107,8 @@ def _run(arguments: list[str], environment: Environment) -> int:
     except click.ClickException as error:
         raise _usage_error(error, name, arguments) from None
     except (ModelError, InputError, UsageError) as error:
-        if name in COMMANDS and COMMANDS[name].names_things and is_sentence(arguments):
-            error.try_ = _sentences(error.try_, _as_prompt_hint(arguments))
+        if name in COMMANDS and COMMANDS[name].names_things and is_prompt_by_mistake(arguments, command):
+            error.try_ = sentences(error.try_, as_prompt_hint(arguments))
         raise
     except BrokenPipeError:  # click writes its help itself
         environment.streams.silence_stdout()
@@ -124,23 +124,30 @@ def load_command(name: str) -> click.Command:
     return command
 
 
+def is_prompt_by_mistake(arguments: Sequence[str], command: click.Command) -> bool:
+    """Whether operands that name nothing look like a sentence: two words or more, or one with its punctuation."""
+    words = list(arguments[1:])
+    if isinstance(command, click.Group) and words and words[0] in command.commands:
+        words = words[1:]
+    return is_sentence(words) and (len(words) > 1 or not words[0].isalpha())
+
+
 def _program(name: str) -> str:
     return "quoth" if name == PROMPT else f"quoth {name}"
 
 
 def _usage_error(error: click.ClickException, name: str, arguments: Sequence[str]) -> QuothError:
+    context = getattr(error, "ctx", None)
+    program = context.command_path if context else _program(name)
+    see = f'See "{program} --help"'
+    if isinstance(error, click.NoSuchOption):
+        meant = nearest(error.option_name.lstrip("-"), [each.lstrip("-") for each in error.possibilities or ()])
+        why = f"did you mean --{meant}?" if meant else ""
+        if name == PROMPT:
+            see += '; a prompt that begins with "-" goes after "--"'
+        return UsageError(f"{program} has no option {error.option_name}", why, see)
     what = error.format_message().rstrip(".")
-    what = what[:1].lower() + what[1:]
-    if name == PROMPT:
-        return UsageError(what, "", 'See "quoth --help"; a prompt that begins with "-" goes after "--"')
-    return UsageError(f"quoth {name}: {what}", f'see "quoth {name} --help"', _as_prompt_hint(arguments))
-
-
-def _as_prompt_hint(arguments: Sequence[str]) -> str:
-    return f"To send it as a prompt: {as_prompt(arguments)}"
-
-
-def _sentences(first: str, second: str) -> str:
-    if not first:
-        return second
-    return f"{first} {second}" if first.endswith((".", "?", "!")) else f"{first}. {second}"
+    words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
+    names_nothing = name != PROMPT and not isinstance(error, click.MissingParameter) and is_sentence(words)
+    hint = as_prompt_hint(arguments) if names_nothing else ""
+    return UsageError(f"{program}: {what[:1].lower()}{what[1:]}", "", sentences(see, hint))

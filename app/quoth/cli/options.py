@@ -1,8 +1,9 @@
-"""Click options made from the table of settings."""
+"""Click options that several commands share, most of them made from the table of settings."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 import click
@@ -10,7 +11,28 @@ import click
 from quoth.config import BY_NAME, SETTINGS, Setting
 from quoth.errors import UsageError
 
-HELP_NAMES = {"help_option_names": ["-h", "--help"]}
+# The settings of a command that reads documents with a model.
+DOCUMENT_SETTINGS = (
+    "model", "ctx", "threads", "gpu_layers", "template", "max_input", "private", "offline", "quiet",
+)  # fmt: skip
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+jsonl_option = click.option("--jsonl", "as_jsonl", is_flag=True, help="Print events as JSON lines, as they come.")
+logprobs_option = click.option(
+    "--logprobs", type=click.IntRange(1, 100), metavar="N", help="Log-probabilities, with N alternatives."
+)
+stop_option = click.option("--stop", multiple=True, metavar="TEXT", help="End before this text; may be repeated.")
+
+
+def checkpoint_options(command: Callable[..., Any]) -> Any:
+    """What only the user can say of a checkpoint."""
+    for option in (
+        click.option("--n-head", type=click.IntRange(1), metavar="N", help="Heads, if the checkpoint does not say."),
+        click.option("--meta", metavar="FILE", help="The meta.pkl of a character model's data set."),
+        click.option("--tokenizer", metavar="PATH", help="The folder or file of the checkpoint's tokenizer."),
+    ):
+        command = option(command)
+    return command
 
 
 class SettingType(click.ParamType[Any]):
@@ -29,11 +51,17 @@ class SettingType(click.ParamType[Any]):
 
 
 def setting_options(*names: str) -> Callable[[Any], Any]:
-    """Options for settings by name; those of the whole table without names."""
-    chosen = [BY_NAME[name] for name in names] or list(SETTINGS)
+    """Options for settings by name, all of them by default; their values are in force when the command begins."""
+    settings = [BY_NAME[name] for name in names] or SETTINGS
 
-    def decorate(command: Any) -> Any:
-        for setting in reversed(chosen):
+    def decorate(callback: Callable[..., Any]) -> Any:
+        @wraps(callback)
+        def with_settings(**values: Any) -> Any:
+            click.get_current_context().obj.use({setting.name: values.pop(setting.name) for setting in settings})
+            return callback(**values)
+
+        command: Any = with_settings
+        for setting in reversed(settings):
             command = _option(setting)(command)
         return command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Collection, Sequence
 
 from quoth.errors import UsageError
@@ -10,10 +11,10 @@ PROMPT = "prompt"
 
 
 def route(arguments: Sequence[str], commands: Collection[str], exists: Callable[[str], bool]) -> tuple[str, list[str]]:
-    """The command to run and its arguments; what is no command is a prompt.
+    """The command to run and its arguments; what is not a command is a prompt.
 
-    Raises UsageError for a first word that is nearly a command, where only flags or existing files follow: a mistyped
-    command must not become a prompt. `--` and `-p` always mean prompt.
+    Raises UsageError for a first word that is nearly a command if only flags or existing files follow: a mistyped
+    command must not become a prompt. `--` and `-p` always mean a prompt.
     """
     words = list(arguments)
     if not words or words[0] in ("--", "-p", "--prompt"):
@@ -27,11 +28,11 @@ def route(arguments: Sequence[str], commands: Collection[str], exists: Callable[
     if at is not None and all(word.startswith("-") or exists(word) for word in words[at + 1 :]):
         meant = nearest(words[at], commands)
         if meant is not None and (at == 0 or words[at] == meant):
-            line = quoted(["quoth", meant, *words[:at], *words[at + 1 :]])
+            line = shlex.join(["quoth", meant, *words[:at], *words[at + 1 :]])
             raise UsageError(
                 f"there is no command {first!r}" if at == 0 else f"the command {meant!r} must come first",
-                f"did you mean {line}",
-                f"To send it as a prompt: {as_prompt(words)}",
+                f"did you mean {line}?",
+                as_prompt_hint(words),
             )
     return PROMPT, words
 
@@ -61,15 +62,18 @@ def distance(a: str, b: str) -> int:
     return row[-1]
 
 
-def is_sentence(arguments: Sequence[str]) -> bool:
-    """Whether the operands of a command look like words of a sentence and not like names of models or files."""
-    operands = [word for word in arguments[1:] if not word.startswith("-")]
-    return bool(operands) and all(_is_plain_word(word) for word in operands)
+def is_sentence(words: Sequence[str]) -> bool:
+    """Whether words look like those of a sentence, and not like flags or names of models or files."""
+    return bool(words) and all(map(_is_plain_word, words))
 
 
 def _is_plain_word(word: str) -> bool:
     letters = word.strip("\"'()“”‘’").rstrip(".,:;!?…").replace("'", "").replace("’", "").replace("-", "")
-    return letters.isalpha()
+    return letters.isalpha() and not word.startswith("-")
+
+
+def as_prompt_hint(words: Sequence[str]) -> str:
+    return f"To send it as a prompt: {as_prompt(words)}"
 
 
 def as_prompt(words: Sequence[str]) -> str:
@@ -77,12 +81,5 @@ def as_prompt(words: Sequence[str]) -> str:
     words = [word for word in words if word != "--"]
     first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
     if first == len(words):
-        return quoted(["quoth", "--", *words])
-    return quoted(["quoth", "-p", " ".join(words[:first]), *words[first:]])
-
-
-def quoted(words: Sequence[str]) -> str:
-    """A line that a shell reads as these words."""
-    import shlex
-
-    return shlex.join(words)
+        return shlex.join(["quoth", "--", *words])
+    return shlex.join(["quoth", "-p", " ".join(words[:first]), *words[first:]])

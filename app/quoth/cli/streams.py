@@ -1,7 +1,7 @@
 """The only module that touches standard input, output and error.
 
-Standard output is the answer, standard error is talk. Both are UTF-8 whatever the locale says, and nothing is left in
-a buffer, so that the interpreter has nothing to flush, and no error to print, when it ends.
+The answer goes to standard output, notices to standard error. Both are UTF-8 whatever the locale says, and unbuffered,
+so that the interpreter has nothing to flush, and no error to print, when it ends.
 """
 
 from __future__ import annotations
@@ -21,12 +21,12 @@ from quoth.text import Cleaner, sane
 MAX_INPUT = 8 * 1024 * 1024
 """Bytes of standard input that are read unless `--max-input` says otherwise."""
 
-_LINE = 4000  # characters of one line of talk
+_LINE = 4000  # characters of one notice
 _CHUNK = 65536  # bytes
 
 
 class PipeClosed(Exception):
-    """Who read the answer has gone: leave without a word."""
+    """The reader of the answer has gone: end without a message."""
 
     exit_code = Exit.PIPE_CLOSED
 
@@ -64,7 +64,7 @@ class Streams:
         self._fixed_width = width
         self._clock = clock
         self._cleaner = Cleaner()
-        self._newlines = 0  # held back: the last ones of an answer become one
+        self._newlines = 0  # held back: those at the end of an answer become one
         self._wrote = False  # something of this answer
         self._midline = False  # the last thing on standard output was not a newline
         self._failed = False
@@ -91,7 +91,7 @@ class Streams:
 
     @property
     def width(self) -> int:
-        """Columns of the terminal, 80 if nobody knows."""
+        """Columns of the terminal, 80 if unknown."""
         if self._fixed_width:
             return self._fixed_width
         columns = self.environment.get("COLUMNS", "")
@@ -106,7 +106,7 @@ class Streams:
 
     @property
     def color(self) -> bool:
-        """Whether escape codes of our own may go to standard output."""
+        """Whether this program may write escape codes to standard output."""
         return self.stdout_isatty and not self.environment.get("NO_COLOR") and self._has_capable_terminal
 
     @property
@@ -118,7 +118,7 @@ class Streams:
         return self._progress
 
     def read_stdin(self, limit: int = MAX_INPUT) -> bytes | None:
-        """All of standard input, or None if it is a terminal or closed. Waits for who writes it.
+        """All of standard input; None if it is a terminal or closed.
 
         Raises InputError beyond `limit` bytes, without reading on, or if it cannot be read.
         """
@@ -141,13 +141,13 @@ class Streams:
         return b"".join(chunks)
 
     def stdin(self) -> BinaryIO:
-        """Standard input itself, for who reads it bit by bit. Raises InputError if it is closed."""
+        """Standard input itself. Raises InputError if it is closed."""
         if self._stdin is None:
             raise InputError("standard input is closed", "", "Name a file")
         return cast(BinaryIO, self._stdin)
 
     def read_line(self, question: str) -> str | None:
-        """One line that a person types, without its end; None at the end of the input or if nobody is there."""
+        """One line that the user types, without its end; None at the end of the input or off a terminal."""
         if self._stdin is None or not self.stdin_isatty:
             return None
         self._clear_progress()
@@ -158,7 +158,7 @@ class Streams:
         return line.rstrip("\r\n") if line else None
 
     def read_terminal(self) -> bytes:
-        """What a person types until the end of the input (Ctrl-D, on Windows Ctrl-Z); nothing if nobody is there."""
+        """What the user types until Ctrl-D, on Windows Ctrl-Z; nothing off a terminal."""
         if self._stdin is None or not self.stdin_isatty:
             return b""
         self._clear_progress()
@@ -174,12 +174,12 @@ class Streams:
     def answer(self, text: str) -> None:
         """Write a piece of the answer at once, without control codes.
 
-        Raises PipeClosed if nobody reads it any more, StorageError if it cannot be written.
+        Raises PipeClosed if its reader has gone, StorageError if it cannot be written.
         """
         self._write(text if self._passes_raw else self._cleaner.feed(text))
 
     def finish(self) -> None:
-        """End the answer: its last newlines become exactly one; an answer without text leaves no byte."""
+        """End the answer with exactly one newline; an answer without text writes nothing."""
         self._write(self._cleaner.flush())
         if self._wrote:
             self._send("\n")
@@ -190,7 +190,7 @@ class Streams:
             self.say(f"{codes} removed from the answer" + ("" if self.stdout_isatty else " (--raw keeps them)"))
 
     def interrupt(self) -> None:
-        """End what was said so far, and the line on which the terminal has echoed Ctrl-C."""
+        """End the answer so far, and the line on which the terminal has echoed Ctrl-C."""
         self._clear_progress()
         wrote = self._wrote
         self.finish()
@@ -198,16 +198,16 @@ class Streams:
             self._talk("\n")
 
     def say(self, text: str) -> None:
-        """One line of talk, unless --quiet."""
+        """Write a notice of one line, unless --quiet."""
         if not self.quiet:
             self._line(f"quoth: {sane(text, _LINE)}")
 
     def error(self, error: QuothError) -> None:
-        """The one line that an error gets."""
+        """Write the one line of an error."""
         self._line(f"quoth: error: {sane(str(error), _LINE)}")
 
     def silence_stdout(self) -> None:
-        """Let whatever still goes to standard output vanish, also what the interpreter flushes when it ends."""
+        """Discard all further output, also what the interpreter flushes when it ends."""
         self._failed = True
         descriptors.redirect_to_null(self._stdout)
 
@@ -251,7 +251,7 @@ class Streams:
 
     @property
     def _is_on_answer_line(self) -> bool:
-        """Whether the terminal's cursor stands behind a piece of the answer."""
+        """Whether the terminal's cursor is on a line of the answer."""
         return self._midline and self.stdout_isatty and self.stderr_isatty
 
     def _draw(self, text: str) -> None:
@@ -268,8 +268,9 @@ class Streams:
         try:
             descriptors.write(self._stderr, text.encode("utf-8", "replace"))
         except OSError:
-            self._stderr = None  # nobody listens, and there is nowhere to say so
+            self._stderr = None  # its reader has gone, and there is nowhere to say so
 
 
 def _too_long(length: str, limit: int) -> InputError:
-    return InputError(f"standard input is {length}", f"at most {limit:,} are read", "Raise it with --max-input BYTES")
+    why, hint = f"at most {limit:,} are read", "Raise the limit with --max-input BYTES"
+    return InputError(f"standard input is {length}", why, hint)

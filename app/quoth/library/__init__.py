@@ -1,1 +1,1 @@
-"""What the command line, the chat app and a Python program share: each of them only parses, draws and hands over."""
+"""Shared by the command line, the chat app and Python programs, which only parse, draw and call this."""

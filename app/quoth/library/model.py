@@ -1,10 +1,9 @@
-"""A model that is loaded: its file checked before and trusted after, its sampling by precedence."""
+"""A model in a worker process: its file checked before loading and trusted after, its sampling by precedence."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
-from itertools import takewhile
+from collections.abc import Callable, Generator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -12,21 +11,22 @@ from quoth.chat import Attachment, Message, user_message
 from quoth.config import BY_NAME, SAMPLING
 from quoth.engine import Event, ModelInfo, Sampling
 from quoth.errors import ModelError, UsageError
+from quoth.library.answer_stream import Answer, Cancelled, never
+from quoth.library.engines import start_engine
+from quoth.library.model_choice import chosen
 from quoth.library.workspace import Workspace
+from quoth.models import ModelFile
+from quoth.models.sampling_defaults import sampling_values
+from quoth.tasks.reply import continue_text, reply, sampling_of, with_system
 
 if TYPE_CHECKING:
-    from quoth.engine.client.client import Client
-    from quoth.library.answers import Answer, DocumentAnswer, Summary
-    from quoth.library.documents import OpenDocuments
-    from quoth.models import ModelFile
-    from quoth.tasks.collection import Collection
-    from quoth.tasks.question_answering import QuestionAnswering
-    from quoth.tasks.summaries.summary import Event as SummaryEvent
-    from quoth.tasks.summaries.summary import Style, SummaryOptions
+    from quoth.library.document_answers import DocumentAnswer, Summary
+    from quoth.library.opened_documents import OpenDocuments
+    from quoth.tasks.summaries.summary import Style
 
 
 class SamplingOptions(TypedDict, total=False):
-    """How the next token is chosen; what is left out comes from the settings, the catalogue and the model's file."""
+    """How the next token is chosen. What is left out comes from the settings, the catalogue and the model's file."""
 
     temperature: float  # 0 is greedy
     top_k: int
@@ -40,9 +40,9 @@ class SamplingOptions(TypedDict, total=False):
 
 
 class Model:
-    """A model in a worker process of its own. One answer at a time; tokens may be counted from any thread meanwhile.
+    """A model. It writes one answer at a time; tokens may be counted from any thread meanwhile.
 
-    It begins to load at once, and every method waits until it has. Use it in a `with` statement, or call `close`.
+    It begins to load at once, and every method waits until it is loaded. Use it in a `with` statement, or call `close`.
     """
 
     def __init__(
@@ -59,8 +59,8 @@ class Model:
 
             check(read_header(file.path))
         self.file = file
-        self.engine: Client = workspace.start_engine(file, tell)
-        self._workspace = workspace
+        self.engine = start_engine(workspace, file, tell)
+        self.workspace = workspace
         self._owns_workspace = owns_workspace
 
     def __enter__(self) -> Model:
@@ -73,7 +73,7 @@ class Model:
         """End the worker. An answer that is being written breaks off."""
         self.engine.close()
         if self._owns_workspace:
-            self._workspace.close()
+            self.workspace.close()
 
     @property
     def name(self) -> str:
@@ -90,19 +90,16 @@ class Model:
         Raises ModelError for a file that is no model, EngineError when memory is short.
         """
         info = self.engine.ready(progress)
-        if not self._workspace.store.is_trusted(self.file.path):
-            self._workspace.store.trust(self.file.path)
+        if not self.workspace.store.is_trusted(self.file.path):
+            self.workspace.store.trust(self.file.path)
         return info
 
     def sampling(self, **more: Unpack[SamplingOptions]) -> Sampling:
-        """What was asked for, then flags, environment and file, the catalogue, the model's file, the engine's own.
+        """Values asked for here, then those of the settings, the catalogue, the model's file, the engine.
 
-        Without a seed anywhere it is a new one.
+        Without a seed in any of them a new one is drawn.
         """
-        from quoth.models.sampling_defaults import sampling_values
-        from quoth.tasks.reply import sampling_of
-
-        settings = self._workspace.settings
+        settings = self.workspace.settings
         asked = {name: (more.get(name, value), origin) for name, (value, origin) in settings.sampling.items()}
         values = sampling_values(self.file, dict(self.info.sampling), asked)
         seed = more.get("seed", settings.seed)
@@ -111,30 +108,35 @@ class Model:
             {name: value for name, (value, _) in values.items()}, seed=new_seed() if seed is None else seed, **rest
         )
 
-    # Events, as the faces draw them
+    # Events, for the command line and the app
 
     def replying(
         self,
         messages: Sequence[Message],
         sampling: Sampling,
         *,
+        system: str | None = None,
+        continue_last: bool = False,
+        private: bool | None = None,
         stop: Sequence[str] = (),
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = never,
         max_tokens: int | None = None,
         think: bool | None = None,
     ) -> Generator[Event, None, None]:
-        """The answer to the last message. Raises InputError as Engine.generate does."""
-        from quoth.tasks.reply import reply, with_system
+        """The answer to the last message, or the rest of it with `continue_last`. None: as the settings say.
 
-        settings = self._workspace.settings
+        Raises InputError as Engine.generate does.
+        """
+        settings = self.workspace.settings
         return reply(
             self.engine,
-            with_system(settings.system, messages),
+            with_system(settings.system if system is None else system, messages),
             sampling=sampling,
             max_tokens=settings.max_tokens if max_tokens is None else max_tokens,
             stop=stop,
             think=settings.think if think is None else think,
-            keep=not settings.private,
+            keep=not (settings.private if private is None else private),
+            continue_last=continue_last,
             cancelled=cancelled,
         )
 
@@ -147,12 +149,10 @@ class Model:
         stop: Sequence[str] = (),
         total_tokens: int | None = None,
         max_tokens: int | None = None,
-        cancelled: Callable[[], bool] = lambda: False,
+        cancelled: Cancelled = never,
     ) -> Generator[Event, None, None]:
-        """Continuations of a text, each with a seed of its own."""
-        from quoth.tasks.reply import continue_text
-
-        settings = self._workspace.settings
+        """Continuations of a text, each with a different seed."""
+        settings = self.workspace.settings
         return continue_text(
             self.engine,
             text,
@@ -165,53 +165,10 @@ class Model:
             cancelled=cancelled,
         )
 
-    @property
-    def quotes_only(self) -> bool:
-        """Whether a model of this size is better not trusted with a summary in its own words."""
-        from quoth.tasks.model_classes import model_class
-
-        return model_class(self.info.n_params, self.info.n_ctx).extracts
-
-    def summarizing(
-        self,
-        collection: Collection,
-        wish: SummaryOptions,
-        *,
-        extract: bool,
-        cancelled: Callable[[], bool] = lambda: False,
-    ) -> Iterator[SummaryEvent]:
-        """A summary of documents that were cut into parts; `extract`: of their own sentences."""
-        from quoth.tasks.summaries import summarizer
-
-        if extract:
-            return takewhile(lambda event: not cancelled(), summarizer.summarize_by_extract(collection, wish))
-        private = self._workspace.settings.private
-        return summarizer.Summarizer(
-            self.engine,
-            collection,
-            wish,
-            cache=self._workspace.notes,
-            model=self.file.key,
-            keep=not private,
-            cancelled=cancelled,
-        ).events()
-
-    def asking(
-        self, documents: OpenDocuments, *, everything: bool = False, cancelled: Callable[[], bool] = lambda: False
-    ) -> QuestionAnswering:
-        """Questions about documents; `everything`: every passage is read for each of them."""
-        from quoth.tasks.question_answering import QuestionAnswering
-
-        private = self._workspace.settings.private
-        collection, ranking = documents.passages(self.engine, private=private)
-        return QuestionAnswering(
-            self.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled
-        )
-
-    # A Python program's
+    # For a Python program
 
     def tokens(self, text: str) -> list[int]:
-        """The ids of a text's tokens; nothing in it becomes a control token.
+        """The ids of a text's tokens; none of them is a control token.
 
         >>> len(model.tokens("Hello"))
         """
@@ -227,13 +184,11 @@ class Model:
         think: bool | None = None,
         **sampling: Unpack[SamplingOptions],
     ) -> Answer:
-        """The answer to a prompt, or to the last of several messages; `documents` stand before the prompt as data.
+        """The answer to a prompt, or to the last of several messages; `documents` come before the prompt as data.
 
         >>> for text in model.reply("Why is the sky blue?", max_tokens=60):
         ...     print(text, end="")
         """
-        from quoth.library.answers import Answer
-
         messages = [user_message(prompt, documents)] if isinstance(prompt, str) else prompt
         return Answer(
             lambda cancelled: self.replying(
@@ -253,8 +208,6 @@ class Model:
 
         >>> print(model.complete("Once upon a time", max_tokens=40, temperature=0).text)
         """
-        from quoth.library.answers import Answer
-
         return Answer(
             lambda cancelled: self.continuing(
                 text, self.sampling(**sampling), stop=stop, max_tokens=max_tokens, cancelled=cancelled
@@ -271,31 +224,25 @@ class Model:
         language: str = "",
         extract: bool | None = None,
     ) -> Summary:
-        """A summary of documents of any length; `extract`: of their own sentences, which very small models do anyway.
+        """A summary of documents of any length; `extract`: in their own sentences, the default of very small models.
 
         >>> with read_documents("report.pdf") as report:
         ...     print(model.summarize(report, words=60).text)
         """
-        from quoth.library.answers import Summary
+        from quoth.library.document_answers import Summary
         from quoth.tasks.summaries.summary import SummaryOptions
 
-        collection = documents.parts(self.engine)
-        wish = SummaryOptions(words, style, focus, language)
-        extract = self.quotes_only if extract is None else extract
-        return Summary(
-            collection, lambda cancelled: self.summarizing(collection, wish, extract=extract, cancelled=cancelled)
-        )
+        return Summary(self, documents, SummaryOptions(words, style, focus, language), extract=extract)
 
     def ask(self, question: str, documents: OpenDocuments, *, everything: bool = False) -> DocumentAnswer:
-        """The answer to a question from documents, with the quotes that hold it.
+        """The answer to a question from documents, with the quotes that support it.
 
         >>> with read_documents("manual.txt") as manual:
         ...     print(model.ask("How long is the warranty?", manual).text)
         """
-        from quoth.library.answers import document_answer
+        from quoth.library import document_answers
 
-        asking = self.asking(documents, everything=everything)
-        return document_answer(asking.collection, asking.events(question))
+        return document_answers.ask(self, question, documents, everything=everything)
 
 
 def open_model(
@@ -307,24 +254,28 @@ def open_model(
 ) -> Model:
     """Open a model by its name or its file; without one the default, or the best that is on this machine.
 
-    `settings` are those of the configuration file (`ctx=4096`, `private=True`), and count for more than it and the
-    environment. `tell` gets sentences that a user should read. Nothing is written to the history, nothing is fetched.
-    Raises ModelError where there is no such model, UsageError for a setting that does not exist.
+    `settings` are those of the configuration file (`ctx=4096`, `private=True`), and override it and the environment.
+    `tell` gets sentences that a user should read. Nothing is written to the history, nothing is downloaded.
+    Raises ModelError if there is no such model, UsageError for a setting that does not exist.
 
     >>> with open_model("qwen2.5-coder-1.5b", ctx=4096) as model:
     ...     print(model.reply("Hello").text)
     """
-    from quoth.library.model_choice import best_here, chosen, found_here
-
     workspace = Workspace(environ, tell=tell)
     asked = {**settings, "model": os.fspath(name)} if name is not None else settings
     for key, value in asked.items():
         _check_setting(key, value)
     workspace.use(asked, "open_model")
-    file = chosen(workspace) or best_here(found_here(workspace))
+    file = chosen(workspace) or _best_here(workspace)
     if file is None:
         raise ModelError("there is no model on this machine", "", 'Run "quoth pull"')
     return Model(workspace, file, owns_workspace=True)
+
+
+def _best_here(workspace: Workspace) -> ModelFile | None:
+    from quoth.library.model_offers import best_here, found_here
+
+    return best_here(found_here(workspace))
 
 
 def _check_setting(name: str, value: Any) -> None:

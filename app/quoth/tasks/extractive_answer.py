@@ -117,17 +117,13 @@ def _best(
         # Of those that fit equally well, the last one in its paragraph: nothing before it that adds nothing, but what
         # follows it; answers stand behind the words of their questions more often than before them.
         gain = score - best.score if best else 1.0
-        if gain > EVEN or (gain > -EVEN and not _runs_on(text, last, stretch)):
+        runs_on = last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
+        if gain > EVEN or (gain > -EVEN and not runs_on):
             last = stretch
             start, end = trimmed(text, stretch.start, stretch.end)
             where, quote = collection.within(part, start, end), " ".join(text[start:end].split())
             best = ExtractedQuote(part, where, quote, share, words, score)
     return best
-
-
-def _runs_on(text: str, last: _Stretch | None, stretch: _Stretch) -> bool:
-    """Whether a stretch is the last one with more of another paragraph."""
-    return last is not None and last.start == stretch.start and "\n\n" in text[last.end : stretch.end]
 
 
 def trimmed(text: str, start: int, end: int) -> tuple[int, int]:

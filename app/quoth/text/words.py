@@ -17,6 +17,7 @@ UNSPACED = (
 _PAIRED = UNSPACED + "\uac00-\ud7a3"  # Korean has spaces, but its particles are written onto the words
 # Vowels and points that are parts of words.
 _MARKS = "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+_ASCII_WORD = re.compile("[a-z0-9]+")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
 _FUNCTION_WORDS = """
@@ -51,7 +52,6 @@ _CHINESE = """
 STOPWORDS = frozenset(f"{_FUNCTION_WORDS} {_QUESTION_WORDS} {_CHINESE}".replace("'", "").split())
 _PARTICLES = frozenset("的了吗嗎呢么麼吧啊着著与與和在是有也都就被把从從及将將")
 
-_WEAK = frozenset(_WEAK_WORDS.split())
 # British spellings; what the rules change elsewhere they change in the text and in the question alike.
 _SPELLINGS = {
     "licence": "license", "defence": "defense", "offence": "offense", "centre": "center", "metre": "meter",
@@ -68,16 +68,11 @@ def terms(text: str) -> list[str]:
     for typographic, plain in _PUNCTUATION:
         text = text.replace(typographic, plain)
     if text.isascii():
-        return [_stem(word) for word in _ascii_word().findall(text.lower().replace("'", ""))]
+        return [_stem(word) for word in _ASCII_WORD.findall(text.lower().replace("'", ""))]
     found: list[str] = []
-    for match in _word().finditer(folded(text)):
+    for match in _word().finditer(_folded(text)):
         run = match[1]
-        if run is None:
-            found.append(_stem(match[0]))
-        elif len(run) == 1:
-            found.append(run)
-        else:
-            found.extend(first + second for first, second in pairwise(run))
+        found += [_stem(match[0])] if run is None else [a + b for a, b in pairwise(run)] or [run]
     return found
 
 
@@ -95,7 +90,9 @@ def is_stopword(term: str) -> bool:
     """Whether a term says nothing of what a text is about."""
     if term in STOPWORDS:
         return True
-    return 0 < len(term) <= 2 and not term.isascii() and (not _PARTICLES.isdisjoint(term) or all(map(_is_kana, term)))
+    if not 0 < len(term) <= 2 or term.isascii():
+        return False
+    return not _PARTICLES.isdisjoint(term) or all("\u3040" <= sign <= "\u309f" for sign in term)  # Hiragana: endings
 
 
 def is_single(term: str) -> bool:
@@ -106,25 +103,13 @@ def is_single(term: str) -> bool:
 @cache
 def weak_terms() -> frozenset[str]:
     """Terms of a question that say little of what is asked: they count, but for less."""
-    return frozenset(map(_stem, _WEAK))
+    return frozenset(map(_stem, _WEAK_WORDS.split()))
 
 
-def folded(text: str) -> str:
+def _folded(text: str) -> str:
     """Lower case, without accents and apostrophes; full-width letters as plain ones. Lengths change."""
-    if text.isascii():
-        return text.lower().replace("'", "")
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold()))
     return unicodedata.normalize("NFC", bare).replace("'", "").replace("’", "")
-
-
-def _is_kana(character: str) -> bool:
-    """Hiragana, which Japanese endings and particles are written in."""
-    return "\u3040" <= character <= "\u309f"
-
-
-@cache
-def _ascii_word() -> re.Pattern[str]:
-    return re.compile("[a-z0-9]+")
 
 
 @cache
@@ -151,6 +136,5 @@ def _stem(word: str) -> str:
     """A word of ASCII letters without its English endings, in American spelling; others as they are."""
     if len(word) < 4 or not word.isalpha() or not word.isascii() or word in STOPWORDS:
         return word
-    singular = word.removesuffix("s")
-    word = _SPELLINGS.get(singular, word)
+    word = _SPELLINGS.get(word.removesuffix("s"), word)
     return _english()(_SPELLED.sub(lambda match: {"is": "iz", "ys": "yz"}.get(match[1], "or"), word))

@@ -1,4 +1,4 @@
-"""The app itself: what is process-wide. The chat is in `screens/chat.py`."""
+"""The app itself: what is process-wide. The chat is in `chat/`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, ClassVar
 
 from textual import on
@@ -14,19 +15,21 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter
 from textual.screen import Screen
 
-from quoth.tui.backend import Backend
+from quoth.config import keys
+from quoth.library.model import Model
+from quoth.library.workspace import Workspace
+from quoth.tui.chat.chat_screen import ChatScreen
+from quoth.tui.chat.model_loader import OpenModel
+from quoth.tui.chat.slash_commands import HelpAsked
 from quoth.tui.commands import COMMANDS
+from quoth.tui.help_screen import Help
 from quoth.tui.palette import Conversations
-from quoth.tui.screens.chat import ChatScreen, HelpAsked
-from quoth.tui.screens.help import Help
 from quoth.tui.terminal.driver import PasteCut, driver_class
 from quoth.tui.terminal.safe_filter import SafeFilter
-from quoth.tui.widgets.probabilities import Probabilities
-from quoth.tui.widgets.prompt import Prompt
+from quoth.tui.widgets.prompt_input import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
-from quoth.tui.widgets.turn import TurnView
-
-THEME_FILE = "theme.json"
+from quoth.tui.widgets.token_probabilities import TokenProbabilities
+from quoth.tui.widgets.turn_view import TurnView
 
 
 class QuothApp(App[None]):
@@ -41,43 +44,45 @@ class QuothApp(App[None]):
         Binding("ctrl+z", "suspend_process", "Suspend", show=False, id="app.suspend", priority=True),
     ]
 
-    def __init__(self, backend: Backend, conversation: int | None = None) -> None:
+    def __init__(self, workspace: Workspace, conversation: int | None = None, *, open_model: OpenModel = Model) -> None:
+        """`conversation` is the one to begin with. Raises UsageError for a damaged table of keys."""
         super().__init__(driver_class=driver_class())
-        self.backend = backend
-        self._chat = ChatScreen(backend, conversation)
+        self.workspace = workspace
+        self.chat = ChatScreen(workspace, open_model, conversation)
+        self._keys = keys(workspace.folders)
         self._safe_filter = SafeFilter()
         self._unsaved = 0
 
     def get_default_screen(self) -> Screen[Any]:
-        return self._chat
+        return self.chat
 
     def get_line_filters(self) -> Sequence[LineFilter]:
         return [*super().get_line_filters(), self._safe_filter]
 
-    @property
-    def chat(self) -> ChatScreen:
-        return self._chat
-
     def on_mount(self) -> None:
-        self.set_keymap(dict(self.backend.keys))
+        self.set_keymap(self._keys)
         theme = self._stored_theme()
         if theme in self.available_themes:
             self.theme = theme
         self.theme_changed_signal.subscribe(self, lambda theme: self._store_theme(theme.name))
 
+    @property
+    def _theme_file(self) -> Path:
+        return self.workspace.folders.state / "theme.json"
+
     def _stored_theme(self) -> str:
         try:
-            value = json.loads((self.backend.state / THEME_FILE).read_text(encoding="utf-8"))
+            value = json.loads(self._theme_file.read_text(encoding="utf-8"))
             return str(value["theme"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 
     def _store_theme(self, name: str) -> None:
-        if self.backend.private:
+        if self.workspace.settings.private:
             return
         with suppress(OSError):  # the colours are still changed
-            self.backend.state.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (self.backend.state / THEME_FILE).write_text(json.dumps({"theme": name}), encoding="utf-8")
+            self._theme_file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._theme_file.write_text(json.dumps({"theme": name}), encoding="utf-8")
 
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         for command in COMMANDS:  # the palette parses what it shows as markup
@@ -85,24 +90,24 @@ class QuothApp(App[None]):
             usage = f"/{command.name} {command.argument}".strip()
 
             async def carry_out(name: str = command.name) -> None:
-                await self.chat.carry_out(name, "")
+                await self.chat.commands.carry_out(name)
 
             yield SystemCommand(title.replace("[", "\\["), usage.replace("[", "\\["), carry_out)
         yield SystemCommand("Screenshot", "write an SVG picture of the screen", self.deliver_screenshot)
 
     @on(HelpAsked)
     def action_show_help(self) -> None:
-        from quoth.tui.documents.screen import DocumentScreen
-        from quoth.tui.widgets.said import Said
+        from quoth.tui.documents.document_screen import DocumentScreen
+        from quoth.tui.widgets.cited_answer import CitedAnswer
 
         groups = [
             ("Everywhere", type(self).BINDINGS),
             ("Chat", ChatScreen.BINDINGS),
             ("Prompt", Prompt.BINDINGS),
             ("A turn (Ctrl+Up goes there)", TurnView.BINDINGS),
-            ("Probabilities (p on a turn)", Probabilities.BINDINGS),
+            ("Probabilities (p on a turn)", TokenProbabilities.BINDINGS),
             ("Conversations", Sidebar.BINDINGS),
-            ("Documents (/ask, /summarize)", [*DocumentScreen.BINDINGS, *Said.BINDINGS]),
+            ("Documents (/ask, /summarize)", [*DocumentScreen.BINDINGS, *CitedAnswer.BINDINGS]),
         ]
         self.push_screen(Help((title, [b for b in bindings if isinstance(b, Binding)]) for title, bindings in groups))
 
@@ -122,7 +127,7 @@ class QuothApp(App[None]):
     def copy_to_clipboard(self, text: str) -> None:
         """Selected text, by Textual's own Ctrl+C: the same ways as every other copy."""
         self._clipboard = text
-        self.chat.copy(text)
+        self.chat.turns.copy(text)
 
     @property
     def unsaved(self) -> int:
@@ -130,4 +135,4 @@ class QuothApp(App[None]):
         return self._unsaved
 
     async def on_unmount(self) -> None:
-        self._unsaved = await asyncio.to_thread(self._chat.shutdown)
+        self._unsaved = await asyncio.to_thread(self.chat.shutdown)

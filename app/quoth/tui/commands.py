@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,4 @@ def parse(text: str) -> tuple[str, str] | None:
 
 def nearest(name: str) -> Iterator[str]:
     """Commands that were perhaps meant."""
-    from difflib import get_close_matches
-
     yield from get_close_matches(name, BY_NAME, n=2, cutoff=0.5)

@@ -24,7 +24,7 @@ class Conversations(Provider):
 
     async def startup(self) -> None:
         app = cast("QuothApp", self.app)
-        self._chat, history = app.chat, app.backend.history
+        self._chat, history = app.chat, app.workspace.history
         try:
             self._rows: list[Conversation] = await asyncio.to_thread(history.conversations, 500)
         except StorageError:
@@ -44,7 +44,7 @@ class Conversations(Provider):
                 yield Hit(score, highlighted(matcher, row.title), open_, text=row.title, help="open this conversation")
 
     def _open(self, row: Conversation) -> Callable[[], object]:
-        return partial(self._chat.open_conversation, row.id)
+        return partial(self._chat.conversations.open, row.id)
 
 
 def highlighted(matcher: Matcher, title: str) -> Content:

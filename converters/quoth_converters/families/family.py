@@ -1,4 +1,4 @@
-"""What a family of checkpoints is: how it is known, and how it is described."""
+"""What a family of checkpoints is, and how its settings are read: each held against what llama.cpp can have."""
 
 from __future__ import annotations
 
@@ -6,42 +6,130 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import Fill, Fuse, ModelSpec, Rows, Take, Value
 from quoth_converters.vocab import Vocabulary
+from quoth_converters.vocab.find_tokenizer import find_vocabulary
+
+if TYPE_CHECKING:
+    from quoth_converters.families.tensor_map import Layout
+
+MAX_LAYERS: Final = 512  # LLAMA_MAX_LAYERS
+MAX_HEADS: Final = 1024
+MAX_WIDTH: Final = 1 << 20
+MAX_CONTEXT: Final = 1 << 24
+MAX_ROWS: Final = 1 << 22
+# What llama.cpp computes between the layers, and transformers' names for it: the exact and the tanh form are one to it.
+_ACTIVATIONS: Final = {
+    "GELU": ("gelu_new", "gelu", "gelu_fast", "gelu_pytorch_tanh", "gelu_python", "gelu_accurate"),
+    "SiLU": ("silu", "swish"),
+}
+# Of `Sizes`: what settings call them.
+GPT2_SIZES: Final[Mapping[str, tuple[str, ...]]] = {
+    "width": ("n_embd", "hidden_size"),
+    "layers": ("n_layer", "num_hidden_layers"),
+    "heads": ("n_head", "num_attention_heads"),
+    "context": ("n_positions", "n_ctx", "max_position_embeddings"),
+    "inner": ("n_inner",),
+    "rows": ("vocab_size",),
+}
+TRANSFORMERS_SIZES: Final[Mapping[str, tuple[str, ...]]] = {
+    "width": ("hidden_size",),
+    "layers": ("num_hidden_layers", "num_layers"),
+    "heads": ("num_attention_heads", "num_heads"),
+    "context": ("max_position_embeddings",),
+    "inner": ("intermediate_size",),
+    "rows": ("vocab_size",),
+}
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What only the user can say of a checkpoint."""
+    """What the user can say of a checkpoint that is not in it."""
 
     tokenizer: Path | None = None
     meta: Path | None = None  # a character table
     n_head: int | None = None  # where the checkpoint does not say
 
 
+def vocabulary_of_files(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    """The vocabulary that the user has named, or else that of the files beside the checkpoint."""
+    return find_vocabulary(source.files, source.config, options.tokenizer)
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family: its name, the architecture that runs it, how exactly, and the two functions."""
+    """A family: its name, the architecture that runs it, how exactly; how it is known, laid out and tokenized."""
 
     name: str
     architecture: str
     exactness: str
     match: Callable[[Source], bool]
-    describe: Callable[[Source, Options], ModelSpec]
+    layout: Callable[[Source, Options], Layout]
+    vocabulary: Callable[[Source, Options, Layout], Vocabulary] = vocabulary_of_files
 
 
-def integer(config: Mapping[str, Any], *names: str, most: int) -> int:
-    """The first of these settings that is there, from 1 to `most`; ModelError if none is or it is out of range."""
+@dataclass(frozen=True, slots=True)
+class Sizes:
+    """A model's sizes; `rows` are those of the embedding, padding among them, and `head` is the width of one."""
+
+    layers: int
+    width: int
+    heads: int
+    kv_heads: int
+    head: int
+    inner: int
+    context: int
+    rows: int
+
+
+def model_type(name: str) -> Callable[[Source], bool]:
+    """Whether config.json names this type."""
+    return lambda source: source.config.get("model_type") == name
+
+
+def sizes_of(
+    config: Mapping[str, Any],
+    names: Mapping[str, tuple[str, ...]],
+    *,
+    inner: Callable[[int], int] | None = lambda width: 4 * width,
+    head: int | None = None,
+) -> Sizes:
+    """The sizes under a family's names for them.
+
+    `inner` gives the inner width from the model's where no setting does, `head` is the usual width of a head: both may
+    be None. Without names for `head` and `kv_heads`, the heads fill the width, and keys and values have as many.
+    """
+    width = integer(config, *names["width"], most=MAX_WIDTH)
+    heads = integer(config, *names["heads"], most=MAX_HEADS)
+    if width % heads and "head" not in names:
+        raise ModelError(f"{names['width'][0]} {width} is not a multiple of {heads} heads")
+    kv_heads = integer(config, *names.get("kv_heads", ()), most=MAX_HEADS, default=heads)
+    if heads % kv_heads:
+        raise ModelError(f"{heads} heads are not a multiple of {kv_heads} heads of keys and values")
+    return Sizes(
+        layers=integer(config, *names["layers"], most=MAX_LAYERS),
+        width=width,
+        heads=heads,
+        kv_heads=kv_heads,
+        head=integer(config, *names.get("head", ()), most=MAX_WIDTH, default=head or width // heads),
+        inner=integer(config, *names.get("inner", ()), most=MAX_WIDTH, default=inner(width) if inner else None),
+        context=integer(config, *names["context"], most=MAX_CONTEXT),
+        rows=integer(config, *names["rows"], most=MAX_ROWS),
+    )
+
+
+def integer(config: Mapping[str, Any], *names: str, most: int, default: int | None = None) -> int:
+    """The first of these settings that is there, from 1 to `most`. Raises ModelError."""
     name = next((name for name in names if config.get(name) is not None), None)
-    if name is None:
+    if name is None and default is None:
         raise ModelError(f"the settings do not say {names[0]}", "", "Give the folder with its config.json")
-    value = config[name]
+    value = config[name] if name else default
     if type(value) is not int or not 1 <= value <= most:
-        raise ModelError(f"the settings say {name} is {escaped(value)}", f"it must be a number from 1 to {most:,}")
+        what = f"the settings say {name or names[0]} is {escaped(value)}"
+        raise ModelError(what, f"it must be a number from 1 to {most:,}")
     return value
 
 
@@ -53,24 +141,20 @@ def real(config: Mapping[str, Any], name: str, default: float) -> float:
     return float(value)
 
 
-def embedding(name: str, rows: int, width: int, vocabulary: Vocabulary) -> Value:
-    """A table of one row a token, from a source of `rows` rows: padding dropped, rows of zeros for appended tokens.
+def require_activation(value: object, kind: Literal["GELU", "SiLU"], family: str, architecture: str) -> None:
+    """Raise ModelError unless llama.cpp's architecture has the activation of the settings."""
+    if value not in _ACTIVATIONS[kind]:
+        why = f"llama.cpp's {architecture} has only {kind} between its layers"
+        raise ModelError(f"this {family} uses {escaped(value)}", why)
 
-    Few rows are padding: up to the next multiple of 128, or a thirty-second of them. More says another tokenizer.
+
+def within_window(context: int, setting: object, name: str, architecture: str) -> tuple[int, tuple[str, ...]]:
+    """The context in which a sliding window hides nothing, where it is the same model; and what to say of it.
+
+    `setting` is the one of this name, or None.
     """
-    own = len(vocabulary) - vocabulary.appended
-    padding = rows - own
-    if padding < 0 or (vocabulary.exact and padding) or padding > max(127, rows // 32):
-        raise ModelError(
-            "this is not the tokenizer of this checkpoint",
-            f"{escaped(vocabulary.origin)} has {own:,} tokens and {escaped(name)} has {rows:,} rows",
-            "Give the right one with --tokenizer",
-        )
-    value: Value = Rows(Take(name), 0, own) if padding else Take(name)
-    return Fuse((value, Fill((vocabulary.appended, width)))) if vocabulary.appended else value
-
-
-def padding_note(rows: int, vocabulary: Vocabulary) -> tuple[str, ...]:
-    """What to say of the rows that `embedding` drops."""
-    padding = rows - len(vocabulary) + vocabulary.appended
-    return (f"{padding} rows of padding dropped from the embedding",) if padding else ()
+    window = integer({name: setting}, name, most=MAX_CONTEXT, default=context)
+    if window >= context:
+        return context, ()
+    note = f"its context ends at its window of {window:,} tokens: llama.cpp's {architecture} has no window"
+    return window, (note,)

@@ -5,39 +5,39 @@ from __future__ import annotations
 from typing import Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.families import gpt2_blocks
-from quoth_converters.families.family import Family, Options
-from quoth_converters.families.gpt2_blocks import Layout
+from quoth_converters.families.family import Family, Options, sizes_of, vocabulary_of_files
+from quoth_converters.families.gpt2_names import gpt2_layout
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.vocab import Vocabulary
+
+_SIZES: Final = {
+    "width": ("channels",),
+    "layers": ("num_layers",),
+    "heads": ("num_heads",),
+    "context": ("max_seq_len",),
+    "rows": ("padded_vocab_size",),
+}
 
 
 def match(source: Source) -> bool:
     return source.format == "llm.c"
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
-    sizes = source.config["llm.c"]
-    vocabulary = find_vocabulary(source.files, {}, options.tokenizer)
-    own = len(vocabulary) - vocabulary.appended
-    if own != sizes["vocab_size"]:
+def layout(source: Source, options: Options) -> Layout:
+    return gpt2_layout("llm.c", source, sizes_of(source.config["llm.c"], _SIZES))
+
+
+def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    found, said = vocabulary_of_files(source, options, layout), source.config["llm.c"]["vocab_size"]
+    own = len(found) - found.appended
+    if own != said:
         raise ModelError(
             "this is not the tokenizer of this checkpoint",
-            f"{escaped(vocabulary.origin)} has {own:,} tokens and the header says {sizes['vocab_size']:,}",
+            f"{escaped(found.origin)} has {own:,} tokens and the header says {said:,}",
             "Give the right one with --tokenizer",
         )
-    layout = Layout(
-        "llm.c",
-        n_layer=sizes["num_layers"],
-        n_head=sizes["num_heads"],
-        n_embd=sizes["channels"],
-        n_ctx=sizes["max_seq_len"],
-        n_rows=sizes["padded_vocab_size"],
-        n_inner=4 * sizes["channels"],
-        prefix="transformer.",
-    )
-    return gpt2_blocks.describe(source, layout, vocabulary)
+    return found
 
 
-LLMC: Final = Family("llm.c", "gpt2", "exact", match, describe)
+LLMC: Final = Family("llm.c", "gpt2", "exact", match, layout, vocabulary)

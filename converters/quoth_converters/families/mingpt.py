@@ -1,77 +1,60 @@
-"""minGPT's model.pt: the state_dict alone, with an untied head; heads are counted in the config.json of its work_dir.
-
-Source: mingpt/model.py, mingpt/utils.py and projects/chargpt/chargpt.py of minGPT.
-"""
+"""minGPT's model.pt: a state_dict with an untied head; the config.json of its work_dir counts its heads (utils.py)."""
 
 from __future__ import annotations
 
+from typing import Final
+
 from quoth.errors import ModelError
-from quoth_converters.families import gpt2_blocks
-from quoth_converters.families.family import Family, Options, integer
-from quoth_converters.families.gpt2_blocks import MAX_WIDTH, Layout
+from quoth_converters.families.family import GPT2_SIZES, Family, Options, sizes_of, vocabulary_of_files
+from quoth_converters.families.gpt2_names import gpt2_layout
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
+from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.characters import read_meta
-from quoth_converters.vocab.finding import find_vocabulary
 
 # Of mingpt.model.GPT: the names of its sizes, which stand for a number of heads.
-_HEADS = {
-    "openai-gpt": 12,
-    "gpt2": 12,
-    "gpt2-medium": 16,
-    "gpt2-large": 20,
-    "gpt2-xl": 25,
-    "gopher-44m": 16,
-    "gpt-mini": 6,
-    "gpt-micro": 4,
-    "gpt-nano": 3,
+_HEADS: Final = {
+    **dict.fromkeys(("openai-gpt", "gpt2"), 12),
+    **{"gpt2-medium": 16, "gpt2-large": 20, "gpt2-xl": 25, "gopher-44m": 16},
+    **{"gpt-mini": 6, "gpt-micro": 4, "gpt-nano": 3},
 }
 
 
 def match(source: Source) -> bool:
-    """GPT-2's names with nn.Linear's [out, in] shapes, and a head of its own."""
+    """GPT-2's names with nn.Linear's [out, in] shapes, and an untied head."""
     fused = source.tensors.get("transformer.h.0.attn.c_attn.weight")
     linear = fused is not None and len(fused.shape) == 2 and fused.shape[0] == 3 * fused.shape[1]
     return linear and "lm_head.weight" in source.tensors and not {"model_type", "model_args"} & source.config.keys()
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
-    rows, n_embd = _shape(source, "transformer.wte.weight")
-    n_ctx, _ = _shape(source, "transformer.wpe.weight")
-    n_head = options.n_head or _heads(source)
-    if n_head is None:
-        why = "the file holds tensors alone, and no config.json beside it says"
+def layout(source: Source, options: Options) -> Layout:
+    rows, width = _shape(source, "transformer.wte.weight")
+    context, _ = _shape(source, "transformer.wpe.weight")
+    layers = len({name.split(".")[2] for name in source.tensors if name.startswith("transformer.h.")})
+    heads = options.n_head or _heads(source.config.get("model"))
+    if heads is None:
+        why = "the file holds only tensors, and no config.json beside it says"
         raise ModelError("the number of attention heads is not known", why, "Give --n-head")
-    layers = {name.split(".")[2] for name in source.tensors if name.startswith("transformer.h.")}
-    layout = Layout(
-        "minGPT",
-        n_layer=len(layers),
-        n_head=integer({"n_head": n_head}, "n_head", most=1024),
-        n_embd=integer({"n_embd": n_embd}, "n_embd", most=MAX_WIDTH),
-        n_ctx=n_ctx,
-        n_rows=rows,
-        n_inner=4 * n_embd,
-        prefix="transformer.",
-    )
-    named = options.meta
-    vocabulary = read_meta(named) if named else find_vocabulary(source.files, {}, options.tokenizer)
-    return gpt2_blocks.describe(source, layout, vocabulary)
+    found = {"n_layer": layers, "n_head": heads, "n_embd": width, "n_positions": context, "vocab_size": rows}
+    return gpt2_layout("minGPT", source, sizes_of(found, GPT2_SIZES))
+
+
+def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    return read_meta(options.meta) if options.meta else vocabulary_of_files(source, options, layout)
 
 
 def _shape(source: Source, name: str) -> tuple[int, int]:
     tensor = source.tensors.get(name)
     if tensor is None or len(tensor.shape) != 2 or min(tensor.shape) < 1:
-        raise ModelError(f"tensor {name} is missing or no table")
+        raise ModelError(f"tensor {name} is missing or not a table")
     return tensor.shape[0], tensor.shape[1]
 
 
-def _heads(source: Source) -> int | None:
+def _heads(model: object) -> int | None:
     """From config.json as utils.setup_logging writes it: {"model": {"n_head", "model_type", ...}, ...}."""
-    model = source.config.get("model")
-    if not isinstance(model, dict):
-        return None
-    heads = model.get("n_head") or _HEADS.get(str(model.get("model_type")))
+    found = model if isinstance(model, dict) else {}
+    heads = found.get("n_head") or _HEADS.get(str(found.get("model_type")))
     return heads if isinstance(heads, int) else None
 
 
-MINGPT = Family("minGPT", "gpt2", "exact", match, describe)
+MINGPT: Final = Family("minGPT", "gpt2", "exact", match, layout, vocabulary)

@@ -1,4 +1,4 @@
-"""Rotary positions: what the settings of transformers say, as llama.cpp's keys and its table of frequencies.
+"""Rotary positions: what the settings of transformers say, as llama.cpp's keys, frequencies and order of rows.
 
 Kinds: transformers' modeling_rope_utils.py; llama.cpp's llama-context.cpp (yarn) and ggml_rope_ext (linear, factors).
 """
@@ -11,9 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.families.family import integer, real
-from quoth_converters.families.gpt2_blocks import MAX_CONTEXT
-from quoth_converters.spec import Fill, Fuse, Scalar, TensorSpec
+from quoth_converters.families.family import MAX_CONTEXT, integer, real
+from quoth_converters.families.tensor_map import Change
+from quoth_converters.spec import Fill, Fuse, Permute, Rows, Scalar, Shape, TensorSpec, Value
 
 _YARN_BETAS: Final = (("beta_fast", 32), ("beta_slow", 1))  # llama.cpp reads others for few architectures
 _REASONS: Final = {
@@ -55,7 +55,7 @@ def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool 
             return Rope({**keys, "rope.scaling.type": "linear", "rope.scaling.factor": factor})
         case "yarn":
             return Rope({**keys, **_yarn(config, settings, n_ctx)})
-        case "dynamic":  # stretches what is longer than the context alone
+        case "dynamic":  # stretches only what is longer than the context
             return Rope(keys, notes=(f"its positions are stretched beyond {n_ctx:,} tokens; the context ends there",))
         case "llama3" if table:
             return Rope(keys, _llama3(config, settings, rotated, n_ctx))
@@ -88,7 +88,7 @@ def _yarn(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int) ->
     for name, usual in _YARN_BETAS:
         if settings.get(name, usual) not in (usual, 0):
             why = f"{name} is {escaped(settings[name])}, and llama.cpp has {usual}"
-            raise ModelError("its positions are scaled by yarn with settings of its own", why)
+            raise ModelError("its positions are scaled by yarn with unusual settings", why)
     if settings.get("truncate") is False:
         raise ModelError("its positions are scaled by yarn without rounding", "llama.cpp rounds")
     factor = real(settings, "factor", math.nan)
@@ -128,3 +128,33 @@ def _llama3(config: Mapping[str, Any], settings: Mapping[str, Any], rotated: int
         smooth = (original / wave - low) / (high - low)
         divisors.append(1 / ((1 - min(1.0, max(0.0, smooth))) / factor + min(1.0, max(0.0, smooth))))
     return tuple(divisors)
+
+
+def neighbours_of_halves(head: int) -> Change:
+    """Of the rows of each head: pairs that stand half a head apart put side by side."""
+
+    def change(value: Value, shape: Shape, layer: int) -> Value:
+        view = (shape[0] // head, 2, head // 2, *shape[1:])
+        return Permute(value, view, (0, 2, 1, *range(3, len(view))))
+
+    return change
+
+
+def halves_of_neighbours(head: int, rotated: int) -> Change:
+    """Of the first `rotated` rows of each head: pairs that stand side by side put half of them apart.
+
+    What is not rotated may lie in any order that queries and keys share: where the rotated part divides the head, all
+    parts of its size are moved alike, in one step.
+    """
+
+    def change(value: Value, shape: Shape, layer: int) -> Value:
+        pairs = (rotated // 2, 2, *shape[1:])
+        if head % rotated == 0:
+            return Permute(value, (shape[0] // rotated, *pairs), (0, 2, 1, 3))
+        parts: list[Value] = []
+        for start in range(0, shape[0], head):
+            parts.append(Permute(Rows(value, start, start + rotated), pairs, (1, 0, 2)))
+            parts.append(Rows(value, start + rotated, start + head))
+        return Fuse(tuple(parts))
+
+    return change

@@ -6,9 +6,10 @@ always appends a continuation byte, so none can join two characters: encoding an
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats import pickles
@@ -16,11 +17,27 @@ from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.byte_level import spelled
 
 # Of the pre-tokenizers of llama.cpp it is one that leaves spaces before punctuation alone when it decodes.
-_PRE = "qwen2"
+_PRE: Final = "qwen2"
+TRY_META: Final = "Give --meta the meta.pkl of the training data"
+
+
+def find_meta(origin: Path, files: Mapping[str, Path], config: Mapping[str, Any]) -> Path | None:
+    """meta.pkl beside the checkpoint, or where nanoGPT's train.py reads it: data/DATASET beside the output folder."""
+    if "meta.pkl" in files:
+        return files["meta.pkl"]
+    training = config.get("config")
+    name = training.get("dataset") if isinstance(training, dict) else None
+    if not isinstance(name, str) or not re.fullmatch(r"[\w-]+", name):
+        return None
+    folder = origin if origin.is_dir() else origin.parent
+    meta = folder.absolute().parent / "data" / name / "meta.pkl"
+    return meta if meta.is_file() else None
 
 
 def read_meta(path: Path) -> Vocabulary:
     """The vocabulary of a meta.pkl: {"vocab_size", "itos": {id: character}, "stoi"}, plain values only."""
+    if not path.is_file():
+        raise ModelError(f"{escaped(path)} does not exist", "", TRY_META)
     if path.stat().st_size > pickles.MAX_BYTES:
         raise ModelError(f"{escaped(path.name)} is too large")
     meta: Any = pickles.load(path.read_bytes(), {})
@@ -30,9 +47,11 @@ def read_meta(path: Path) -> Vocabulary:
     elif isinstance(table, (list, tuple)):
         characters = list(table)
     else:
-        raise ModelError(f"{escaped(path.name)} is no character table", "it has no itos with ids from 0 on")
+        raise ModelError(
+            f"{escaped(path.name)} is not a character table", "it has no itos with ids that count up from 0"
+        )
     if not all(isinstance(character, str) for character in characters):
-        raise ModelError(f"{escaped(path.name)} is no character table", "a token is no text")
+        raise ModelError(f"{escaped(path.name)} is not a character table", "a token is not text")
     return character_vocabulary(characters, path.name)
 
 

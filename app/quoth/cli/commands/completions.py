@@ -6,16 +6,8 @@ import click
 
 from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES
-
-HELP = """Print a completion script for SHELL: bash, zsh or fish.
-
-\b
-Examples:
-  quoth completions bash > ~/.local/share/bash-completion/completions/quoth
-  quoth completions zsh > "${fpath[1]}/_quoth"
-  quoth completions fish > ~/.config/fish/completions/quoth.fish
-"""
+from quoth.cli.main import load_command
+from quoth.cli.routing import PROMPT
 
 _BASH = """\
 _quoth() {{
@@ -58,10 +50,18 @@ _quoth "$@"
 _ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} || compadd -- {operands} || _files ;;"
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
+@click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
 def command(environment: Environment, /, shell: str) -> int:
+    """Print a completion script for SHELL: bash, zsh or fish.
+
+    \b
+    Examples:
+      quoth completions bash > ~/.local/share/bash-completion/completions/quoth
+      quoth completions zsh > "${fpath[1]}/_quoth"
+      quoth completions fish > ~/.config/fish/completions/quoth.fish
+    """
     script = {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
     environment.streams.answer(script)
     environment.streams.finish()
@@ -70,9 +70,6 @@ def command(environment: Environment, /, shell: str) -> int:
 
 def _flags() -> dict[str, list[tuple[str, str]]]:
     """Every command's flags with their help; the prompt's under its own name."""
-    from quoth.cli.main import load_command
-    from quoth.cli.routing import PROMPT
-
     flags = {}
     for name in (PROMPT, *COMMANDS):
         flags[name] = [
@@ -86,8 +83,6 @@ def _flags() -> dict[str, list[tuple[str, str]]]:
 
 def _operands(name: str) -> list[str]:
     """The words that may follow a command: its own commands, or what its argument can be."""
-    from quoth.cli.main import load_command
-
     command = load_command(name)
     if isinstance(command, click.Group):
         return [*command.commands]
@@ -96,8 +91,6 @@ def _operands(name: str) -> list[str]:
 
 
 def _bash() -> str:
-    from quoth.cli.routing import PROMPT
-
     flags = _flags()
     cases = "\n".join(_BASH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
     operands = "\n".join(_BASH_OPERANDS.format(name=name, operands=" ".join(_operands(name))) for name in COMMANDS)
@@ -105,8 +98,6 @@ def _bash() -> str:
 
 
 def _zsh() -> str:
-    from quoth.cli.routing import PROMPT
-
     flags = _flags()
     described = " ".join(f"'{name}:{command.help}'" for name, command in COMMANDS.items())
     cases = "\n".join(
@@ -116,8 +107,6 @@ def _zsh() -> str:
 
 
 def _fish() -> str:
-    from quoth.cli.routing import PROMPT
-
     lines = [
         f"complete -c quoth -n __fish_use_subcommand -a {name} -d '{facts.help}'" for name, facts in COMMANDS.items()
     ]

@@ -2,218 +2,28 @@
 
 from __future__ import annotations
 
-import importlib.metadata
-import os
-import platform
-import sys
-from collections.abc import Iterator
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from quoth.cli.environment import Environment
-from quoth.cli.options import HELP_NAMES, setting_options
-from quoth.cli.run import ways
-from quoth.cli.run.reinstall import from_source, from_wheels
-from quoth.config import Folders
-from quoth.engine.ladder import Known, usable
-from quoth.errors import EngineError, ModelError, QuothError
-from quoth.text.units import format_megabytes, format_size
-from quoth.version import __version__
-
-if TYPE_CHECKING:
-    from quoth.models import ModelFile
-
-HELP = """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
-
---prove tries every way of computing again with the default model, and measures it.
-
-\b
-Examples:
-  quoth doctor
-  quoth doctor --prove
-  quoth doctor --json
-"""
-
-PROVING_ROUNDS = 2
-NOT_YET, READ_ONLY, CANNOT_BE_MADE = " (not there yet)", " (read-only)", " (cannot be made)"
-LOST = {  # where a place cannot be written
-    "models": "no model can be installed",
-    "history": "no conversation is kept",
-    "cache": "every run proves again how it can compute",
-}
-Row = tuple[str, str]
+from quoth.cli.options import json_option, setting_options
 
 
-@click.command(help=HELP, context_settings=HELP_NAMES)
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@click.command()
+@json_option
 @click.option("--prove", is_flag=True, help="Try every way of computing again, and measure it.")
 @setting_options("model", "offline", "quiet")
 @click.pass_obj
-def command(environment: Environment, /, as_json: bool, prove: bool, **flags: Any) -> int:
-    environment.use(flags)
-    model, missing = _default_model(environment)
-    if prove and model is None:
-        raise ModelError("there is no model to prove anything with", missing, "")
-    try:
-        native = _describe(environment, model)
-    except EngineError as error:  # the rest is worth showing all the more
-        native, broken = None, error
-    if native is None:
-        rows, found, problems = [*_versions(None)], list[ways.Way](), [f"{broken}. To install it: {from_source()}"]
-    else:
-        known = _prove(environment, model, native) if prove and model else environment.findings.of(native["about"].key)
-        found = ways.ways(native["gpu"], known) if model else []
-        rows = [*_versions(native), *_machine(native), *_ways(environment, native, found, model)]
-        problems = [*_problems(native), *ways.problems(native, found)]
-    rows += [*_folders(environment), ("default model", _named(model) if model else missing)]
-    problems += _unkept(environment.folders)
-    if model is None and environment.settings.model:
-        problems.append(missing)
-    _print(environment, rows, found, problems, as_json)
-    return 0 if native else int(EngineError.exit_code)
+def command(environment: Environment, /, as_json: bool, prove: bool) -> int:
+    """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
 
+    --prove tries every way of computing again with the default model, and measures it.
 
-def _describe(environment: Environment, model: ModelFile | None) -> dict[str, Any]:
-    """What a worker says of the native side; where a GPU's driver ends it, one that starts none."""
-    kind = ((model.architecture, model.quantization), model.size) if model else (("", ""), 0)
-    try:
-        with environment.bare_engine() as engine:
-            return {**engine.describe(*kind), "driver": ""}
-    except EngineError as error:
-        with environment.bare_engine() as engine:
-            return {**engine.describe(*kind, without_gpu=True), "driver": error.why}
+    \b
+    Examples:
+      quoth doctor
+      quoth doctor --prove
+      quoth doctor --json
+    """
+    from quoth.cli.run.diagnosis.report import diagnose
 
-
-def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -> Known:
-    """Prove every way again, and keep what was found if any works: else it is the file, and not the machine."""
-    from quoth.engine.client.rung_comparison import prove_rungs
-
-    rungs = usable(native["gpu"])
-    environment.streams.say(f"proving {', '.join(rung.name for rung in rungs)} with {model.name}")
-    options = environment.load_options(model)
-    _, found = prove_rungs(model.path, options, rungs, rounds=PROVING_ROUNDS, log=environment.log)
-    known = Known({**environment.findings.of(native["about"].key).findings, **found}, compared=True)
-    if any(not finding.failed for finding in found.values()):
-        environment.findings.put(native["about"], known)
-    return known
-
-
-def _print(
-    environment: Environment, rows: list[Row], found: list[ways.Way], problems: list[str], as_json: bool
-) -> None:
-    streams = environment.streams
-    if as_json:
-        import json
-
-        computing = [
-            {"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found
-        ]
-        plain = {name: value for name, value in rows if not name.startswith(" ")}  # those of the ways are below
-        content = {"version": __version__, **plain, "ways": computing, "problems": problems}
-        streams.answer(json.dumps(content, ensure_ascii=False) + "\n")
-    else:
-        width = max(len(name) for name, _ in rows)
-        streams.answer("".join(f"{name:<{width}}  {value}\n" for name, value in rows))
-        streams.answer("".join(f"! {problem}\n" for problem in problems))
-    streams.finish()
-
-
-def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
-    yield "quoth", __version__
-    yield "python", f"{platform.python_version()} ({sys.executable})"
-    yield "platform", f"{platform.system()} {platform.machine()}"
-    try:
-        yield "llama-cpp-python", importlib.metadata.version("llama-cpp-python")
-    except importlib.metadata.PackageNotFoundError:
-        yield "llama-cpp-python", "not installed"
-    if native is not None:
-        yield "llama.cpp", native["version"]
-        yield "compiler", native["compiler"] or "not named in the library"
-
-
-def _machine(native: dict[str, Any]) -> Iterator[Row]:
-    from quoth.platform.memory import free_memory
-    from quoth.platform.processors import physical_cores
-
-    for name, description, kind, free, total in native["devices"]:
-        memory = f", {format_size(free)} of {format_size(total)} free" if kind in ("gpu", "igpu") else ""
-        yield f"device {name}", f"{description.strip()} ({kind}{memory})"
-    yield "processor features used", " ".join(ways.features_of(native["system"]))
-    yield "not used", " ".join(ways.unused(native)) or "none of those that llama.cpp knows"
-    yield "threads", f"{physical_cores()} (physical cores; {os.cpu_count()} logical)"
-    yield "threads by", ways.threaded_by(native)
-    yield "free memory", format_size(free_memory())
-    yield "engine sandbox", native["sandbox"]
-
-
-def _ways(
-    environment: Environment, native: dict[str, Any], found: list[ways.Way], model: ModelFile | None
-) -> Iterator[Row]:
-    if model is None:
-        return
-    yield "ways to compute", f"{native['about'].model} ({model.name})"
-    for way in found:
-        yield f"  {way.rung.name}", way.sentence
-    if said := ways.progress(environment.findings.entries, native["about"]):
-        yield "  this build", said
-
-
-def _folders(environment: Environment) -> Iterator[Row]:
-    folders = environment.folders
-    for name, path in _places(folders):
-        yield name, f"{path}{_state(path)}"
-
-
-def _places(folders: Folders) -> Iterator[tuple[str, Path]]:
-    yield "config", folders.config_file
-    yield "models", folders.models
-    yield "history", folders.history
-    yield "cache", folders.cache
-    yield "log", folders.engine_log
-
-
-def _unkept(folders: Folders) -> Iterator[str]:
-    for name, path in _places(folders):
-        state = _state(path)
-        if state and state != NOT_YET and name in LOST:
-            yield f"{path}{state}: {LOST[name]}. Give yourself that folder, or set QUOTH_HOME to another"
-
-
-def _state(path: Path) -> str:
-    if os.path.exists(path):  # Path.exists raises where a folder above cannot be searched
-        return "" if os.access(path, os.W_OK) else READ_ONLY
-    parent = next((p for p in path.parents if os.path.exists(p)), None)
-    can_be_made = parent is not None and parent.is_dir() and os.access(parent, os.W_OK | os.X_OK)
-    return NOT_YET if can_be_made else CANNOT_BE_MADE
-
-
-def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
-    """The model that is used, or why there is none."""
-    from quoth.models.resolve import default_model
-
-    try:
-        model = default_model(
-            configured=environment.settings.model, store=environment.store, environment=environment.environ
-        )
-    except QuothError as error:
-        return None, str(error)
-    return model, 'none: run "quoth pull"'
-
-
-def _named(model: ModelFile) -> str:
-    return f"{model.name} ({model.quantization}, {format_megabytes(model.size)})"
-
-
-def _problems(native: dict[str, Any]) -> Iterator[str]:
-    cuda = any("cuda" in name for name in native["libraries"])
-    if not native["gpu"] and not cuda and nvidia_present():
-        yield f"NVIDIA GPU present, this build is CPU only. To use it: {from_wheels('cu124')}"
-
-
-def nvidia_present() -> bool:
-    """Whether the kernel has an NVIDIA driver loaded, or Windows its library."""
-    if sys.platform == "win32":
-        return Path(os.environ.get("SYSTEMROOT", r"C:\Windows"), "System32", "nvcuda.dll").exists()
-    return Path("/proc/driver/nvidia/version").exists() or Path("/dev/nvidiactl").exists()
+    return diagnose(environment, prove=prove, as_json=as_json)

@@ -5,18 +5,35 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from quoth.cli.environment import Environment
-from quoth.cli.run.pulling import pull_named
+from quoth.cli.run.model_download import pull_named
 from quoth.errors import ModelError, NetworkError
-from quoth.library.model_choice import remember
+from quoth.library.model_offers import best_here, found_here, remember
 from quoth.models import ModelFile, catalogue
 from quoth.models.offered_models import DEMONSTRATION, choices, download_label
+from quoth.models.sources import hub
 from quoth.text.units import format_size
+
+
+def first_model(environment: Environment) -> ModelFile:
+    """A model for a user who has none: chosen on a terminal, else the best one found, else fetched."""
+    models = found_here(environment)
+    streams = environment.streams
+    if streams.stdin_isatty and streams.stderr_isatty and not environment.offline:
+        return ask(environment, models)
+    model = best_here(models)
+    if model is not None:
+        tool = model.origin.partition(":")[0]
+        streams.say(f'using {model.name}, found in {tool}; choose another with -m or "quoth models default"')
+        return model
+    if environment.offline:
+        raise ModelError(
+            "there is no model on this machine", "--offline forbids fetching one", 'Run "quoth pull" once online'
+        )
+    return pull_small(environment)
 
 
 def ask(environment: Environment, found: Sequence[ModelFile]) -> ModelFile:
     """One question on the terminal; Enter takes the first line."""
-    from quoth.models.sources import hub
-
     streams = environment.streams
     reachable = hub.reachable(hub.endpoint())
     lines = choices(found, reachable)
@@ -41,8 +58,6 @@ def _number(environment: Environment, most: int) -> int:
 
 def pull_small(environment: Environment) -> ModelFile:
     """Off a terminal: the small tier, or the demonstration model when the hub is out of reach."""
-    from quoth.models.sources import hub
-
     streams = environment.streams
     if hub.reachable(hub.endpoint()):
         row = catalogue.first_of("small")

@@ -109,7 +109,7 @@ class _Body:
         self._after_item = False
 
     def write(self, events: Iterator[XmlEvent]) -> None:
-        """All of it."""
+        """Write all of them."""
         for event in events:
             if event.kind != "text" and event.value in _LEFT_OUT:
                 self._left_out += 1 if event.kind == "start" else -1
@@ -167,7 +167,7 @@ class _Body:
         elif level:
             self._builder.heading(level, text)
         else:
-            (self._builder.newline if paragraph.item and self._after_item else self._builder.block)()
+            self._builder.newline() if paragraph.item and self._after_item else self._builder.block()
             self._builder.write(f"- {text}" if paragraph.item else text)
             self._after_item = paragraph.item
 

@@ -6,14 +6,13 @@ import glob
 import os
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from typing import NamedTuple
 
 _WORD = re.compile(r"""\s*(?:"(?P<double>[^"\n]+)"|'(?P<single>[^'\n]+)'|(?P<plain>(?:\\ |\S)+))""")
 _BARE = re.compile(r"""[\w./~@+,=%*?\[\]\\-]+""")
 
 
-@dataclass(frozen=True, slots=True)
-class Operands:
+class Operands(NamedTuple):
     """The leading words that name documents, and the text behind them."""
 
     names: tuple[str, ...]
@@ -53,12 +52,6 @@ def _named(word: str) -> str | None:
         except (ValueError, OSError):  # a name that no file can have
             return None
     return None
-
-
-def looks_like_file(text: str) -> str:
-    """The first word, if it was meant to name a file that is not there; else nothing."""
-    word = text.split(maxsplit=1)[0].rstrip(":") if text.strip() else ""
-    return word if re.fullmatch(r"@?(?:.*[/\\].+|[^.]+\.[A-Za-z0-9]{1,8})", word) else ""
 
 
 def joined(names: Sequence[str], text: str) -> str:

@@ -13,7 +13,7 @@ from textual.widgets import Static
 
 from quoth.tui.history_writer import PendingId
 from quoth.tui.widgets.drawing import Bar, Unpainted
-from quoth.tui.widgets.turn import TurnView
+from quoth.tui.widgets.turn_view import TurnView
 
 CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
 SCREENS = 1.0  # of turns that stay laid out above the end
@@ -27,7 +27,7 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
     Transcript {
         padding: 0 1;
         .earlier { color: $text-muted; text-align: center; width: 1fr; }
-        .left-out { color: $text-warning; text-align: center; width: 1fr; margin-bottom: 1; }
+        .dropped { color: $text-warning; text-align: center; width: 1fr; margin-bottom: 1; }
     }
     """
     BINDINGS: ClassVar[list[BindingType]] = [Binding("pageup", "page_up", show=False)]
@@ -65,6 +65,10 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         """The turns that are laid out."""
         return [*self.query(TurnView)]
 
+    def view_of(self, ref: PendingId) -> TurnView | None:
+        """A turn, if it is laid out."""
+        return next((view for view in self.query(TurnView) if view.ref is ref), None)
+
     async def show(self, views: Sequence[TurnView], back_to: TurnView | None = None) -> None:
         """Show these turns in place of all others: the last of them, or all from `back_to` on."""
         await self.remove_children()
@@ -96,6 +100,11 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         await self.trim()
         await self.mount_all(widgets)
         self.anchor()
+
+    async def show_dropped(self, text: str, before: PendingId) -> None:
+        """The one line that says what does not fit any more, above a turn."""
+        await self.query(".dropped").remove()
+        await self.mount(Static(text, classes="dropped", markup=False), before=self.view_of(before))
 
     async def cut(self, gone: Container[PendingId]) -> None:
         """Take turns away for good, those that are not laid out too; what is left above fills the screen."""

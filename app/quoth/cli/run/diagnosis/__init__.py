@@ -1,0 +1,1 @@
+"""`quoth doctor`: what this installation is, how it computes, what would make it faster."""

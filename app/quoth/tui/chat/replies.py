@@ -1,0 +1,226 @@
+"""Replies: asked for, asked for again, continued; and drawn while they come."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from quoth.chat import Attachment, Message
+from quoth.text import sane
+from quoth.text.units import format_duration
+from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
+from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
+from quoth.tui.chat.open_conversation import REPLY, Entry, Task
+from quoth.tui.chat.reply_thread import (
+    MessagesDropped,
+    Noticed,
+    PromptRead,
+    ReplyEvent,
+    RunningReply,
+    TextArrived,
+    run_reply,
+)
+from quoth.tui.chat.running_turn import TurnEnded
+from quoth.tui.terminal import gc_pauses
+from quoth.tui.widgets.turn_view import TurnView
+
+if TYPE_CHECKING:
+    from quoth.history import Role, Turn
+
+COMPACT = (
+    "Summarize our conversation so far for yourself, so that you could go on with it from the summary alone: "
+    "what was asked, what was found or decided, every name and number that matters. Answer with the summary only."
+)
+
+
+@dataclass(eq=False)
+class Replies:
+    """What is sent to the model as a conversation, and what comes back."""
+
+    session: ChatSession
+    view: ChatLayout
+    max_tokens: int | None
+    on_end: Callable[[], object]  # called after every turn, when it is on the screen as it is kept
+    _rated: float = field(default=0.0, init=False)  # seconds into the reply when its speed was shown last
+
+    # Begun
+
+    async def ask(self, text: str, documents: Sequence[Attachment] = ()) -> None:
+        """Send a question at the end of the conversation, or as soon as there is a model."""
+        session, view = self.session, self.view
+        if session.waiting is not None:
+            view.prompt.restore_text(text)
+            view.say("One question waits for the model already; Escape takes it back")
+            return
+        documents = [*session.attachments, *documents]
+        session.attachments = []
+        view.show_attachments([])
+        if session.model is None:
+            session.waiting = WaitingQuestion(text, documents)
+            view.banner(f"Sent as soon as there is a model: {sane(text)}")
+            return
+        await self.ask_at(len(session.path), text, documents)
+
+    async def ask_waiting(self) -> None:
+        """Send the question that waits for a model, if there is one."""
+        question = self.session.take_waiting()
+        if question is not None:
+            await self.ask(question.text, question.documents)
+
+    async def ask_at(self, index: int, text: str, documents: Sequence[Attachment]) -> None:
+        """Ask in place of the turn at `index` of the path, and of all that followed it."""
+        version = self.session.conversation.versions_at(index) + 1
+        await self._cut(index)
+        question, write = self.session.conversation.add("user", text, documents=documents)
+        await self._reply([(TurnView(question.turn, question.ref, (version, version)), write)])
+
+    async def reply_again(self, index: int) -> None:
+        """Answer the question before the turn at `index` once more; the first answer stays beside it."""
+        version = self.session.conversation.versions_at(index) + 1
+        await self._cut(index)
+        await self._reply(version=version)
+
+    async def compact(self, index: int | None = None) -> None:
+        """Have what was said summarized, before the turn at `index`; from then on the summary stands for it."""
+        version = 1
+        if index is not None:
+            version += self.session.conversation.versions_at(index)
+            await self._cut(index)
+        await self._reply(role="summary", version=version, extra=Message("user", COMPACT))
+
+    async def continue_answer(self) -> None:
+        """Go on with the last answer."""
+        entry = self.session.path[-1]
+        if self.view.transcript.view_of(entry.ref) is not None:
+            self.view.transcript.anchor()
+            turns = [each.turn for each in self.session.path]
+            self._start(self._running(entry, turns, continues=True))
+
+    async def _reply(
+        self,
+        before: Sequence[tuple[TurnView, Callable[[str], None]]] = (),
+        *,
+        role: Role = "assistant",
+        version: int = 1,
+        extra: Message | None = None,
+    ) -> None:
+        task = Task("compact") if role == "summary" else REPLY
+        turns = [entry.turn for entry in self.session.path]
+        answer, write = self.session.conversation.add(role, model=self.session.model_name, task=task)
+        view = TurnView(answer.turn, answer.ref, (version, version))
+        await self.view.add_turns(*(each for each, _ in before), view)
+        new = [*(write for _, write in before), write]
+        self._start(self._running(answer, turns, new=new, extra=extra))
+
+    def _running(self, answer: Entry, turns: Sequence[Turn], **more: Any) -> RunningReply:
+        session = self.session
+        assert session.model is not None
+        return RunningReply(
+            turn=answer.ref,
+            writer=session.writer,
+            private=session.private,
+            model=session.model,
+            model_name=session.model.name,
+            turns=turns,
+            system=session.conversation.system,
+            max_tokens=self.max_tokens,
+            messages_dropped=session.conversation.messages_dropped,
+            **more,
+        )
+
+    def _start(self, reply: RunningReply) -> None:
+        self.view.banner("")
+        self.view.cancel(PROBABILITIES)
+        self._rated = 0.0
+        self.session.begin(reply)
+        self.view.thread(run_reply, reply, self._post, group="turn")
+
+    def _post(self, event: ReplyEvent) -> None:
+        """From the reply's thread."""
+        self.view.call(self._show, event, latest=isinstance(event, PromptRead))
+
+    # Shown
+
+    async def _show(self, event: ReplyEvent) -> None:
+        match event:
+            case PromptRead():
+                self._show_read(event)
+            case TextArrived():
+                await self._show_text(event)
+            case MessagesDropped():
+                await self._show_dropped(event)
+            case Noticed(text):
+                self.view.say(text)
+            case TurnEnded():
+                await self.show_end(event)
+
+    def _show_read(self, event: PromptRead) -> None:
+        if event.turn is not self.session.running:
+            return
+        left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
+        reads = event.done < event.total
+        self.session.read(event.turn, f"reading {event.done:,} of {event.total:,} tokens{left}" if reads else "")
+        self.view.status.used = event.total
+
+    async def _show_text(self, event: TextArrived) -> None:
+        view = self.view.transcript.view_of(event.turn.turn)
+        if event.turn is self.session.running and view is not None:  # else it is not on the screen any more
+            self.session.write(event.turn)
+            if event.seconds > self._rated + 1.0:  # each change draws the line again
+                self._rated = event.seconds
+                self.view.status.rate = event.tokens / event.seconds
+            await view.append(event.text, event.thought)
+        self.view.call_after_refresh(event.shown.set)
+
+    async def _show_dropped(self, event: MessagesDropped) -> None:
+        conversation, transcript = self.session.conversation, self.view.transcript
+        if event.turn is self.session.running and event.messages != conversation.messages_dropped:
+            conversation.messages_dropped = event.messages
+            what = "message does" if event.messages == 1 else f"{event.messages} messages do"
+            text = f"― the first {what} not fit any more and will not be read; /compact puts a summary there ―"
+            await transcript.show_dropped(text, event.turn.turn)
+
+    async def show_end(self, event: TurnEnded) -> None:
+        """A turn is over, whatever answered it."""
+        session, view, running = self.session, self.view, event.turn
+        if not session.end(running):
+            return
+        usage = running.usage
+        if usage.write_seconds > 0 and usage.generated:
+            view.status.rate = usage.generated / usage.write_seconds
+        if usage.prompt:
+            view.status.used = usage.prompt + usage.generated
+        index = session.conversation.index_of(running.turn)
+        if index is not None:
+            await self._finish(session.path[index], event)
+        if event.error is not None:
+            view.banner(str(event.error))
+        elif session.writer.problem:
+            view.banner(session.writer.problem)
+        if index is not None and session.path[index].turn.role == "summary":
+            await self._keep_whole_summary(index)
+        await view.transcript.trim()
+        view.call_after_refresh(gc_pauses.collect)
+        self.on_end()
+
+    async def _finish(self, entry: Entry, event: TurnEnded) -> None:
+        """Show an answer as it is kept."""
+        running, turn = event.turn, entry.turn
+        turn = replace(turn, text=running.said, thought=running.thought, reason=event.reason)
+        entry.turn = replace(turn, model=running.model_name or turn.model)
+        view = self.view.transcript.view_of(entry.ref)
+        if view is not None:
+            await view.finish(entry.turn)
+
+    async def _keep_whole_summary(self, index: int) -> None:
+        """A whole summary stands for what was said, a part of one does not."""
+        turn = self.session.path[index].turn
+        if turn.text.strip() and turn.reason in ("stop", "length"):
+            self.session.conversation.messages_dropped = 0
+            return
+        await self.view.transcript.cut(self.session.conversation.discard(index))
+        self.view.say("There is no whole summary; the conversation stays as it was")
+
+    async def _cut(self, index: int) -> None:
+        await self.view.transcript.cut(self.session.conversation.cut(index))

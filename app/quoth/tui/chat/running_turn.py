@@ -1,0 +1,76 @@
+"""A turn that is being answered, whatever by: it is kept whatever happens."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from quoth.engine import Sampling, Usage
+from quoth.errors import QuothError
+from quoth.library.answer_fields import sampling_fields, usage_fields
+from quoth.tui.history_writer import HistoryWriter, PendingId
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class RunningTurn:
+    """What the thread that answers knows of its turn, and has said in it."""
+
+    turn: PendingId
+    writer: HistoryWriter
+    new: Sequence[Callable[[str], None]] = ()  # what writes the new turns to the history, given the model's name
+    private: bool
+    model_name: str = ""  # known once there is a model
+    stop: threading.Event = field(default_factory=threading.Event)
+    kept: threading.Event = field(default_factory=threading.Event)  # set once the history has all of it
+    said: str = ""
+    thought: str = ""
+    usage: Usage = field(default_factory=Usage)
+    sampling: Sampling | None = None
+    notices: list[str] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Write the turns to the history."""
+        for write in self.new:
+            write(self.model_name)
+
+    def finish(self, answer: Callable[[], str]) -> TurnEnded:
+        """Answer, and keep what was said whatever happens; `answer` returns the reason of the end."""
+        reason, error = "died", None
+        try:
+            reason = answer()
+        except QuothError as caught:
+            error = caught
+        except Exception as caught:  # a bug must not end the app; the banner names it
+            error = bug(caught)
+        try:
+            self._keep(reason)
+        except Exception as caught:  # a bug too, and the screen waits for the end
+            error = error or bug(caught)
+        self.kept.set()
+        return TurnEnded(self, reason, error)
+
+    def _keep(self, reason: str) -> None:
+        self.writer.finish(
+            self.turn,
+            self.said,
+            self.thought,
+            reason,
+            notice="; ".join(self.notices),
+            **({"settings": sampling_fields(self.sampling)} if self.sampling is not None else {}),
+            **usage_fields(self.usage),
+        )
+
+
+@dataclass
+class TurnEnded:
+    """The answer is over; `error` says why if the engine or the input failed."""
+
+    turn: RunningTurn
+    reason: str
+    error: QuothError | None
+
+
+def bug(error: BaseException) -> QuothError:
+    """A bug as the banner names it."""
+    return QuothError(f"{type(error).__name__}: {error}", "this is a bug", "Please report it")

@@ -1,1 +1,0 @@
-"""One task each: the chat, and the dialogs over it."""
