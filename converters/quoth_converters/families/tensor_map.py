@@ -206,7 +206,7 @@ def _embedding(table: Take, rows: int, columns: Shape, vocabulary: Vocabulary) -
     padding = rows - own
     if padding < 0 or (vocabulary.exact and padding) or padding > max(127, rows // 32):
         raise ModelError(
-            "this is not the tokenizer of this checkpoint",
+            "the tokenizer does not fit the checkpoint",
             f"{escaped(vocabulary.origin)} has {own:,} tokens and {escaped(table.name)} has {rows:,} rows",
             "Give the right one with --tokenizer",
         )
