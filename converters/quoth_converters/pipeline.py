@@ -83,16 +83,8 @@ def write_conversion(
         **EMPTY,
     }
     with _hashing(source) as digest:
-        size = write(
-            spec,
-            source,
-            target,
-            outtype=outtype,
-            metadata=about,
-            later={"quoth.source.sha256": (64, digest.result)},
-            force=force,
-            progress=progress,
-        )
+        later = {"quoth.source.sha256": (64, digest.result)}
+        size = write(spec, source, target, outtype=outtype, metadata=about, later=later, force=force, progress=progress)
     return Conversion(target, size, outtype, source, spec, digest.result())
 
 
