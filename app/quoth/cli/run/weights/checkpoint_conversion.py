@@ -33,7 +33,7 @@ from quoth.models.sources import hub, network
 from quoth.models.sources.original_checkpoint import fetch_original, forget
 from quoth.platform import safe_files
 from quoth.text.units import format_size
-from quoth_converters.checks.report import Level
+from quoth_converters.checks.verification_report import Level
 from quoth_converters.checks.verify import check
 from quoth_converters.output.writer import OutType
 from quoth_converters.pipeline import Described
