@@ -10,7 +10,8 @@ import pytest
 
 from quoth.chat import Attachment
 from quoth.history import History, Turn
-from quoth.tui.chat.chat_session import NEXT, ChatSession, State, Task, WaitingQuestion, document_task, tasks_of
+from quoth.tui.chat.chat_session import NEXT, ChatSession, State, WaitingQuestion
+from quoth.tui.chat.open_conversation import Task, document_task, tasks_of
 from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
 from quoth.tui.history_writer import PendingId
 
@@ -26,8 +27,8 @@ def running(session: ChatSession, turn: PendingId | None = None, **more: Any) ->
 
 def exchange(session: ChatSession, question: str, answer: str) -> TurnEnded:
     """A question and its answer, from the first word to the history."""
-    _, write_question = session.add("user", question)
-    entry, write_answer = session.add("assistant")
+    _, write_question = session.conversation.add("user", question)
+    entry, write_answer = session.conversation.add("assistant")
     turn = running(session, entry.ref, new=[write_question, write_answer], model_name="demo")
     session.begin(turn)
 
@@ -151,7 +152,7 @@ def test_a_question_and_its_answer_are_in_the_history_below_each_other(session: 
 
 @pytest.mark.parametrize("failing", [RuntimeError("a bug"), KeyError("another")])
 def test_whatever_happens_what_was_said_is_kept(session: ChatSession, failing: Exception) -> None:
-    entry, write = session.add("assistant")
+    entry, write = session.conversation.add("assistant")
     turn = running(session, entry.ref, new=[write])
 
     def reply() -> str:
@@ -170,39 +171,39 @@ def test_what_is_cut_stays_in_the_history_and_what_follows_stands_beside_it(sess
     exchange(session, "Which?", "Rome.")
     first = session.path[1].ref
     session.conversation.messages_dropped = 2
-    assert session.versions_at(1) == 1
-    assert session.versions_at(2) == 0
-    assert session.cut(1) == {first}
+    assert session.conversation.versions_at(1) == 1
+    assert session.conversation.versions_at(2) == 0
+    assert session.conversation.cut(1) == {first}
     assert session.conversation.messages_dropped == 0
-    entry, write = session.add("assistant")
+    entry, write = session.conversation.add("assistant")
     write("demo")
     assert [turn.text for turn in session.lasting.history.tree(1)] == ["Which?", "Rome.", ""]
-    assert session.versions_at(1) == 2
+    assert session.conversation.versions_at(1) == 2
     assert entry.ref.id != first.id
 
 
 def test_a_summary_is_edited_and_half_of_one_is_discarded(session: ChatSession) -> None:
     exchange(session, "Which?", "Rome.")
-    entry, write = session.add("summary", task=Task("compact"))
+    entry, write = session.conversation.add("summary", task=Task("compact"))
     write("demo")
-    session.edit_summary(entry, "They spoke of Rome.")
+    session.conversation.edit_summary(entry, "They spoke of Rome.")
     assert entry.turn.text == "They spoke of Rome."
     assert kept(session)[2][:2] == ("summary", "They spoke of Rome.")
     session.conversation.messages_dropped = 2
-    assert session.discard(2) == {entry.ref}
+    assert session.conversation.discard(2) == {entry.ref}
     assert session.conversation.messages_dropped == 2
     assert [role for role, _, _ in kept(session)] == ["user", "assistant"]
 
 
 def test_title_and_system_message_are_kept_whenever_they_are_set(session: ChatSession) -> None:
-    session.set_title("  Of\n Rome ", session.conversation)
-    session.set_system(" Be brief. ", session.conversation)
+    session.conversation.set_title("  Of\n Rome ")
+    session.conversation.set_system(" Be brief. ")
     exchange(session, "Which?", "Rome.")
     row = session.lasting.history.last()
     assert row is not None
     assert (row.title, row.system) == ("Of Rome", "Be brief.")
-    session.set_title("Milan", session.conversation)
-    session.set_system("", session.conversation)
+    session.conversation.set_title("Milan")
+    session.conversation.set_system("")
     row = session.lasting.history.conversation(row.id)
     assert (row.title, row.system) == ("Milan", "")
 
@@ -211,7 +212,7 @@ def test_title_and_system_message_are_kept_whenever_they_are_set(session: ChatSe
 
 
 def test_a_new_conversation_knows_nothing_of_the_one_before(session: ChatSession) -> None:
-    session.set_system("Be rude.", session.conversation)
+    session.conversation.set_system("Be rude.")
     exchange(session, "Which?", "Rome.")
     assert not session.new_conversation()
     assert (session.path, session.conversation.system, session.conversation.ref.id) == ([], "Be kind.", None)
@@ -316,7 +317,7 @@ def test_any_other_text_is_no_work_on_documents(text: str) -> None:
 
 def test_attachments_of_this_question_and_of_those_before_are_the_documents(session: ChatSession) -> None:
     one, two = Attachment("one.txt", "1"), Attachment("two.txt", "2")
-    session.add("user", "Which?", documents=[one])
+    session.conversation.add("user", "Which?", documents=[one])
     session.attachments = [two, one]
     assert session.documents() == [two, one]
     session.attachments = []

@@ -115,7 +115,7 @@ def violations(tree: ast.Module, contents: set[str]) -> Iterator[tuple[int, str]
                 why = "render says not what it returns"
             case ast.Assign() | ast.AnnAssign() if node.value is not None:
                 targets = node.targets if isinstance(node, ast.Assign) else [node.target]
-                set_ = [t.attr for t in targets if isinstance(t, ast.Attribute) and name_of(t.value) != "conversation"]
+                set_ = [t.attr for t in targets if isinstance(t, ast.Attribute)]
                 named = ATTRIBUTES & set(set_)
                 why = f"{min(named)} parses markup" if named and not is_safe(node.value, contents) else ""
             case _:
@@ -125,7 +125,8 @@ def violations(tree: ast.Module, contents: set[str]) -> Iterator[tuple[int, str]
 
 
 def test_nothing_in_the_app_parses_outside_text_as_markup() -> None:
-    trees = {path: ast.parse(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.rglob("*.py"))}
+    sources = {path: path.read_text(encoding="utf-8") for path in sorted(FOLDER.rglob("*.py"))}
+    trees = {path: ast.parse(text) for path, text in sources.items() if "textual" in text}  # the rest draws nothing
     assert len(trees) > 20
     contents = content_functions([*trees.values()])
     found = [
@@ -186,7 +187,6 @@ def test_what_parses_markup_is_found(source: str) -> None:
         "def head(x) -> Content: return Content(x)\nButton(head(title))",
         "fold.title = f'Reasoning, {words:,} words'",
         "SystemCommand('Open', title.replace('[', '\\\\['), run)",
-        "conversation.title = text",
         "self.query_one('.head', Static).update(text)",
         "class Line(Static):\n def __init__(self, text): super().__init__(text, markup=False)",
         "class Line(Widget):\n def render(self) -> Content: return Content(self.text)",

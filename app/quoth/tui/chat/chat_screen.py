@@ -14,7 +14,6 @@ from quoth.tui.chat.attached_files import AttachedFiles
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.conversation_list import ConversationList
-from quoth.tui.chat.external_editor import edited
 from quoth.tui.chat.model_loader import FETCH, ModelLoader, OpenModel, is_model
 from quoth.tui.chat.probability_lookup import ProbabilityLookup
 from quoth.tui.chat.replies import Replies
@@ -24,6 +23,7 @@ from quoth.tui.commands import parse
 from quoth.tui.dialogs import Confirm
 from quoth.tui.documents.document_tasks import DOCUMENTS, DocumentTasks
 from quoth.tui.terminal import gc_pauses, links
+from quoth.tui.terminal.external_editor import edited
 from quoth.tui.widgets.prompt_input import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
 from quoth.tui.widgets.token_probabilities import TokenProbabilities

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, replace
 from enum import Enum
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from quoth.chat import Attachment
-from quoth.errors import QuothError
-from quoth.history import Conversation, History, Role, Turn
-from quoth.tui.commands import parse
-from quoth.tui.history_writer import HistoryWriter, PendingId, stored
+from quoth.history import Conversation, History, Turn
+from quoth.tui.chat.open_conversation import Entry, OpenConversation, tasks_of
+from quoth.tui.history_writer import HistoryWriter, PendingId
 
 if TYPE_CHECKING:
     from quoth.library.model import Model
@@ -39,64 +36,6 @@ NEXT = {
     State.WRITING: {State.STOPPING, State.IDLE},
     State.STOPPING: {State.IDLE},
 }
-
-
-class Task(NamedTuple):
-    """What a turn is part of: a reply, the summary of a conversation, or work on documents, with what was asked."""
-
-    kind: Literal["reply", "compact", "ask", "summarize"] = "reply"
-    argument: str = ""
-
-    @property
-    def command(self) -> str:
-        """What asks for work on documents."""
-        return f"/{self.kind} {self.argument}".strip()
-
-
-REPLY = Task()
-
-
-def document_task(text: str) -> Task | None:
-    """The work on documents that a prompt asks for, if it asks for any."""
-    command = parse(text)
-    match command:
-        case ("ask" | "summarize") as kind, argument:
-            return Task(kind, argument)
-    return None
-
-
-def tasks_of(turns: Sequence[Turn]) -> list[Task]:
-    """The task of each turn of a conversation that comes from the history, which keeps what was asked as text."""
-    tasks: list[Task] = []
-    for turn in turns:
-        if turn.role == "user":
-            tasks.append(document_task(turn.text) or REPLY)
-        else:
-            tasks.append(Task("compact") if turn.role == "summary" else tasks[-1] if tasks else REPLY)
-    return tasks
-
-
-@dataclass
-class Entry:
-    """A turn of the conversation on the screen, its place in the history, and what it is part of."""
-
-    turn: Turn
-    ref: PendingId
-    task: Task = REPLY
-
-
-@dataclass
-class OpenConversation:
-    """The conversation on the screen."""
-
-    ref: PendingId = field(default_factory=PendingId)
-    system: str = ""
-    title: str = ""
-    path: list[Entry] = field(default_factory=list)
-    messages_dropped: int = 0  # the oldest, which did not fit any more
-
-    def index_of(self, ref: PendingId) -> int | None:
-        return next((index for index, entry in enumerate(self.path) if entry.ref is ref), None)
 
 
 class WaitingQuestion(NamedTuple):
@@ -129,8 +68,8 @@ class ChatSession:
         self.left: RunningTurn | None = None  # the turn that was let go last
         self.waiting: WaitingQuestion | None = None
         self.attachments: list[Attachment] = []
-        self.lasting = self.writer = HistoryWriter(history)
-        self.conversation = OpenConversation(system=system)
+        self.lasting = HistoryWriter(history)
+        self.conversation = OpenConversation(self.lasting, system=system)
         self.private = private
         self._system = system
         self._always_private = private
@@ -140,6 +79,15 @@ class ChatSession:
     def busy(self) -> bool:
         """Whether a turn is being answered."""
         return self.running is not None
+
+    @property
+    def model_name(self) -> str:
+        """Of the model that answers; empty while there is none."""
+        return self.model.name if self.model is not None else ""
+
+    @property
+    def writer(self) -> HistoryWriter:
+        return self.conversation.writer
 
     @property
     def path(self) -> list[Entry]:
@@ -225,98 +173,27 @@ class ChatSession:
         Returns whether a private one was left.
         """
         self.let_go()
-        left_private = self._leave_private()
-        self.conversation = OpenConversation(system=self._system)
-        if private:
-            self.private, self.writer = True, HistoryWriter(History(None))
+        left = self.private and not self._always_private
+        self.private = private or self._always_private
+        writer = HistoryWriter(History(None)) if private else self.lasting
+        self.conversation = OpenConversation(writer, system=self._system)
         self._changed()
-        return left_private
+        return left
 
     def open(self, writer: HistoryWriter, row: Conversation, turns: Sequence[Turn]) -> bool:
         """Go on with one from the history; False if it was private and has been left meanwhile."""
         if writer not in (self.lasting, self.writer):
             return False
         self.let_go()
-        if writer is self.lasting:
-            self._leave_private()
+        self.private = writer is not self.lasting or self._always_private
         entries = [Entry(turn, PendingId(turn.id), task) for turn, task in zip(turns, tasks_of(turns), strict=True)]
-        self.conversation = OpenConversation(PendingId(row.id), row.system, row.title, entries)
+        self.conversation = OpenConversation(writer, PendingId(row.id), row.system, row.title, entries)
         self._changed()
-        return True
-
-    def _leave_private(self) -> bool:
-        """Conversations of the list are in the lasting history."""
-        if not self.private or self._always_private:
-            return False
-        self.private, self.writer = False, self.lasting
         return True
 
     def is_open(self, conversation: int) -> bool:
         """Whether a conversation of the lasting history is on the screen."""
         return self.writer is self.lasting and self.conversation.ref.id == conversation
-
-    def set_title(self, text: str, conversation: OpenConversation) -> None:
-        conversation.title = " ".join(text.split())
-        writer = self.writer
-        if conversation.ref.id is not None:
-            writer.do(lambda: writer.history.rename(stored(conversation.ref), conversation.title))
-
-    def set_system(self, text: str, conversation: OpenConversation) -> None:
-        conversation.system = text.strip()
-        writer = self.writer
-        if conversation.ref.id is not None:
-            writer.do(lambda: writer.history.set_system(stored(conversation.ref), conversation.system))
-
-    # Turns
-
-    def add(
-        self, role: Role, text: str = "", *, documents: Sequence[Attachment] = (), task: Task = REPLY
-    ) -> tuple[Entry, Callable[[str], None]]:
-        """A turn at the end of the path, and what writes it to the history, given the model that answers."""
-        conversation, writer = self.conversation, self.writer
-        parent = conversation.path[-1].ref if conversation.path else None
-        answers = role != "user"
-        model = self.model.name if answers and self.model is not None else ""
-        turn = Turn(0, 0, None, role, text, documents=tuple(documents), model=model, created=time.time())
-        entry = Entry(turn, PendingId(), task)
-        conversation.path.append(entry)
-
-        def write(model: str) -> None:
-            writer.new(conversation.ref, title=conversation.title, system=conversation.system, origin="chat")
-            more = {"model": model, "ended": False} if answers else {"documents": turn.documents}
-            writer.add(entry.ref, conversation.ref, parent, role, text, **more)
-
-        return entry, write
-
-    def versions_at(self, index: int) -> int:
-        """How many versions there are of the turn at `index` of the path; 0 behind its end."""
-        if index >= len(self.path):
-            return 0
-        ref = self.path[index].ref
-        try:
-            return len(self.writer.history.siblings(ref.id)) if ref.id is not None else 1
-        except QuothError:
-            return 1
-
-    def cut(self, index: int) -> set[PendingId]:
-        """Take the turns from `index` on from the path; in the history they stay."""
-        gone = {entry.ref for entry in self.path[index:]}
-        del self.path[index:]
-        self.conversation.messages_dropped = 0  # less may fit now
-        return gone
-
-    def edit_summary(self, entry: Entry, text: str) -> None:
-        entry.turn = replace(entry.turn, text=text)
-        writer = self.writer
-        writer.do(lambda: writer.history.edit(stored(entry.ref), text))
-
-    def discard(self, index: int) -> set[PendingId]:
-        """Take the last turn away, from the history too. What did not fit still does not."""
-        ref, writer, dropped = self.path[index].ref, self.writer, self.conversation.messages_dropped
-        gone = self.cut(index)
-        self.conversation.messages_dropped = dropped
-        writer.do(lambda: writer.history.discard(stored(ref)))
-        return gone
 
     def documents(self) -> list[Attachment]:
         """What goes with the next question, and what went with those before; each once."""

@@ -10,7 +10,8 @@ from quoth.chat import Attachment, Message
 from quoth.text import sane
 from quoth.text.units import format_duration
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
-from quoth.tui.chat.chat_session import REPLY, ChatSession, Entry, Task, WaitingQuestion
+from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
+from quoth.tui.chat.open_conversation import REPLY, Entry, Task
 from quoth.tui.chat.reply_thread import (
     MessagesDropped,
     Noticed,
@@ -69,14 +70,14 @@ class Replies:
 
     async def ask_at(self, index: int, text: str, documents: Sequence[Attachment]) -> None:
         """Ask in place of the turn at `index` of the path, and of all that followed it."""
-        version = self.session.versions_at(index) + 1
+        version = self.session.conversation.versions_at(index) + 1
         await self._cut(index)
-        question, write = self.session.add("user", text, documents=documents)
+        question, write = self.session.conversation.add("user", text, documents=documents)
         await self._reply([(TurnView(question.turn, question.ref, (version, version)), write)])
 
     async def reply_again(self, index: int) -> None:
         """Answer the question before the turn at `index` once more; the first answer stays beside it."""
-        version = self.session.versions_at(index) + 1
+        version = self.session.conversation.versions_at(index) + 1
         await self._cut(index)
         await self._reply(version=version)
 
@@ -84,7 +85,7 @@ class Replies:
         """Have what was said summarized, before the turn at `index`; from then on the summary stands for it."""
         version = 1
         if index is not None:
-            version += self.session.versions_at(index)
+            version += self.session.conversation.versions_at(index)
             await self._cut(index)
         await self._reply(role="summary", version=version, extra=Message("user", COMPACT))
 
@@ -106,7 +107,7 @@ class Replies:
     ) -> None:
         task = Task("compact") if role == "summary" else REPLY
         turns = [entry.turn for entry in self.session.path]
-        answer, write = self.session.add(role, task=task)
+        answer, write = self.session.conversation.add(role, model=self.session.model_name, task=task)
         view = TurnView(answer.turn, answer.ref, (version, version))
         await self.view.add_turns(*(each for each, _ in before), view)
         new = [*(write for _, write in before), write]
@@ -218,8 +219,8 @@ class Replies:
         if turn.text.strip() and turn.reason in ("stop", "length"):
             self.session.conversation.messages_dropped = 0
             return
-        await self.view.transcript.cut(self.session.discard(index))
+        await self.view.transcript.cut(self.session.conversation.discard(index))
         self.view.say("There is no whole summary; the conversation stays as it was")
 
     async def _cut(self, index: int) -> None:
-        await self.view.transcript.cut(self.session.cut(index))
+        await self.view.transcript.cut(self.session.conversation.cut(index))

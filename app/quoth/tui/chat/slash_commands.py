@@ -11,7 +11,7 @@ from textual.message import Message
 
 from quoth.errors import QuothError
 from quoth.history import export
-from quoth.tui.chat.chat_session import Task
+from quoth.tui.chat.open_conversation import Task
 from quoth.tui.commands import BY_NAME, nearest
 from quoth.tui.dialogs import EditText
 from quoth.tui.widgets.prompt_input import path_of
@@ -71,7 +71,7 @@ class SlashCommands:
         conversation = self._session.conversation
         text = argument or await self._edited("The title of this conversation", conversation.title)
         if text and text.strip():
-            self._session.set_title(text, conversation)
+            conversation.set_title(text)
             self._chat.conversations.refresh()
 
     def command_system(self, argument: str) -> None:
@@ -81,7 +81,7 @@ class SlashCommands:
         conversation = self._session.conversation
         text = argument or await self._edited("What the model is told before everything else", conversation.system)
         if text is not None:
-            self._session.set_system(text, conversation)
+            conversation.set_system(text)
             self._chat.say("The model is told this from the next answer on")
 
     async def _edited(self, title: str, text: str) -> str | None:

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from quoth.library.workspace import Workspace
 from quoth.text import first_block
 from quoth.tui.chat.chat_layout import ChatLayout
-from quoth.tui.chat.chat_session import ChatSession, document_task
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.conversation_list import ConversationList
 from quoth.tui.chat.model_loader import ModelLoader
+from quoth.tui.chat.open_conversation import document_task
 from quoth.tui.chat.probability_lookup import ProbabilityLookup
 from quoth.tui.chat.replies import Replies
 from quoth.tui.dialogs import EditText
@@ -102,7 +103,7 @@ class TurnActions:
         if elsewhere or (asks and not self.models.has_model()):
             self.view.prompt.restore_text(text)  # something was asked or opened meanwhile, or there is no model
         elif not asks:
-            session.edit_summary(entry, text)
+            session.conversation.edit_summary(entry, text)
             view = self.view.transcript.view_of(entry.ref)
             if view is not None:
                 await view.finish(entry.turn)

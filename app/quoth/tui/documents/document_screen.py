@@ -13,7 +13,7 @@ from textual.screen import Screen
 from textual.widgets import Input, Static
 
 from quoth.text import clean, well_formed
-from quoth.tui.chat.chat_session import Task, document_task
+from quoth.tui.chat.open_conversation import Task, document_task
 from quoth.tui.commands import parse
 from quoth.tui.documents.document_lines import Line
 from quoth.tui.documents.operands import operands

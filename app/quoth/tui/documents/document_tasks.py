@@ -13,8 +13,9 @@ from quoth.chat import Attachment
 from quoth.errors import QuothError
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
-from quoth.tui.chat.chat_session import ChatSession, Task
+from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_loader import ModelLoader
+from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import TurnEnded
 from quoth.tui.documents.operands import joined
 from quoth.tui.widgets.turn_view import TurnView
@@ -102,8 +103,8 @@ class DocumentTasks:
             screen.tell("Something is being written still; Escape stops it")
             return None
         named = task._replace(argument=joined(names, task.argument))
-        question, write_question = session.add("user", named.command, task=named)
-        answer, write_answer = session.add("assistant", task=named)
+        question, write_question = session.conversation.add("user", named.command, task=named)
+        answer, write_answer = session.conversation.add("assistant", model=session.model_name, task=named)
         running = RunningDocumentTask(
             turn=answer.ref,
             writer=session.writer,

@@ -12,7 +12,7 @@ from quoth.documents import Document, read_stream
 from quoth.errors import InputError
 from quoth.library.opened_documents import OpenDocuments, document_limit, looks_like_file, read_named, require_text
 from quoth.library.workspace import Workspace
-from quoth.tui.chat.chat_session import Task
+from quoth.tui.chat.open_conversation import Task
 from quoth.tui.documents.operands import operands
 
 

@@ -17,7 +17,7 @@ from quoth.tasks.status_text import LONG, covered, planned, too_small
 from quoth.tasks.summaries import summarizer
 from quoth.text import clean
 from quoth.text.units import format_duration
-from quoth.tui.chat.chat_session import Task
+from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
 from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
 
