@@ -10,7 +10,7 @@ from pathlib import Path
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
 from quoth.cli.printing import print_json, print_lines
-from quoth.cli.run.weights.step_progress import StepProgress
+from quoth.cli.run.model_files.step_progress import StepProgress
 from quoth.errors import StorageError, UsageError
 from quoth.gguf import Header, check, read_header
 from quoth.library.model_choice import named
