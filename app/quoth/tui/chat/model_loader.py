@@ -53,7 +53,7 @@ class ModelLoader:
     def has_model(self) -> bool:
         """Whether an answer can be written; says so if not."""
         if self.session.model is None:
-            self.view.say("There is no model yet: it loads, or Ctrl+O chooses one")
+            self.view.say("There is no model yet: wait until it is loaded, or choose one with Ctrl+O")
         return self.session.model is not None
 
     # What the user chooses

@@ -41,7 +41,7 @@ class ProbabilityLookup:
         elif await view.hide_probabilities():
             view.focus()
         elif turn.thought:
-            self.view.say("What follows from reasoning has no probabilities of its own")
+            self.view.say("Probabilities are not shown for an answer that follows reasoning")
         elif self.models.has_model() and session.model is not None:
             name = session.model.name
             if turn.model not in ("", name):

@@ -1,4 +1,4 @@
-"""A turn that is being answered, whatever by: it is kept whatever happens."""
+"""A turn that is being answered, by a chat or from documents: what was said is kept however it ends."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunningTurn:
             write(self.model_name)
 
     def finish(self, answer: Callable[[], str]) -> TurnEnded:
-        """Answer, and keep what was said whatever happens; `answer` returns the reason of the end."""
+        """Answer, and keep what was said however that ends; `answer` returns the reason."""
         reason, error = "died", None
         try:
             reason = answer()
