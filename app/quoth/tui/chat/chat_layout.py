@@ -121,7 +121,7 @@ class ChatLayout(Screen[None], ThreadCalls):
         return bool(found)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A bug in something beside an answer must not end the app either."""
+        """What went wrong in a thread is told; a bug must not end the app either."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
             self.banner(str(error if isinstance(error, QuothError) else bug(error)))

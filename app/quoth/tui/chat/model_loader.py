@@ -152,10 +152,7 @@ class ModelLoader:
             self.view.call(self.fetch, name)
 
     def _look_for_choices(self) -> None:
-        try:
-            self.view.call(self._offer, self._choices())
-        except QuothError as error:
-            self.view.call(self._failed, error)
+        self.view.call(self._offer, self._choices())
 
     def _choices(self) -> Sequence[Choice]:
         from quoth.library.model_offers import all_choices

@@ -12,7 +12,6 @@ from textual.worker import Worker, get_current_worker
 
 from quoth.chat import Message
 from quoth.engine import Chat, Reading, Scored, Scoring, TokenLogprob
-from quoth.errors import QuothError
 from quoth.history import messages_of
 from quoth.library.model import Model
 from quoth.tasks.reply import with_system
@@ -58,14 +57,11 @@ class ProbabilityLookup:
 
     def _look_up(self, view: TurnView, text: str, model: Model, messages: list[Message]) -> None:
         worker: Worker[None] = get_current_worker()
-        problem = ""
-        self.view.call(self._show_progress, worker, "looking up probabilities")
+        self.view.call(self.session.look_aside, "looking up probabilities")
         try:
             self._score(view, text, model, messages, worker)
-        except QuothError as error:
-            problem = str(error)
         finally:
-            self.view.call(self._show_progress, worker, "", problem)
+            self.view.call(self.session.look_aside, "")
 
     def _score(self, view: TurnView, text: str, model: Model, messages: list[Message], worker: Worker[None]) -> None:
         engine = model.engine
@@ -74,16 +70,11 @@ class ProbabilityLookup:
             match event:
                 case Reading(_, done, total):
                     progress = f"looking up probabilities: {done:,} of {total:,} tokens"
-                    self.view.call(self._show_progress, worker, progress)
+                    self.view.call(self.session.look_aside, progress)
                 case Scored(_, logprobs) if not worker.is_cancelled:
                     self.view.call(self._show, view, text, model.name, logprobs)
 
     # What is shown of it
-
-    def _show_progress(self, worker: Worker[None], progress: str, problem: str = "") -> None:
-        if problem and not worker.is_cancelled:
-            self.view.banner(problem)
-        self.session.look_aside(progress)
 
     async def _show(self, view: TurnView, text: str, model: str, logprobs: tuple[TokenLogprob, ...]) -> None:
         if view.is_attached and view.turn.text == text:
