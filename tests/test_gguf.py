@@ -27,7 +27,7 @@ def test_a_header_says_what_the_model_is(tmp_path: Path) -> None:
     assert (header.name, header.architecture, header.quantization) == ("Tiny", "llama", "F32")
     assert (header.n_layers, header.n_ctx_train, header.n_embd, header.n_vocab) == (2, 256, 32, 260)
     assert (header.n_head, header.n_head_kv) == ((4, 4), (2, 2))
-    assert (header.key_length, header.value_length, header.sliding_window) == (8, 8, 0)
+    assert (header.key_length, header.value_length) == (8, 8)
     assert header.kind == "chat"
     assert header.split == (0, 1)
     assert header.parts == (header.path,)
@@ -71,7 +71,7 @@ def test_the_tensors_have_their_places_and_sizes(tmp_path: Path) -> None:
     assert read_header(header.path, tensors=False).tensors == ()
 
 
-def test_the_author_s_sampling_and_suppressed_tokens_are_there(tmp_path: Path) -> None:
+def test_the_author_s_sampling_and_a_list_of_tokens_are_read(tmp_path: Path) -> None:
     path = write_tiny(
         tmp_path / "tiny.gguf",
         general__sampling__temp=0.5,
@@ -79,8 +79,8 @@ def test_the_author_s_sampling_and_suppressed_tokens_are_there(tmp_path: Path) -
         tokenizer__ggml__suppress_tokens=Typed(I32, [3, 5]),
     )
     header = read_header(path)
-    assert header.sampling == {"temp": 0.5, "top_k": 20}
-    assert header.suppress_tokens == (3, 5)
+    assert (header.value("general.sampling.temp"), header.value("general.sampling.top_k")) == (0.5, 20)
+    assert header.value("tokenizer.ggml.suppress_tokens") == [3, 5]
 
 
 def test_without_a_template_it_is_a_base_model_unless_it_says_so(tmp_path: Path) -> None:

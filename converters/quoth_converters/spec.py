@@ -32,7 +32,7 @@ class Take:
 
 @dataclass(frozen=True, slots=True)
 class Fill:
-    """A tensor of one value: a bias that the source does without."""
+    """A tensor of one value: a bias that the source lacks."""
 
     shape: Shape
     value: float = 0.0
@@ -47,7 +47,7 @@ class Transpose:
 
 @dataclass(frozen=True, slots=True)
 class Permute:
-    """Seen as `view`, its axes in another order, seen as the first shape again: rows of heads, rotary halves."""
+    """Reshaped to `view`, its axes permuted, and reshaped back: rows of heads, rotary halves."""
 
     of: Value
     view: Shape
@@ -80,7 +80,7 @@ class Scale:
 
 @dataclass(frozen=True, slots=True)
 class Again:
-    """A value that another tensor of the GGUF has too: a tied head where the architecture needs one of its own."""
+    """A value that another tensor of the GGUF has too: a tied head where the architecture requires one."""
 
     of: Value
 
@@ -121,7 +121,7 @@ class ModelSpec:
 
 
 def taken(value: Value) -> Iterator[str]:
-    """The names of the source's tensors that an expression uses; what is used again is counted where it is used."""
+    """The names of the source's tensors that an expression uses; `Again` is counted where its value is first used."""
     match value:
         case Take(name):
             yield name
@@ -133,7 +133,7 @@ def taken(value: Value) -> Iterator[str]:
 
 
 def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
-    """The shape an expression has, from the shapes in the source alone; ModelError where it has none."""
+    """The shape of an expression, from the shapes in the source. Raises ModelError where it has none."""
     match value:
         case Take(name):
             return tensors[name].shape
@@ -146,7 +146,7 @@ def shape_of(value: Value, tensors: Mapping[str, LazyTensor]) -> Shape:
         case Permute(of, view, axes):
             shape = shape_of(of, tensors)
             if math.prod(view) != math.prod(shape) or sorted(axes) != list(range(len(view))):
-                raise ModelError(f"a tensor of shape {escaped(shape)} cannot be seen as {escaped(view)}")
+                raise ModelError(f"a tensor of shape {escaped(shape)} cannot be reshaped to {escaped(view)}")
             return shape
         case Rows(of, start, stop):
             shape = shape_of(of, tensors)
@@ -186,7 +186,7 @@ def check(spec: ModelSpec, source: Source) -> None:
     """Hold a specification against its source: every tensor used once or named as dropped, every shape as demanded."""
     names = [tensor.name for tensor in spec.tensors]
     if len(set(names)) != len(names):
-        raise ModelError(f"the family {spec.family} names a tensor twice", "", "This is a bug; please report it")
+        raise ModelError(f"the family {spec.family} names a tensor twice", "", "This is a bug. Please report it")
     uses = [name for tensor in spec.tensors for name in dict.fromkeys(taken(tensor.value))]
     if missing := [name for name in uses if name not in source.tensors]:
         why = f"the settings say {spec.family} with {spec.hyperparameters.get('block_count')} layers"
@@ -196,13 +196,13 @@ def check(spec: ModelSpec, source: Source) -> None:
         why = f"{spec.family} has no such tensor: it would be another model without it"
         raise ModelError(f"tensor {escaped(extra[0])} has no place", _and_more(why, extra))
     if twice := [name for name, count in Counter(uses).items() if count > 1 or name in spec.dropped]:
-        raise ModelError(f"tensor {escaped(min(twice))} is used twice", "", "This is a bug; please report it")
+        raise ModelError(f"tensor {escaped(min(twice))} is used twice", "", "This is a bug. Please report it")
     for tensor in spec.tensors:
         shape = shape_of(tensor.value, source.tensors)
         if shape != tensor.shape:
             of = ", ".join(taken(tensor.value))
-            why = f"it gives {escaped(shape)} where the settings say {escaped(tensor.shape)}"
-            raise ModelError(f"{escaped(of)} does not have the shape it must have", why)
+            why = f"it has {escaped(shape)} where the settings say {escaped(tensor.shape)}"
+            raise ModelError(f"{escaped(of)} does not have the required shape", why)
 
 
 def _and_more(why: str, names: list[str]) -> str:

@@ -13,9 +13,9 @@ from tempfile import TemporaryDirectory
 
 import numpy as np
 
-from quoth_converters.conversion import describe, write_conversion
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
+from quoth_converters.pipeline import describe, write_conversion
 from tests.bench.memory import MB, Watched, watch
 from tests.bench.places import checkpoint, quoth_command, quoth_environment
 from tests.bench.report import Figure, Floor, Report, alternate

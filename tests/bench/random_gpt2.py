@@ -10,7 +10,7 @@ from typing import Final
 
 import numpy as np
 
-from quoth_converters.output.gguf_file import read_gguf
+from quoth.gguf import read_header
 from tests.upstream import vocabulary_file
 
 LAYERS: Final = 12
@@ -34,10 +34,10 @@ def shapes(n_vocab: int) -> dict[str, tuple[int, ...]]:
 def write_random_gpt2(folder: Path) -> None:
     """Write config.json, vocab.json, merges.txt and model.safetensors into a new folder."""
     folder.mkdir(parents=True)
-    keys = read_gguf(vocabulary_file("gpt-2")).keys
-    tokens = keys["tokenizer.ggml.tokens"]
+    header = read_header(vocabulary_file("gpt-2"))
+    tokens, merges = header.array("tokenizer.ggml.tokens"), header.array("tokenizer.ggml.merges")
     (folder / "vocab.json").write_text(json.dumps({token: number for number, token in enumerate(tokens)}))
-    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *keys["tokenizer.ggml.merges"], ""]))
+    (folder / "merges.txt").write_text("\n".join(["#version: 0.2", *map(str, merges), ""]))
     settings = {
         "model_type": "gpt2",
         "architectures": ["GPT2LMHeadModel"],

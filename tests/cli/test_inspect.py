@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from quoth_converters.conversion import convert
+from quoth_converters.pipeline import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA, write_gpt2
 from tests.gguf_files import write_tiny
@@ -60,7 +60,7 @@ def test_a_template_cannot_control_the_terminal(environ: dict[str, str], tmp_pat
     ("name", "data", "sentence"),
     [
         ("cut.gguf", b"GGUF" + bytes(40), "cut.gguf"),
-        ("m.pt", b"no checkpoint", "is not a checkpoint that is known"),
+        ("m.pt", b"no checkpoint", "is not a known kind of checkpoint"),
         ("empty.pt", b"", "empty.pt"),
     ],
 )

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from quoth.native import Abort, Context, LlamaModel
-from quoth_converters.conversion import convert
+from quoth_converters.pipeline import convert
 from tests.conftest import Run
 from tests.converters.checkpoints import DATA
 

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from quoth.errors import ModelError
-from quoth_converters.conversion import Described, describe
 from quoth_converters.families import FAMILIES, REFUSED, Options, family_of
 from quoth_converters.formats.source import open_source
+from quoth_converters.pipeline import Described, describe
 from quoth_converters.spec import Fill, evaluate
 from tests.converters.checkpoints import (
     ARGUMENTS,
@@ -179,8 +179,8 @@ WRONG: dict[str, tuple[dict[str, Any], str]] = {
     "a billion layers": ({"n_layer": 10**9}, "n_layer is 1000000000"),
     "two layers": ({"n_layer": 2}, "tensor transformer.h.1.ln_1.weight is missing"),
     "three heads": ({"n_head": 3}, "not a multiple of 3 heads"),
-    "another width": ({"n_embd": 16}, "does not have the shape"),
-    "another context": ({"n_positions": 99}, "does not have the shape"),
+    "another width": ({"n_embd": 16}, "does not have the required shape"),
+    "another context": ({"n_positions": 99}, "does not have the required shape"),
     "a text": ({"n_embd": "8"}, "n_embd is 8"),
     "epsilon NaN": ({"layer_norm_epsilon": float("nan")}, "layer_norm_epsilon is nan"),
     "untied and no head": ({"tie_word_embeddings": False}, "lm_head.weight is missing"),

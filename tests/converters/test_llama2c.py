@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from quoth.errors import ModelError
-from quoth_converters.conversion import Described, describe
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
+from quoth_converters.pipeline import Described, describe
 from quoth_converters.spec import evaluate
 from tests.converters.checkpoints import tokenizer_json
 from tests.converters.family_checkpoints import ARGUMENTS, ROWS, family_folder, llama2c_bytes, meta_weights

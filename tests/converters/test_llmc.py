@@ -10,11 +10,11 @@ import numpy as np
 import pytest
 
 from quoth.errors import ModelError
-from quoth_converters.conversion import describe
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
+from quoth_converters.pipeline import describe
 from quoth_converters.spec import evaluate
-from quoth_converters.vocab.listed import read_llmc_tokenizer
+from quoth_converters.vocab.c_tokenizers import read_llmc_tokenizer
 from tests.converters.checkpoints import tokenizer_json
 from tests.converters.family_checkpoints import ROWS, llmc_bytes, llmc_weights
 
@@ -104,10 +104,10 @@ def test_the_tokenizer_of_llm_c_is_gpt_2_s(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "why"),
     [
-        (listed(ranks(50257))[:-1], "no tokenizer of llm.c"),
+        (listed(ranks(50257))[:-1], "not a tokenizer of llm.c"),
         (listed(ranks(300)), "has 299 ranks"),
         (listed(ranks(300), version=9), "version 9"),
-        (b"\1\2\3", "no tokenizer of llm.c"),
+        (b"\1\2\3", "not a tokenizer of llm.c"),
     ],
     ids=["cut short", "of another size", "of a later version", "a few bytes"],
 )

@@ -15,8 +15,8 @@ import pytest
 
 from quoth.errors import Exit, ModelError, escaped
 from quoth_converters.formats.pickles import Record, load
-from quoth_converters.formats.plain import plain
-from quoth_converters.formats.torch_files import TORCH
+from quoth_converters.formats.state_dicts import plain
+from quoth_converters.formats.torch_objects import TORCH
 from tests.converters.hostile_pickles import BROKEN, RUNNING
 
 # Reads every pickle of a file of them under an audit hook; prints the events and what became of each.
@@ -25,7 +25,7 @@ import json, sys
 sys.path[:0] = json.loads(sys.argv[2])
 from quoth.errors import ModelError
 from quoth_converters.formats.pickles import load
-from quoth_converters.formats.torch_files import TORCH
+from quoth_converters.formats.torch_objects import TORCH
 pickles = [bytes.fromhex(line) for line in open(sys.argv[1])]
 events, outcomes, watching = [], [], False
 WATCHED = ("exec", "compile", "import", "open", "os.", "socket.", "subprocess.", "ctypes.", "shutil.", "pickle.")
@@ -61,7 +61,7 @@ def test_nothing_a_pickle_names_is_run(tmp_path: Path) -> None:
     events, outcomes = read_watched([*RUNNING.values()], tmp_path)
     assert len(RUNNING) + len(BROKEN) >= 500
     assert events == []
-    assert not [o for o in outcomes if not o.startswith("the pickle asks for ")]
+    assert not [o for o in outcomes if not o.startswith("the pickle names ")]
 
 
 def test_a_broken_pickle_is_refused_with_a_sentence(tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ def test_a_circle_is_read_and_ends() -> None:
 
 
 def test_a_refused_global_is_named_without_its_control_codes() -> None:
-    with pytest.raises(ModelError, match=r"asks for os\.\\x1b\]0;x") as caught:
+    with pytest.raises(ModelError, match=r"names os\.\\x1b\]0;x") as caught:
         load(b"cos\n\x1b]0;x\n.", TORCH)
     assert "\x1b" not in str(caught.value)
     assert caught.value.exit_code == Exit.MODEL

@@ -11,10 +11,10 @@ import numpy as np
 import pytest
 
 from quoth.errors import Ended, ModelError, QuothError, StorageError
-from quoth_converters.conversion import convert
-from quoth_converters.output.gguf_file import read_gguf
-from quoth_converters.output.quantize import PLANNED, Plan, described, plan, quantize, recommended
-from quoth_converters.output.record import fill, recorded
+from quoth.gguf import read_header
+from quoth_converters.output.quantization import PLANNED, Plan, described, plan, quantize, recommended
+from quoth_converters.output.verification_keys import fill, recorded
+from quoth_converters.pipeline import convert
 from tests.converters.checkpoints import write_gpt2
 
 pytestmark = pytest.mark.more
@@ -72,7 +72,7 @@ def test_a_plan_writes_nothing_and_says_what_really_becomes_of_rows_of_96(tmp_pa
 
 def test_an_override_decides_a_tensor_s_type(model: Path, out: Path) -> None:
     quantize(model, out / "m.gguf", "Q4_0", overrides=[("ffn_up", "q8_0")])
-    tensors = read_gguf(out / "m.gguf").tensors
+    tensors = read_header(out / "m.gguf").by_name
     assert (tensors["blk.0.ffn_up.weight"].type, tensors["blk.0.ffn_down.weight"].type) == (8, 2)
     with pytest.raises(StorageError, match="no type q99"):
         quantize(model, out / "n.gguf", "Q4_0", overrides=[("ffn_up", "q99")])

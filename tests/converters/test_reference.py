@@ -13,8 +13,8 @@ import pytest
 from quoth.errors import ModelError
 from quoth_converters.checks.attention import Rope, attend
 from quoth_converters.checks.reference import Cache, Reference
-from quoth_converters.conversion import describe
 from quoth_converters.families import Options
+from quoth_converters.pipeline import describe
 from tests.converters.checkpoints import DATA
 from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder
 

@@ -14,10 +14,10 @@ import pytest
 
 from quoth.errors import ModelError
 from quoth.native import LlamaModel
-from quoth_converters.conversion import convert
 from quoth_converters.families import Options
+from quoth_converters.pipeline import convert
 from quoth_converters.vocab import Type, Vocabulary
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.vocab.find_tokenizer import find_vocabulary
 from quoth_converters.vocab.protobuf import fields
 from tests.converters.checkpoints import DATA
 from tests.converters.torch_writer import write_safetensors
@@ -184,12 +184,12 @@ REFUSED: dict[str, tuple[bytes, type[ModelError], str]] = {
     "no bytes": (model_bytes(has_bytes=False), ModelError, "no token <0x00>"),
     "a space behind": (model_bytes(trainer=field(24, 1)), ModelError, "behind every word"),
     "a token twice": (model_bytes(piece("x"), piece("x")), ModelError, "the same"),
-    "cut short": (MODEL.read_bytes()[:5000], ModelError, "not a good SentencePiece model"),
+    "cut short": (MODEL.read_bytes()[:5000], ModelError, "not a valid SentencePiece model"),
     "an infinite score": (model_bytes(piece("x", float("inf"))), ModelError, "not described"),
     "a type that is none": (model_bytes(piece("x", 0.0, 99)), ModelError, "not described"),
     "no text": (model_bytes(field(1, field(2, 0.0))), ModelError, "not described"),
-    "not Unicode": (model_bytes(field(1, field(1, b"\xff"))), ModelError, "not a good SentencePiece model"),
-    "a piece that is a number": (model_bytes() + varint(1 << 3) + varint(5), ModelError, "a number stands"),
+    "not Unicode": (model_bytes(field(1, field(1, b"\xff"))), ModelError, "not a valid SentencePiece model"),
+    "a piece that is a number": (model_bytes() + varint(1 << 3) + varint(5), ModelError, "instead of bytes"),
     "a length beyond the end": (model_bytes() + b"\x0a\xff\xff\xff\x7f", ModelError, "past the end"),
     "a number without end": (model_bytes() + b"\x08" + b"\xff" * 12, ModelError, "no end"),
     "a group": (model_bytes() + b"\x0b", ModelError, "wire type 3"),

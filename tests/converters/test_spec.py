@@ -101,7 +101,7 @@ def test_every_tensor_is_used_or_named(source: Source) -> None:
 
 
 def test_a_shape_other_than_the_settings_say_is_refused(source: Source) -> None:
-    with pytest.raises(ModelError, match=r"a, b does not have the shape .* \(6, 3\) .* \(6, 4\)"):
+    with pytest.raises(ModelError, match=r"a, b does not have the required shape .* \(6, 3\) .* \(6, 4\)"):
         check(spec(TensorSpec("x", (6, 4), Fuse((Take("a"), Take("b"))))), source)
 
 

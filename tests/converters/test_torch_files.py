@@ -101,8 +101,8 @@ def raw_zip(members: dict[str, bytes], method: int = zipfile.ZIP_STORED) -> byte
 GOOD = zip_bytes(pickled({"a": tensor("0", (6,))}), {"0": DATA})
 BAD: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "is empty"),
-    "cut in half": (GOOD[: len(GOOD) // 2], "not a good torch file"),
-    "cut by one byte": (GOOD[:-1], "not a good torch file"),
+    "cut in half": (GOOD[: len(GOOD) // 2], "not a valid torch file"),
+    "cut by one byte": (GOOD[:-1], "not a valid torch file"),
     "no pickle in it": (raw_zip({"a/version": b"3"}), "no data.pkl"),
     "two pickles in it": (raw_zip({"a/data.pkl": b"N.", "b/data.pkl": b"N."}), "no data.pkl"),
     "a member above it": (raw_zip({"../x": b"", "a/data.pkl": b"N."}), "points outside"),
@@ -111,15 +111,15 @@ BAD: dict[str, tuple[bytes, str]] = {
     "a bomb": (raw_zip({"a/data.pkl": bytes(70 << 20)}, zipfile.ZIP_DEFLATED), "compressed"),
     "11,000 members": (raw_zip({f"a/{i}": b"" for i in range(11_000)}), "10,000 members"),
     "a zip in it": (raw_zip({"a/data.pkl": GOOD}), "damaged"),
-    "a list": (zip_bytes(pickled([tensor("0", (6,))]), {"0": DATA}), "no state_dict"),
-    "no tensor": (zip_bytes(pickled({"a": 1}), {}), "no state_dict"),
+    "a list": (zip_bytes(pickled([tensor("0", (6,))]), {"0": DATA}), "not a state_dict"),
+    "no tensor": (zip_bytes(pickled({"a": 1}), {}), "not a state_dict"),
     "a program": (raw_zip({"a/data.pkl": b"N.", "b/data.pkl": b"N.", "a/code/x.py": b""}), "TorchScript"),
     "big-endian": (raw_zip({"a/data.pkl": b"}.", "a/byteorder": b"big"}), "big-endian"),
     "a plain pickle": (b"\x80\x02}.", "torch.save did not write it"),
     "legacy, cut": (legacy_bytes({"a": tensor("0", (6,))}, {"0": DATA})[:-1], "cut short"),
     "legacy, of another version": (pickled(0x1950A86A20F9469CFC6C) + pickled(1000), "torch.save did not write it"),
-    "os.system": (zip_bytes(pickled({"a": Call(Name("os", "system"), ("true",))}), {}), "asks for os.system"),
-    "a module": (zip_bytes(pickled({"m": Call(Name("model", "GPT"), ())}), {}), "asks for model.GPT"),
+    "os.system": (zip_bytes(pickled({"a": Call(Name("os", "system"), ("true",))}), {}), "names os.system"),
+    "a module": (zip_bytes(pickled({"m": Call(Name("model", "GPT"), ())}), {}), "names model.GPT"),
     "FP8": (
         zip_bytes(
             pickled({"a": Call(Name("torch._utils", "_rebuild_tensor_v3"), (Name("torch", "float8_e4m3fn"),))}), {}
@@ -144,7 +144,7 @@ def test_a_zip_with_one_name_twice_is_refused(tmp_path: Path) -> None:
     file = io.BytesIO(GOOD)
     with zipfile.ZipFile(file, "a") as archive:
         archive.writestr("archive/data/0", DATA)
-    with pytest.raises(ModelError, match="one name"):
+    with pytest.raises(ModelError, match="the same name"):
         tensors_of(tmp_path / "m.pt", file.getvalue())
 
 
@@ -165,5 +165,5 @@ def test_the_byte_order_is_read_without_unpacking_more_of_it(tmp_path: Path) -> 
     packed = bytearray(file.getvalue())
     start = packed.rfind(b"a/byteorder", 0, packed.rfind(b"PK\x01\x02")) + len(b"a/byteorder")
     packed[start : start + 2] = b"\xff\xff"
-    with pytest.raises(ModelError, match="not a good torch file"):
+    with pytest.raises(ModelError, match="not a valid torch file"):
         tensors_of(tmp_path / "damaged.pt", bytes(packed))

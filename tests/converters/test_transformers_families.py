@@ -12,10 +12,10 @@ import pytest
 
 from quoth.errors import ModelError
 from quoth.native import Abort, Context, LlamaModel
-from quoth_converters.conversion import Described, convert, describe
 from quoth_converters.families import FAMILIES as KNOWN
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
+from quoth_converters.pipeline import Described, convert, describe
 from quoth_converters.spec import evaluate
 from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors
@@ -164,7 +164,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "biases in Qwen3": ("Qwen3", {"attention_bias": True}, "biases in its attention"),
     "biases that are not there": ("Llama", {"attention_bias": True}, "q_proj.bias is missing"),
     "no head": ("Llama", {"tie_word_embeddings": False}, "lm_head.weight is missing"),
-    "another width": ("Llama", {"intermediate_size": 25}, "does not have the shape"),
+    "another width": ("Llama", {"intermediate_size": 25}, "does not have the required shape"),
     "a negative window": ("Mistral", {"sliding_window": -1}, "sliding_window is -1"),
     "NeoX with ReLU": ("GPTNeoX", {"hidden_act": "relu"}, "uses relu"),
     "NeoX beyond a head": ("GPTNeoX", {"rope_parameters": {"partial_rotary_factor": 1.5}}, "rotary_pct is 1.5"),
@@ -193,5 +193,5 @@ def test_a_tensor_beyond_the_family_is_refused(tmp_path: Path) -> None:
 def test_a_checkpoint_with_code_of_its_own_is_refused_before_its_family_is_asked(tmp_path: Path) -> None:
     folder = family_folder("Llama", tmp_path, auto_map={"AutoModelForCausalLM": "modeling_x.X"})
     assert json.loads((folder / "config.json").read_text())["model_type"] == "llama"
-    with pytest.raises(ModelError, match="none is run"):
+    with pytest.raises(ModelError, match="Quoth runs none of it"):
         describe(folder, Options())

@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from quoth.errors import ModelError
+from quoth.gguf import read_header
 from quoth.native import LlamaModel
-from quoth_converters.conversion import convert
-from quoth_converters.output.gguf_file import read_gguf
+from quoth_converters.pipeline import convert
 from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
 from quoth_converters.vocab.byte_level import LETTERS, raw, spelled
 from quoth_converters.vocab.characters import character_vocabulary, read_meta
-from quoth_converters.vocab.finding import find_vocabulary
-from quoth_converters.vocab.ranks import read_ranks
-from quoth_converters.vocab.regexes import alternatives, pre_tokenizer
+from quoth_converters.vocab.find_tokenizer import find_vocabulary
+from quoth_converters.vocab.pre_tokenizers import alternatives, pre_tokenizer
+from quoth_converters.vocab.tiktoken_ranks import read_ranks
 from tests.converters.checkpoints import arrays, byte_tokens, tokenizer_json, write_nanogpt
 from tests.upstream import upstream
 
@@ -257,7 +257,7 @@ def test_a_tokenizer_that_is_none_is_refused(tmp_path: Path) -> None:
 
 def test_a_tokenizer_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
     (tmp_path / "tokenizer.model").write_bytes(b"x")
-    with pytest.raises(ModelError, match=r"tokenizer\.model is no rank file"):
+    with pytest.raises(ModelError, match=r"tokenizer\.model is not a rank file"):
         find_vocabulary({}, {}, tmp_path)
     with pytest.raises(ModelError, match="bert"):
         find_vocabulary({}, {}, upstream() / "ggml-vocab-bert-bge.gguf")
@@ -266,10 +266,10 @@ def test_a_tokenizer_of_another_kind_is_refused_by_name(tmp_path: Path) -> None:
 def test_a_gguf_reads_back_what_was_written(tmp_path: Path) -> None:
     write_nanogpt(tmp_path)
     convert(tmp_path, tmp_path / "m.gguf")
-    keys = read_gguf(tmp_path / "m.gguf").keys
-    assert keys["tokenizer.ggml.pre"] == "qwen2"
-    assert keys["tokenizer.ggml.tokens"][-1] == "<|endoftext|>"
-    assert keys["quoth.kind"] == "base"
+    header = read_header(tmp_path / "m.gguf")
+    assert header.text("tokenizer.ggml.pre") == "qwen2"
+    assert header.array("tokenizer.ggml.tokens")[-1] == "<|endoftext|>"
+    assert header.text("quoth.kind") == "base"
 
 
 @pytest.mark.parametrize("added", [5, {"a": 1}, [5], [{"id": [], "content": "a"}]], ids=str)

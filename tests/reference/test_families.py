@@ -17,8 +17,8 @@ import transformers
 from gguf import GGUFReader
 
 from quoth.native import L, LlamaModel
-from quoth_converters.conversion import convert, describe
 from quoth_converters.families import Options
+from quoth_converters.pipeline import convert, describe
 from quoth_converters.spec import evaluate
 from tests.converters.checkpoints import tokenizer_json
 from tests.real_model import CACHE, shipped_model

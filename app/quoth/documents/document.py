@@ -32,11 +32,9 @@ class Document:
     lines: OffsetMap[int] | LineMap | None = None  # line of the file by offset in the text
     pages: OffsetMap[int] | None = None
     chapters: OffsetMap[str] | None = None
-    _starts: list[int] = field(init=False, repr=False)
     _parents: list[int] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
-        self._starts = [heading.start for heading in self.headings]
         self._parents = _parents(self.headings)
 
     def place(self, start: int, end: int) -> Place:
@@ -56,7 +54,8 @@ class Document:
         return citation(self.name, place)
 
     def _path(self, offset: int) -> tuple[str, ...]:
-        number = bisect_right(self._starts, offset) - 1
+        """The titles above an offset, the outermost first."""
+        number = bisect_right(self.headings, offset, key=lambda heading: heading.start) - 1
         path: list[str] = []
         while number >= 0:
             path.append(self.headings[number].title)

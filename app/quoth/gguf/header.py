@@ -1,4 +1,4 @@
-"""What a GGUF file says of itself."""
+"""A GGUF file's header, and what its keys mean."""
 
 from __future__ import annotations
 
@@ -38,10 +38,26 @@ class Tensor:
     offset: int
     size: int
 
+    @property
+    def elements(self) -> int:
+        return math.prod(self.shape)
+
+    @property
+    def rows_first(self) -> tuple[int, ...]:
+        """The shape as numpy has it."""
+        return self.shape[::-1]
+
+    @property
+    def type_name(self) -> str:
+        return TENSOR_TYPES[self.type][0]
+
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A GGUF header. `tensors` is empty when they were not asked for; offsets and sizes are bytes."""
+    """A GGUF header; offsets and sizes are bytes. `tensors` is empty when they were not asked for.
+
+    `places`: where in the file the value of each key of `metadata` stands.
+    """
 
     path: Path
     size: int
@@ -50,6 +66,16 @@ class Header:
     arrays: Mapping[str, Array]
     tensors: tuple[Tensor, ...]
     data_offset: int
+    places: Mapping[str, int]
+
+    @property
+    def by_name(self) -> dict[str, Tensor]:
+        """The tensors by name."""
+        return {tensor.name: tensor for tensor in self.tensors}
+
+    def value(self, key: str) -> Scalar | list[Scalar] | None:
+        """The value of a key, one or a list; None if it is absent."""
+        return self.array(key) if key in self.arrays else self.metadata.get(key)
 
     def array(self, key: str) -> list[Scalar]:
         """Read an array from the file; an absent one is empty. Text is decoded leniently."""
@@ -62,7 +88,7 @@ class Header:
         return [bool(value) for value in values] if array.type == BOOL else list(values)
 
     def raw_strings(self, key: str) -> list[bytes]:
-        """Read an array of strings as the bytes that stand in the file."""
+        """Read an array of strings as bytes."""
         array = self.arrays.get(key)
         if array is None or array.type != STRING:
             return []
@@ -146,14 +172,9 @@ class Header:
         return self.integer(self.own("attention.value_length"), self._head_width())
 
     @property
-    def sliding_window(self) -> int:
-        """Tokens a windowed layer looks back; 0 if all layers see everything."""
-        return self.integer(self.own("attention.sliding_window"))
-
-    @property
     def parameters(self) -> int:
         """Elements of all tensors."""
-        return sum(math.prod(tensor.shape) for tensor in self.tensors)
+        return sum(tensor.elements for tensor in self.tensors)
 
     @property
     def quantization(self) -> str:
@@ -170,24 +191,13 @@ class Header:
 
     @property
     def kind(self) -> Literal["chat", "base"]:
-        """A model without a chat template continues text; `quoth.kind` says it outright."""
+        """A model without a chat template continues text; `quoth.kind` overrides that."""
         said = self.text("quoth.kind")
         return "chat" if said == "chat" or (said != "base" and self.chat_template) else "base"
 
     @property
-    def sampling(self) -> dict[str, Scalar]:
-        """The author's recommendation, by llama.cpp's names: temp, top_k, top_p, min_p, ..."""
-        prefix = "general.sampling."
-        return {key.removeprefix(prefix): value for key, value in self.metadata.items() if key.startswith(prefix)}
-
-    @property
-    def suppress_tokens(self) -> tuple[int, ...]:
-        """Token ids that must never be written."""
-        return tuple(value for value in self.array("tokenizer.ggml.suppress_tokens") if isinstance(value, int))
-
-    @property
     def split(self) -> tuple[int, int]:
-        """Which part this is, counted from 0, and of how many."""
+        """The number of this part, counted from 0, and how many there are."""
         return self.integer("split.no"), max(1, self.integer("split.count", 1))
 
     @property

@@ -5,6 +5,7 @@ The format is ggml's docs/gguf.md; the limits are those of gguf.cpp, or tighter.
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 import struct
@@ -14,7 +15,7 @@ from typing import Final
 
 from quoth.errors import ModelError, escaped
 from quoth.gguf.header import Array, Header, Scalar, Tensor
-from quoth.gguf.tables import ARRAY, BOOL, SCALARS, STRING, TENSOR_TYPES
+from quoth.gguf.tables import ALIGNMENT, ARRAY, BOOL, SCALARS, STRING, TENSOR_TYPES
 
 _CHUNK: Final = 1 << 20
 _MAX_HEADER: Final = 256 << 20  # bytes; the largest vocabularies known take about 15 MB
@@ -37,7 +38,7 @@ _OTHER_FORMATS: Final = (
 
 
 class _Bad(Exception):
-    """What is wrong with the file, for the sentence of the caller."""
+    """What is wrong with the file; `read_header` makes a sentence of it."""
 
 
 @dataclass(slots=True)
@@ -182,30 +183,33 @@ def _header(cursor: _Cursor, path: Path, with_tensors: bool) -> Header:
     # A tensor takes at least 24 bytes and a key 13, so a count that cannot fit is known at once.
     if n_tensors > min(_MAX_TENSORS, cursor.size // 24) or n_keys > min(_MAX_KEYS, cursor.size // 13):
         raise _Bad(f"its header claims {n_tensors:,} tensors and {n_keys:,} keys")
-    metadata, arrays = _metadata(cursor, n_keys)
-    alignment = metadata.get("general.alignment", 32)
+    metadata, arrays, places = _metadata(cursor, n_keys)
+    alignment = metadata.get("general.alignment", ALIGNMENT)
     if not isinstance(alignment, int) or not 0 < alignment <= 1 << 20 or alignment & (alignment - 1):
         raise _Bad("its alignment is not a power of two")
     infos = [_tensor(cursor) for _ in range(n_tensors)]
     data_offset = -(-cursor.position // alignment) * alignment
     _check_tensors(infos, alignment, cursor.size - data_offset)
     tensors = tuple(infos) if with_tensors else ()
-    return Header(path, cursor.size, version, metadata, arrays, tensors, data_offset)
+    return Header(path, cursor.size, version, metadata, arrays, tensors, data_offset, places)
 
 
-def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Scalar], dict[str, Array]]:
+def _metadata(cursor: _Cursor, count: int) -> tuple[dict[str, Scalar], dict[str, Array], dict[str, int]]:
+    """The keys of one value, those of several, and where each of the first stands."""
     metadata: dict[str, Scalar] = {}
     arrays: dict[str, Array] = {}
+    places: dict[str, int] = {}
     for _ in range(count):
         key = cursor.text(_MAX_NAME * 1024)
         if not key or key in metadata or key in arrays:
-            raise _Bad(f"the key {escaped(key)!r} is empty or stands there twice")
+            raise _Bad(f"the key {escaped(key)!r} is empty or occurs twice")
         kind = cursor.u32()
         if kind == ARRAY:
             arrays[key] = _array(cursor, key)
         else:
+            places[key] = cursor.position
             metadata[key] = _scalar(cursor, kind, key)
-    return metadata, arrays
+    return metadata, arrays, places
 
 
 def _scalar(cursor: _Cursor, kind: int, key: str) -> Scalar:
@@ -243,9 +247,7 @@ def _tensor(cursor: _Cursor) -> Tensor:
     if kind not in TENSOR_TYPES:
         raise _Bad(f"the tensor {escaped(name)!r} has the unknown type {kind}")
     _, block, width = TENSOR_TYPES[kind]
-    values = 1
-    for length in shape:
-        values *= length
+    values = math.prod(shape)
     if values == 0 or shape[0] % block:
         raise _Bad(f"the tensor {escaped(name)!r} has the impossible shape {list(shape)}")
     return Tensor(name, shape, kind, offset, values // block * width)
@@ -253,7 +255,7 @@ def _tensor(cursor: _Cursor) -> Tensor:
 
 def _check_tensors(tensors: list[Tensor], alignment: int, room: int) -> None:
     if len({tensor.name for tensor in tensors}) != len(tensors):
-        raise _Bad("two of its tensors have one name")
+        raise _Bad("two of its tensors have the same name")
     for tensor in tensors:
         if tensor.offset % alignment:
             raise _Bad(f"the tensor {escaped(tensor.name)!r} is not aligned")

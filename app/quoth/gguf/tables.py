@@ -4,19 +4,23 @@ from __future__ import annotations
 
 from typing import Final
 
-ARRAY: Final = 9
-STRING: Final = 8
+UINT32: Final = 4
+INT32: Final = 5
+FLOAT32: Final = 6
 BOOL: Final = 7
+STRING: Final = 8
+ARRAY: Final = 9
+ALIGNMENT: Final = 32  # of each tensor's bytes, where the file does not say
 
-# Value type: struct code and size in bytes. Strings and arrays have a length of their own.
+# Value type: struct code and size in bytes. Strings and arrays say their length.
 SCALARS: Final[dict[int, tuple[str, int]]] = {
     0: ("B", 1),
     1: ("b", 1),
     2: ("H", 2),
     3: ("h", 2),
-    4: ("I", 4),
-    5: ("i", 4),
-    6: ("f", 4),
+    UINT32: ("I", 4),
+    INT32: ("i", 4),
+    FLOAT32: ("f", 4),
     BOOL: ("B", 1),
     10: ("Q", 8),
     11: ("q", 8),
@@ -102,3 +106,9 @@ FILE_TYPES: Final[dict[int, str]] = {
     40: "Q1_0",
     41: "Q2_0",
 }
+
+
+def stored_size(type_name: str, elements: int) -> int:
+    """Bytes of a tensor of a type."""
+    block, size = next((block, size) for name, block, size in TENSOR_TYPES.values() if name == type_name)
+    return elements // block * size

@@ -13,11 +13,11 @@ from quoth.gguf import read_header
 from quoth.models import ModelFile, describe
 from quoth.models.installed import InstalledModels, name_from
 from quoth.platform import safe_files
-from quoth_converters import conversion as converters
+from quoth_converters import pipeline
 from quoth_converters.checks.report import Level, Report
 from quoth_converters.checks.verify import verify
 from quoth_converters.families import Options
-from quoth_converters.output import quantize
+from quoth_converters.output import quantization
 from quoth_converters.output.writer import OutType
 
 RECOMMENDED: Final = "auto"  # in place of a type: the one that suits the model's size and widths
@@ -44,7 +44,7 @@ class ConversionRequest:
 class ConversionResult:
     """The files that were asked for, by their type, and what the checks measured."""
 
-    conversion: converters.Conversion
+    conversion: pipeline.Conversion
     files: dict[str, Path]
     report: Report | None
 
@@ -80,21 +80,21 @@ def parse_types(text: str) -> tuple[str, ...]:
     """Of "q8_0,auto" the types. Raises UsageError for a quantization that does not exist."""
     given = [word.strip() for word in text.split(",") if word.strip()]
     types = tuple(RECOMMENDED if word.lower() == RECOMMENDED else word.upper() for word in given)
-    if unknown := [type_ for type_ in types if type_ not in (*quantize.TYPES, RECOMMENDED)]:
-        raise UsageError(f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(quantize.TYPES)}")
+    if unknown := [type_ for type_ in types if type_ not in (*quantization.TYPES, RECOMMENDED)]:
+        raise UsageError(f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(quantization.TYPES)}")
     return types
 
 
-def inspect(request: ConversionRequest) -> converters.Described:
+def inspect(request: ConversionRequest) -> pipeline.Described:
     """Open the checkpoint and describe what it would become. Raises ModelError."""
-    return converters.describe(request.source, request.options)
+    return pipeline.describe(request.source, request.options)
 
 
 def convert(
-    described: converters.Described, request: ConversionRequest, folder: Path, progress: Progress
+    described: pipeline.Described, request: ConversionRequest, folder: Path, progress: Progress
 ) -> ConversionResult:
     """Convert, quantize and check. Raises ModelError with the smallest failing case if a check fails."""
-    conversion = converters.write_conversion(
+    conversion = pipeline.write_conversion(
         described,
         folder / f"{name_from(request.name)}.{request.outtype.upper()}.gguf",
         outtype=request.outtype,
@@ -106,7 +106,7 @@ def convert(
     return ConversionResult(conversion, files, report)
 
 
-def _quantized(conversion: converters.Conversion, request: ConversionRequest, progress: Progress) -> dict[str, Path]:
+def _quantized(conversion: pipeline.Conversion, request: ConversionRequest, progress: Progress) -> dict[str, Path]:
     whole, files = conversion.path, dict[str, Path]()
     for asked in request.types:
         type_ = _recommended(conversion) if asked == RECOMMENDED else asked
@@ -118,8 +118,8 @@ def _quantized(conversion: converters.Conversion, request: ConversionRequest, pr
     return files
 
 
-def _recommended(conversion: converters.Conversion) -> str:
-    found = quantize.recommended(quantize.plan(conversion.path), conversion.spec.parameters)
+def _recommended(conversion: pipeline.Conversion) -> str:
+    found = quantization.recommended(quantization.plan(conversion.path), conversion.spec.parameters)
     return found.type if found else conversion.outtype.upper()
 
 
@@ -127,12 +127,12 @@ def _quantize(whole: Path, target: Path, type_: str, progress: Progress) -> None
     def count(done: int, total: int) -> None:
         progress(ConversionProgress("quantizing", done, total, type_))
 
-    quantize.quantize(whole, target, type_, progress=count)
+    quantization.quantize(whole, target, type_, progress=count)
 
 
 def _checked(
-    described: converters.Described,
-    conversion: converters.Conversion,
+    described: pipeline.Described,
+    conversion: pipeline.Conversion,
     level: Level,
     files: dict[str, Path],
     progress: Progress,

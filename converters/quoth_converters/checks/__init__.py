@@ -1,1 +1,1 @@
-"""What proves that a file is what its checkpoint is."""
+"""Proofs that a file is the model of its checkpoint."""

@@ -1,4 +1,4 @@
-"""How far the predictions of one model are from those of another, over a text: perplexity, divergence, likeliest."""
+"""How far the predictions of one model are from those of another over a text."""
 
 from __future__ import annotations
 

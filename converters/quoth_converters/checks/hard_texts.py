@@ -1,4 +1,4 @@
-"""Texts on which tokenizers have been found to differ, and random ones to find more."""
+"""Texts on which tokenizers are known to differ, and random ones to find more."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ _POOLS: Final = (
 
 
 def random_texts(count: int, pieces: Sequence[str], seed: int = 1) -> Iterator[str]:
-    """Every second one of letters of all scripts, every other of the tokenizer's own tokens one after the other."""
+    """In turn a text of letters of several scripts and one of the tokenizer's own tokens, joined."""
     rng = random.Random(seed)
     for number in range(count):
         if number % 2 or not pieces:

@@ -31,7 +31,7 @@ class Difference:
     squares: float = 0.0
     power: float = 0.0
     largest: float = 0.0
-    worst: int = -1  # the position of the row with the largest NMSE of its own
+    worst: int = -1  # the position of the row with the largest NMSE
     worst_nmse: float = 0.0
     rows: int = 0
 
@@ -126,7 +126,7 @@ def _difference(
 
 
 def failing(name: str, part: Difference, most: float) -> str:
-    """What is wrong with all rows together or with one of them; nothing where they are near enough."""
+    """What is wrong with all rows together or with one of them; empty where they are near enough."""
     if part.nmse > most:
         return (
             f"logits {name}: NMSE {part.nmse:.1e} where {most:.0e} is the most; "

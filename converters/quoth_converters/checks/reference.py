@@ -1,4 +1,4 @@
-"""The forward pass of a model in numpy, from the same expressions that the file is written from: what to check it by.
+"""The forward pass of a model in numpy, from the same expressions that the file is written from.
 
 One layer's weights at a time. Sums of norms and softmax are in F64, the rest in F32.
 Formulas: models/{gpt2,llama,qwen2,qwen3,gptneox,phi2,starcoder}.cpp of llama.cpp.
@@ -62,7 +62,7 @@ class Cache:
 
 
 class NoReference(ModelError):
-    """A model that there is no formula for here."""
+    """There is no formula here for such a model."""
 
 
 class Reference:
@@ -149,7 +149,7 @@ class Reference:
         return out
 
     def _queries_keys_values(self, block: str, x: Floats) -> tuple[Floats, Floats, Floats]:
-        """Each as [tokens, heads, head size]; fused in one matrix or three of their own."""
+        """Each as [tokens, heads, head size]; fused in one matrix or from three."""
         wide, narrow = self._n_head * self._head, self._n_head_kv * self._head
         if f"{block}.attn_qkv.weight" in self._tensors:
             q, k, v = np.split(self._linear(f"{block}.attn_qkv", x), [wide, wide + narrow], axis=1)
@@ -198,7 +198,7 @@ class Reference:
 
 
 def gelu(x: Floats) -> Floats:
-    """The tanh form, which is llama.cpp's; the exact form differs by less than the runtime's own table."""
+    """The tanh form, as llama.cpp computes it; the exact form differs by less than the runtime's table."""
     inner = np.float32(0.7978845608028654) * (x + np.float32(0.044715) * x * x * x)
     y: Floats = np.float32(0.5) * x * (1 + np.tanh(inner))
     return y

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
 Level = Literal["none", "quick", "full"]
@@ -57,17 +57,7 @@ class Report:
         }
 
     def to_json(self) -> dict[str, Any]:
-        checks = [
-            {
-                "name": check.name,
-                "passed": check.passed,
-                "said": check.said,
-                "figures": dict(check.figures),
-                "warning": check.warning,
-                "failing": check.failing,
-            }
-            for check in self.checks
-        ]
+        checks = [asdict(check) for check in self.checks]
         return {"level": self.level, "passed": self.passed, "seconds": round(self.seconds, 3), "checks": checks}
 
     def lines(self) -> Iterator[str]:

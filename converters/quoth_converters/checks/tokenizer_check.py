@@ -9,8 +9,8 @@ from typing import Final
 
 from quoth.errors import escaped
 from quoth_converters.checks.hard_texts import FIXED, SHORT, around, random_texts
-from quoth_converters.checks.oracles import Oracle
 from quoth_converters.checks.report import Check, Level
+from quoth_converters.checks.source_tokenizers import Oracle
 from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab import Type, Vocabulary
@@ -39,7 +39,7 @@ class _Pair:
 
 
 def check_tokenizer(llama: LlamaProcess, spec: ModelSpec, oracle: Oracle | str, level: Level) -> Check:
-    """Compare on the texts that the level asks for; what cannot be compared is said, and fails `full`."""
+    """Compare on the texts that the level asks for; where that is impossible the check says so, and fails `full`."""
     if isinstance(oracle, str):
         return Check("tokenizer", level != "full", f"not compared: {oracle}", warning="not compared")
     pair, vocabulary = _Pair(llama, oracle), spec.vocabulary
@@ -92,14 +92,14 @@ def _decoded_wrong(pair: _Pair, texts: Sequence[str], pieces: Sequence[bytes]) -
 
 
 def _begun_wrong(llama: LlamaProcess, vocabulary: Vocabulary) -> str:
-    """Whether a text begins with the token that it is to begin with."""
+    """What is wrong with the token that a text begins with."""
     plain, begun = (llama.tokenize(["a"], bos=bos)[0] for bos in (False, True))
     expected = [vocabulary.special["bos"], *plain] if vocabulary.add_bos and "bos" in vocabulary.special else plain
     return "" if begun == expected else f"a text begins as {_listed(begun)} and not as {_listed(expected)}"
 
 
 def shortened(text: str, fails: Callable[[str], bool]) -> str:
-    """A smaller text that still fails: runs of letters are left out, shorter and shorter ones."""
+    """A smaller text that still fails: without runs of letters, shorter and shorter ones."""
     size, rounds = max(1, len(text) // 2), 0
     while size:
         at = 0

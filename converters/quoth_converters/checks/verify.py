@@ -1,4 +1,4 @@
-"""Prove that a GGUF is what its checkpoint is: its tensors, its tokenizer, its logits, its text, its quantizations."""
+"""Prove that a GGUF is the model of its checkpoint: tensors, tokenizer, logits, text, quantizations."""
 
 from __future__ import annotations
 
@@ -14,18 +14,19 @@ from typing import Final
 import numpy as np
 
 from quoth.errors import ModelError, QuothError, escaped
+from quoth.gguf import Header, read_header
 from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.checks.logits_check import Texts, check_logits
-from quoth_converters.checks.oracles import OracleError, find_oracle
 from quoth_converters.checks.reference import NoReference, Reference
 from quoth_converters.checks.report import Check, Level, Report
+from quoth_converters.checks.source_tokenizers import OracleError, find_oracle
 from quoth_converters.checks.tokenizer_check import check_tokenizer
-from quoth_converters.conversion import Described, describe
 from quoth_converters.families import Options
 from quoth_converters.llama_process import LlamaProcess
-from quoth_converters.output import record
-from quoth_converters.output.quantize import described as sizes_of
+from quoth_converters.output import verification_keys
+from quoth_converters.output.quantization import described as sizes_of
+from quoth_converters.pipeline import Described, describe
 
 Progress = Callable[[int, int], None]  # thousandths done, and 1000
 
@@ -56,23 +57,25 @@ class _Run:
     quantized: Sequence[Path]
     progress: Progress
     done: float = 0.0
+    file: Header = field(init=False)
     kind: str = field(init=False)
 
     def __post_init__(self) -> None:
-        self.kind = stored_as(self.path)
+        self.file = read_header(self.path)
+        self.kind = stored_as(self.file)
 
     @property
     def amount(self) -> _Amount:
         return _AMOUNTS[self.level]
 
     def advance(self, part: float) -> None:
-        """So much of all the work is done; quantized files are counted like everything else together."""
+        """Count a part of the work as done; each quantized file is as much as all the rest."""
         self.done += part / (1 + len(self.quantized))
         self.progress(min(1000, round(1000 * self.done)), 1000)
 
     def checks(self) -> Iterator[Check]:
-        """The checks in their order; nothing follows one that the rest stands on."""
-        for check in (check_tensors(self.described), check_structure(self.described, self.path, self.level)):
+        """The checks in their order; none follows a failed one that the rest depends on."""
+        for check in (check_tensors(self.described), check_structure(self.described, self.file, self.level)):
             yield check
             if not check.passed:
                 return
@@ -134,7 +137,7 @@ class _Run:
         return len(self.described.spec.vocabulary) - self.described.spec.vocabulary.appended
 
     def _ids(self, llama: LlamaProcess) -> list[int]:
-        """Tokens of the sample; random ones where the vocabulary has hardly any of its letters."""
+        """Tokens of the sample; random ones where the vocabulary lacks its letters."""
         text = SAMPLE.read_text("utf-8")
         ids = [token for token in llama.tokenize([text])[0] if token < self._words]
         return ids if len(ids) >= 64 else mixed([], 64, self._words)
@@ -159,7 +162,7 @@ class _Run:
         figures |= {"perplexity_ratio": ratio, "kl_divergence": found["divergence"], "same_top": same}
         said = f"{size}, perplexity x{ratio:.4f}, divergence {found['divergence']:.4f}, same token {same:.1%}"
         if not np.isfinite([ratio, found["divergence"]]).all():
-            return Check(plan.type, False, said, figures, failing="its predictions are no numbers")
+            return Check(plan.type, False, said, figures, failing="its predictions are not finite numbers")
         far = ratio > _MOST_PERPLEXITY_RATIO or same < _LEAST_SAME
         return Check(plan.type, True, said, figures, "it loses much at this size" if far else "")
 
@@ -176,10 +179,10 @@ def verify(
     report = _report(described, path, level, quantized, progress)
     if report.checks:
         figures = {"passed": report.passed, "full": level == "full"}
-        record.fill(path, {**figures, **report.figures()})
+        verification_keys.fill(path, {**figures, **report.figures()})
         measured = report.checks[len(report.checks) - len(quantized) :] if report.passed else ()
         for file, check in zip(quantized, measured, strict=False):
-            record.fill(file, {**figures, **check.figures})
+            verification_keys.fill(file, {**figures, **check.figures})
     return report
 
 
@@ -205,7 +208,7 @@ def _report(
     if level == "none":
         return Report(level, (), 0.0)
     if not path.is_file():
-        raise ModelError(f"{escaped(path)} is no file" if path.exists() else f"{escaped(path)} does not exist")
+        raise ModelError(f"{escaped(path)} is not a file" if path.exists() else f"{escaped(path)} does not exist")
     begun = time.monotonic()
     run = _Run(described, path, level, quantized, progress)
     checks = tuple(run.checks())
@@ -214,7 +217,7 @@ def _report(
 
 
 def mixed(ids: Sequence[int], count: int, words: int) -> list[int]:
-    """So many tokens: half of them a text, the rest any of the first `words`, the same each time."""
+    """`count` tokens: half of them a text, the rest random ones of the first `words`, the same each time."""
     text = list(ids[: count // 2])
     rng = Random(count)
     return text + [rng.randrange(words) for _ in range(count - len(text))]

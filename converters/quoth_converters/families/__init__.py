@@ -97,7 +97,7 @@ REFUSED: Final = (
 
 
 def family_of(source: Source) -> Family:
-    """The family of a source; ModelError naming what is in the way if there is none."""
+    """The family of a source. Raises ModelError saying why it cannot be converted."""
     for refusal in REFUSED:
         if refusal.match(source):
             raise ModelError(f"{refusal.name} cannot be converted", refusal.why, refusal.try_)

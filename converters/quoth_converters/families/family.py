@@ -6,11 +6,15 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
+from quoth_converters.vocab import Vocabulary
+from quoth_converters.vocab.find_tokenizer import find_vocabulary
+
+if TYPE_CHECKING:
+    from quoth_converters.families.tensor_map import Layout
 
 MAX_LAYERS: Final = 512  # LLAMA_MAX_LAYERS
 MAX_HEADS: Final = 1024
@@ -43,22 +47,28 @@ TRANSFORMERS_SIZES: Final[Mapping[str, tuple[str, ...]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What only the user can say of a checkpoint."""
+    """What the user can say of a checkpoint that is not in it."""
 
     tokenizer: Path | None = None
     meta: Path | None = None  # a character table
     n_head: int | None = None  # where the checkpoint does not say
 
 
+def vocabulary_of_files(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    """The vocabulary that the user has named, or else that of the files beside the checkpoint."""
+    return find_vocabulary(source.files, source.config, options.tokenizer)
+
+
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family: its name, the architecture that runs it, how exactly, and the two functions."""
+    """A family: its name, the architecture that runs it, how exactly; how it is known, laid out and tokenized."""
 
     name: str
     architecture: str
     exactness: str
     match: Callable[[Source], bool]
-    describe: Callable[[Source, Options], ModelSpec]
+    layout: Callable[[Source, Options], Layout]
+    vocabulary: Callable[[Source, Options, Layout], Vocabulary] = vocabulary_of_files
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +86,7 @@ class Sizes:
 
 
 def model_type(name: str) -> Callable[[Source], bool]:
-    """Whether config.json says that a checkpoint is of this type."""
+    """Whether config.json names this type."""
     return lambda source: source.config.get("model_type") == name
 
 

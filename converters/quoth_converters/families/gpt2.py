@@ -14,24 +14,22 @@ from quoth.errors import ModelError
 from quoth_converters.families import family
 from quoth_converters.families.family import GPT2_SIZES, Family, Options, Sizes
 from quoth_converters.families.gpt2_names import gpt2_layout
-from quoth_converters.families.tensor_map import Change, model_of, queries_scaled
+from quoth_converters.families.tensor_map import Change, Layout, queries_scaled
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec, Shape, Transpose, Value
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.spec import Shape, Transpose, Value
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     config = source.config
     family.require_activation(config.get("activation_function", "gelu_new"), "GELU", "GPT-2", "gpt2")
     if config.get("add_cross_attention"):
         raise ModelError("this GPT-2 has cross-attention", "llama.cpp's gpt2 attends only to its own text")
     sizes, turned = family.sizes_of(config, GPT2_SIZES), ("attn_output", "ffn_up", "ffn_down")
-    layout = replace(
+    return replace(
         gpt2_layout("GPT-2", source, sizes),
         epsilon=family.real(config, "layer_norm_epsilon", 1e-5),
         changes={**dict.fromkeys(turned, _turned), "attn_qkv": _scaled(config, sizes)},
     )
-    return model_of(source, layout, find_vocabulary(source.files, config, options.tokenizer))
 
 
 def _turned(value: Value, shape: Shape, layer: int) -> Value:
@@ -50,4 +48,4 @@ def _scaled(config: Mapping[str, Any], sizes: Sizes) -> Change:
     return change
 
 
-GPT2: Final = Family("GPT-2 (transformers)", "gpt2", "exact", family.model_type("gpt2"), describe)
+GPT2: Final = Family("GPT-2 (transformers)", "gpt2", "exact", family.model_type("gpt2"), layout)

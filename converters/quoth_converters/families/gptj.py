@@ -13,10 +13,8 @@ from quoth_converters.families import family
 from quoth_converters.families.family import GPT2_SIZES, Family, Options
 from quoth_converters.families.gpt2_names import CAUSAL_MASKS
 from quoth_converters.families.rope import halves_of_neighbours
-from quoth_converters.families.tensor_map import Layout, model_of
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
-from quoth_converters.vocab.finding import find_vocabulary
 
 _NAMES: Final = {
     "token_embd": "wte",
@@ -33,14 +31,14 @@ _NAMES: Final = {
 _BIASES: Final = ("attn_norm", "ffn_up", "ffn_down", "output_norm", "output")
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     config, sizes = source.config, family.sizes_of(source.config, GPT2_SIZES)
     family.require_activation(config.get("activation_function", "gelu_new"), "GELU", "GPT-J", "phi2")
     rotated = family.integer({"rotary_dim": 64, **config}, "rotary_dim", most=family.MAX_WIDTH)
     if rotated % 2 or rotated > sizes.head:
         raise ModelError(f"the settings say rotary_dim is {rotated}", f"it must be even, up to {sizes.head}")
     halves = halves_of_neighbours(sizes.head, rotated)
-    layout = Layout(
+    return Layout(
         "GPT-J",
         "phi2",
         sizes,
@@ -52,7 +50,6 @@ def describe(source: Source, options: Options) -> ModelSpec:
         changes={"attn_q": halves, "attn_k": halves},
         dropped=CAUSAL_MASKS,
     )
-    return model_of(source, layout, find_vocabulary(source.files, config, options.tokenizer))
 
 
-GPTJ: Final = Family("GPT-J", "phi2", "exact", family.model_type("gptj"), describe)
+GPTJ: Final = Family("GPT-J", "phi2", "exact", family.model_type("gptj"), layout)

@@ -13,10 +13,9 @@ from typing import Final
 
 from quoth_converters.families import family
 from quoth_converters.families.family import TRANSFORMERS_SIZES, Family, Options, model_type
-from quoth_converters.families.tensor_map import BIASES, Layout, model_of, queries_scaled
+from quoth_converters.families.tensor_map import BIASES, Layout, queries_scaled
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec, Rows
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.spec import Rows
 
 _NAMES: Final[Mapping[str, str | tuple[str, ...]]] = {
     "token_embd": "wte",
@@ -32,14 +31,14 @@ _NAMES: Final[Mapping[str, str | tuple[str, ...]]] = {
 }
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     config = source.config
     family.require_activation(config.get("activation_function", "gelu_new"), "GELU", "GPT-Neo", "gpt2")
     sizes = family.sizes_of(config, TRANSFORMERS_SIZES)
     kinds = str(config.get("attention_layers") or config.get("attention_types") or "local")
     window = config.get("window_size", 256) if "local" in kinds else None
     context, notes = family.within_window(sizes.context, window, "window_size", "gpt2")
-    layout = Layout(
+    return Layout(
         "GPT-Neo",
         "gpt2",
         replace(sizes, context=context),
@@ -54,7 +53,6 @@ def describe(source: Source, options: Options) -> ModelSpec:
         dropped={r".*\.attn\.attention\.(bias|masked_bias)": "a causal mask"},
         notes=notes,
     )
-    return model_of(source, layout, find_vocabulary(source.files, config, options.tokenizer))
 
 
-GPTNEO: Final = Family("GPT-Neo", "gpt2", "exact; the context ends at its window", model_type("gpt_neo"), describe)
+GPTNEO: Final = Family("GPT-Neo", "gpt2", "exact; the context ends at its window", model_type("gpt_neo"), layout)

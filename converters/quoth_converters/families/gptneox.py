@@ -8,10 +8,9 @@ from quoth.errors import ModelError
 from quoth_converters.families import family
 from quoth_converters.families.family import TRANSFORMERS_SIZES, Family, Options, real
 from quoth_converters.families.rope import rope_of, settings_of
-from quoth_converters.families.tensor_map import BIASES, Layout, model_of
+from quoth_converters.families.tensor_map import BIASES, Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec, Permute, Shape, Value
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.spec import Permute, Shape, Value
 
 _NAMES: Final = {
     "token_embd": "embed_in",
@@ -26,7 +25,7 @@ _NAMES: Final = {
 }
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     config, sizes = source.config, family.sizes_of(source.config, TRANSFORMERS_SIZES, inner=None)
     family.require_activation(config.get("hidden_act", "gelu"), "GELU", "GPT-NeoX", "gptneox")
     settings = {"partial_rotary_factor": config.get("rotary_pct", 0.25), **settings_of(config)}
@@ -39,7 +38,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
         view = (sizes.heads, 3, sizes.head, *shape[1:])
         return Permute(value, view, (1, 0, *range(2, len(view))))
 
-    layout = Layout(
+    return Layout(
         "GPT-NeoX",
         "gptneox",
         sizes,
@@ -52,7 +51,6 @@ def describe(source: Source, options: Options) -> ModelSpec:
         dropped={r".*\.attention\.(bias|masked_bias|rotary_emb\.inv_freq)": "computed from the settings"},
         notes=rope.notes,
     )
-    return model_of(source, layout, find_vocabulary(source.files, config, options.tokenizer))
 
 
-GPTNEOX: Final = Family("GPT-NeoX, Pythia", "gptneox", "exact", family.model_type("gpt_neox"), describe)
+GPTNEOX: Final = Family("GPT-NeoX, Pythia", "gptneox", "exact", family.model_type("gpt_neox"), layout)

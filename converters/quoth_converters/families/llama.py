@@ -8,49 +8,41 @@ from typing import Final
 from quoth.errors import ModelError
 from quoth_converters.families.family import Family, Options, model_type
 from quoth_converters.families.llama_names import llama_layout
-from quoth_converters.families.tensor_map import Layout, model_of
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
-from quoth_converters.vocab.finding import find_vocabulary
 
 _QKV: Final = ("attn_q", "attn_k", "attn_v")
 
 
-def _llama(source: Source, options: Options) -> ModelSpec:
+def _llama(source: Source, options: Options) -> Layout:
     config = source.config
     attention = (*_QKV, "attn_output") if config.get("attention_bias") else ()
     biases = (*attention, "ffn_gate", "ffn_up", "ffn_down") if config.get("mlp_bias") else attention
-    layout = llama_layout("Llama", "llama", config, biases=biases, window=config.get("sliding_window"))
-    return _described(source, options, layout)
+    return llama_layout("Llama", "llama", config, biases=biases, window=config.get("sliding_window"))
 
 
-def _mistral(source: Source, options: Options) -> ModelSpec:
-    window = source.config.get("sliding_window")
-    return _described(source, options, llama_layout("Mistral", "llama", source.config, window=window))
+def _mistral(source: Source, options: Options) -> Layout:
+    return llama_layout("Mistral", "llama", source.config, window=source.config.get("sliding_window"))
 
 
-def _qwen2(source: Source, options: Options) -> ModelSpec:
+def _qwen2(source: Source, options: Options) -> Layout:
     layout = llama_layout("Qwen2", "qwen2", source.config, biases=_QKV, window=_window_in_use(source))
     if (each := layout.sizes).head * each.heads != each.width:
         why = f"{each.heads} heads of {each.head} do not fill a width of {each.width}, as llama.cpp's qwen2 has it"
         raise ModelError("this Qwen2 has heads of another width", why)
-    return _described(source, options, layout)
+    return layout
 
 
-def _qwen3(source: Source, options: Options) -> ModelSpec:
+def _qwen3(source: Source, options: Options) -> Layout:
     if source.config.get("attention_bias"):
         raise ModelError("this Qwen3 has biases in its attention", "llama.cpp's qwen3 has none at its output")
     layout = llama_layout("Qwen3", "qwen3", source.config, window=_window_in_use(source), head=128)
     norms = {f"attn_{part}_norm": f"layers.{{bid}}.self_attn.{part}_norm" for part in "qk"}
-    return _described(source, options, replace(layout, names={**layout.names, **norms}))
+    return replace(layout, names={**layout.names, **norms})
 
 
 def _window_in_use(source: Source) -> object:
     return source.config.get("sliding_window") if source.config.get("use_sliding_window") is True else None
-
-
-def _described(source: Source, options: Options, layout: Layout) -> ModelSpec:
-    return model_of(source, layout, find_vocabulary(source.files, source.config, options.tokenizer))
 
 
 _AT_WINDOW: Final = "exact; the context ends at its sliding window"

@@ -6,10 +6,8 @@ from typing import Final
 
 from quoth_converters.families.family import MAX_WIDTH, Family, Options, integer, real, sizes_of
 from quoth_converters.families.rope import rope_of
-from quoth_converters.families.tensor_map import Layout, model_of
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
-from quoth_converters.vocab.finding import find_vocabulary
 
 _SIZES: Final = {
     "width": ("dim",),
@@ -40,7 +38,7 @@ def match(source: Source) -> bool:
     return isinstance(source.config.get("model_args"), dict) and "tok_embeddings.weight" in source.tensors
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     settings = {"max_seq_len": 2048, **source.config["model_args"]}
 
     def inner(width: int) -> int:
@@ -51,8 +49,7 @@ def describe(source: Source, options: Options) -> ModelSpec:
     sizes = sizes_of(settings, _SIZES, inner=inner)
     rope, epsilon = rope_of({}, sizes.head, sizes.context), real(settings, "norm_eps", 1e-5)
     computed = {r"freqs_(cos|sin|cis)|.*\.attention\.mask": "computed from the settings"}
-    layout = Layout("llama2.c", "llama", sizes, _NAMES, epsilon=epsilon, keys=rope.keys, dropped=computed)
-    return model_of(source, layout, find_vocabulary(source.files, {}, options.tokenizer))
+    return Layout("llama2.c", "llama", sizes, _NAMES, epsilon=epsilon, keys=rope.keys, dropped=computed)
 
 
-LLAMA2C: Final = Family("llama2.c", "llama", "exact", match, describe)
+LLAMA2C: Final = Family("llama2.c", "llama", "exact", match, layout)

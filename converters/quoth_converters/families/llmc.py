@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.families.family import Family, Options, sizes_of
+from quoth_converters.families.family import Family, Options, sizes_of, vocabulary_of_files
 from quoth_converters.families.gpt2_names import gpt2_layout
-from quoth_converters.families.tensor_map import model_of
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
-from quoth_converters.vocab.finding import find_vocabulary
+from quoth_converters.vocab import Vocabulary
 
 _SIZES: Final = {
     "width": ("channels",),
@@ -25,17 +24,20 @@ def match(source: Source) -> bool:
     return source.format == "llm.c"
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
-    header = source.config["llm.c"]
-    vocabulary = find_vocabulary(source.files, {}, options.tokenizer)
-    own = len(vocabulary) - vocabulary.appended
-    if own != header["vocab_size"]:
+def layout(source: Source, options: Options) -> Layout:
+    return gpt2_layout("llm.c", source, sizes_of(source.config["llm.c"], _SIZES))
+
+
+def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    found, said = vocabulary_of_files(source, options, layout), source.config["llm.c"]["vocab_size"]
+    own = len(found) - found.appended
+    if own != said:
         raise ModelError(
             "this is not the tokenizer of this checkpoint",
-            f"{escaped(vocabulary.origin)} has {own:,} tokens and the header says {header['vocab_size']:,}",
+            f"{escaped(found.origin)} has {own:,} tokens and the header says {said:,}",
             "Give the right one with --tokenizer",
         )
-    return model_of(source, gpt2_layout("llm.c", source, sizes_of(header, _SIZES)), vocabulary)
+    return found
 
 
-LLMC: Final = Family("llm.c", "gpt2", "exact", match, describe)
+LLMC: Final = Family("llm.c", "gpt2", "exact", match, layout, vocabulary)

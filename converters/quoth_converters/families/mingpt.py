@@ -5,13 +5,12 @@ from __future__ import annotations
 from typing import Final
 
 from quoth.errors import ModelError
-from quoth_converters.families.family import GPT2_SIZES, Family, Options, sizes_of
+from quoth_converters.families.family import GPT2_SIZES, Family, Options, sizes_of, vocabulary_of_files
 from quoth_converters.families.gpt2_names import gpt2_layout
-from quoth_converters.families.tensor_map import model_of
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
+from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.characters import read_meta
-from quoth_converters.vocab.finding import find_vocabulary
 
 # Of mingpt.model.GPT: the names of its sizes, which stand for a number of heads.
 _HEADS: Final = {
@@ -22,13 +21,13 @@ _HEADS: Final = {
 
 
 def match(source: Source) -> bool:
-    """GPT-2's names with nn.Linear's [out, in] shapes, and a head of its own."""
+    """GPT-2's names with nn.Linear's [out, in] shapes, and an untied head."""
     fused = source.tensors.get("transformer.h.0.attn.c_attn.weight")
     linear = fused is not None and len(fused.shape) == 2 and fused.shape[0] == 3 * fused.shape[1]
     return linear and "lm_head.weight" in source.tensors and not {"model_type", "model_args"} & source.config.keys()
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     rows, width = _shape(source, "transformer.wte.weight")
     context, _ = _shape(source, "transformer.wpe.weight")
     layers = len({name.split(".")[2] for name in source.tensors if name.startswith("transformer.h.")})
@@ -37,8 +36,11 @@ def describe(source: Source, options: Options) -> ModelSpec:
         why = "the file holds only tensors, and no config.json beside it says"
         raise ModelError("the number of attention heads is not known", why, "Give --n-head")
     found = {"n_layer": layers, "n_head": heads, "n_embd": width, "n_positions": context, "vocab_size": rows}
-    vocabulary = read_meta(options.meta) if options.meta else find_vocabulary(source.files, {}, options.tokenizer)
-    return model_of(source, gpt2_layout("minGPT", source, sizes_of(found, GPT2_SIZES)), vocabulary)
+    return gpt2_layout("minGPT", source, sizes_of(found, GPT2_SIZES))
+
+
+def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    return read_meta(options.meta) if options.meta else vocabulary_of_files(source, options, layout)
 
 
 def _shape(source: Source, name: str) -> tuple[int, int]:
@@ -55,4 +57,4 @@ def _heads(model: object) -> int | None:
     return heads if isinstance(heads, int) else None
 
 
-MINGPT: Final = Family("minGPT", "gpt2", "exact", match, describe)
+MINGPT: Final = Family("minGPT", "gpt2", "exact", match, layout, vocabulary)

@@ -11,40 +11,36 @@ from dataclasses import replace
 from typing import Any, Final
 
 from quoth.errors import ModelError
-from quoth_converters.families.family import GPT2_SIZES, Family, Options, sizes_of
+from quoth_converters.families.family import GPT2_SIZES, Family, Options, sizes_of, vocabulary_of_files
 from quoth_converters.families.gpt2_names import gpt2_layout
-from quoth_converters.families.tensor_map import model_of
+from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
-from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.characters import TRY_META, find_meta, read_meta
-from quoth_converters.vocab.finding import TRY, find_vocabulary
+from quoth_converters.vocab.find_tokenizer import TRY
 
 
 def match(source: Source) -> bool:
     return isinstance(source.config.get("model_args"), dict) and "transformer.wte.weight" in source.tensors
 
 
-def describe(source: Source, options: Options) -> ModelSpec:
+def layout(source: Source, options: Options) -> Layout:
     settings: dict[str, Any] = source.config["model_args"]
     sizes = sizes_of(settings, {**GPT2_SIZES, "context": ("block_size",)})
-    layout = gpt2_layout("nanoGPT", source, sizes)
-    if not layout.biases:
-        if settings.get("bias") is True:
-            raise ModelError("its biases are missing", "model_args says bias=True and no tensor is one")
-        layout = replace(layout, notes=("trained without biases: zeros are written for them",))
-    return model_of(source, layout, _vocabulary(source, options, sizes.rows))
+    found = gpt2_layout("nanoGPT", source, sizes)
+    if found.biases:
+        return found
+    if settings.get("bias") is True:
+        raise ModelError("its biases are missing", "model_args says bias=True and no tensor is one")
+    return replace(found, notes=("trained without biases: zeros are written for them",))
 
 
-def _vocabulary(source: Source, options: Options, rows: int) -> Vocabulary:
-    if options.meta:
-        return read_meta(options.meta)
-    if options.tokenizer:
-        return find_vocabulary({}, {}, options.tokenizer)
-    if meta := find_meta(source.origin, source.files, source.config):
+def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
+    meta, rows = options.meta or find_meta(source.origin, source.files, source.config), layout.sizes.rows
+    if meta and (options.meta or not options.tokenizer):
         return read_meta(meta)
-    if source.files:
-        return find_vocabulary(source.files, {})
+    if options.tokenizer or source.files:
+        return vocabulary_of_files(source, options, layout)
     if rows in (50257, 50304):
         why = "it was trained with GPT-2's, which is not in the checkpoint"
         raise ModelError("the tokenizer is missing", why, TRY)
@@ -52,4 +48,4 @@ def _vocabulary(source: Source, options: Options, rows: int) -> Vocabulary:
     raise ModelError("the tokenizer is missing", why, TRY_META)
 
 
-NANOGPT: Final = Family("nanoGPT", "gpt2", "exact", match, describe)
+NANOGPT: Final = Family("nanoGPT", "gpt2", "exact", match, layout, vocabulary)

@@ -55,7 +55,7 @@ def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool 
             return Rope({**keys, "rope.scaling.type": "linear", "rope.scaling.factor": factor})
         case "yarn":
             return Rope({**keys, **_yarn(config, settings, n_ctx)})
-        case "dynamic":  # stretches what is longer than the context alone
+        case "dynamic":  # stretches only what is longer than the context
             return Rope(keys, notes=(f"its positions are stretched beyond {n_ctx:,} tokens; the context ends there",))
         case "llama3" if table:
             return Rope(keys, _llama3(config, settings, rotated, n_ctx))
@@ -88,7 +88,7 @@ def _yarn(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int) ->
     for name, usual in _YARN_BETAS:
         if settings.get(name, usual) not in (usual, 0):
             why = f"{name} is {escaped(settings[name])}, and llama.cpp has {usual}"
-            raise ModelError("its positions are scaled by yarn with settings of its own", why)
+            raise ModelError("its positions are scaled by yarn with unusual settings", why)
     if settings.get("truncate") is False:
         raise ModelError("its positions are scaled by yarn without rounding", "llama.cpp rounds")
     factor = real(settings, "factor", math.nan)

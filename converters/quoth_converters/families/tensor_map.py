@@ -44,7 +44,7 @@ BIASES: Final = frozenset({"attn_norm", "attn_qkv", "attn_output", "ffn_norm", "
 
 @dataclass(frozen=True, slots=True)
 class Architecture:
-    """What llama.cpp demands: the tensors that must have a bias, a head of its own, its counts of heads and widths."""
+    """What llama.cpp demands: which tensors must have a bias, and whether the head must be there."""
 
     biases: frozenset[str] = frozenset()
     needs_head: bool = False

@@ -1,6 +1,6 @@
-"""Read a pickle as data: a machine of its own in which nothing the file names can run.
+"""Read a pickle as data, by a machine that can run nothing the file names.
 
-The standard library's unpickler is a loader of code: whatever `find_class` returns is called, given state through
+The standard library's unpickler is a loader of code: what `find_class` returns is called, given state through
 `__setstate__` or its `__dict__`, and has attributes set on it, and each of these was a way around an allow-list
 somewhere. Here a global is only ever its name. A name outside the caller's table is refused where it stands; one inside
 stands for a function of ours that turns plain values into plain values. No attribute is looked up, nothing is imported,
@@ -37,7 +37,7 @@ Globals = Mapping[str, "Build | object"]
 
 @dataclass(slots=True)
 class Record:
-    """An instance of a class that is nothing but its fields: the class's name and what it was given."""
+    """An instance of a class as data: the class's name and the fields it was given."""
 
     name: str
     fields: dict[str, object] = field(default_factory=dict)
@@ -60,7 +60,7 @@ def load(data: bytes | io.BytesIO, known: Globals, persistent: Build | None = No
     machine = _Machine(known, persistent)
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)  # of an escape in a text of protocol 0 that is none
+            warnings.simplefilter("ignore", DeprecationWarning)  # of an invalid escape in a text of protocol 0
             return _run(machine, file)
     except (ValueError, IndexError, KeyError, TypeError, AttributeError, OverflowError, MemoryError) as error:
         raise ModelError("the pickle is damaged", escaped(error) or type(error).__name__) from None
@@ -83,7 +83,7 @@ _MARK: Final = object()
 
 
 class _Machine:
-    """Stack and memo. Values may be nested deeper than Python recurses, or in circles: whoever reads them must not."""
+    """Stack and memo. Values may be nested deeper than Python recurses, or in circles: readers must not recurse."""
 
     def __init__(self, known: Globals, persistent: Build | None) -> None:
         self.known = known
@@ -109,7 +109,7 @@ class _Machine:
     def top(self, kind: type | tuple[type, ...]) -> Any:
         value = self.stack[-1]
         if value is _MARK or not isinstance(value, kind):
-            raise ValueError(f"it adds to a {type(value).__name__}")
+            raise ValueError(f"it adds items to a {type(value).__name__}")
         return value
 
     def mark(self) -> None:
@@ -132,9 +132,9 @@ class _Machine:
         full = f"{module}.{name}"
         if full not in self.known:
             raise ModelError(
-                f"the pickle asks for {escaped(full)}",
-                "only tensors and plain values are read from a checkpoint, and nothing in it is run",
-                "If you made this file, save a state_dict of tensors alone, or use safetensors",
+                f"the pickle names {escaped(full)}",
+                "Quoth reads only tensors and plain values from a checkpoint, and runs nothing in it",
+                "If you made this file, save a state_dict of only tensors, or use safetensors",
             )
         self.push(Global(full, self.known[full]))
 
@@ -167,7 +167,7 @@ def hashable(value: object) -> Any:
 
 def _put(machine: _Machine, index: object) -> None:
     if not isinstance(index, int):
-        raise ValueError("a memo index is no number")
+        raise ValueError("a memo index is not a number")
     machine.memo[index] = machine.top(object)
 
 

@@ -82,9 +82,9 @@ def _json(path: Path, raw: bytes) -> dict[str, Any]:
     try:
         value = json.loads(raw, object_pairs_hook=_unique)
     except (ValueError, RecursionError) as error:
-        raise _bad(path, f"its header is no JSON: {escaped(error)}") from None
+        raise _bad(path, f"its header is not JSON: {escaped(error)}") from None
     if not isinstance(value, dict):
-        raise _bad(path, "its header is no JSON object")
+        raise _bad(path, "its header is not a JSON object")
     return value
 
 
@@ -102,9 +102,9 @@ def _place(path: Path, name: str, entry: Any) -> tuple[int, int]:
         dtype, shape, (begin, end) = entry["dtype"], entry["shape"], entry["data_offsets"]
         numbers = [begin, end, *shape]
     except (KeyError, TypeError, ValueError):
-        raise _bad(path, f"tensor {escaped(name)} is not described as one") from None
+        raise _bad(path, f"tensor {escaped(name)} is not described properly") from None
     if any(isinstance(n, bool) or not isinstance(n, int) or n < 0 for n in numbers):
-        raise _bad(path, f"tensor {escaped(name)} has numbers that cannot be")
+        raise _bad(path, f"tensor {escaped(name)} has impossible numbers")
     if dtype not in DTYPES:
         raise ModelError(f"tensor {escaped(name)} is {escaped(dtype)}", "weights must be F64, F32, F16 or BF16")
     if end - begin != math.prod(shape) * DTYPES[dtype].itemsize:
@@ -113,4 +113,4 @@ def _place(path: Path, name: str, entry: Any) -> tuple[int, int]:
 
 
 def _bad(path: Path, why: str) -> ModelError:
-    return ModelError(f"{escaped(path.name)} is not a good safetensors file", why, "Fetch or save it again")
+    return ModelError(f"{escaped(path.name)} is not a valid safetensors file", why, "Fetch or save it again")

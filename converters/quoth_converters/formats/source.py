@@ -1,6 +1,6 @@
 """Open a checkpoint of any kind: its settings, its tensors still in their files, and the tokenizer's files beside it.
 
-Nothing of a checkpoint is executed: JSON is data, safetensors and torch files have readers of their own here.
+Nothing of a checkpoint is executed: JSON is data, and safetensors and torch files have their readers here.
 """
 
 from __future__ import annotations
@@ -14,10 +14,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.formats import llama2c, llmc, safetensors, torch_files
-from quoth_converters.formats.plain import plain
-from quoth_converters.formats.tensors import LazyTensor
-from quoth_converters.formats.torch_files import TorchFile, Unplaced
+from quoth_converters.formats import c_programs, safetensors, state_dicts, torch_files
+from quoth_converters.formats.tensors import LazyTensor, Weights
 
 MAX_JSON: Final = 256 << 20  # bytes; the largest tokenizer.json known is 35 MB
 # In the order in which a folder's weights are looked for.
@@ -50,7 +48,6 @@ IGNORED: Final = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", 
 _IGNORED_LIKE: Final = re.compile(
     r"rng_state_\d+\.pth|trainer_state\.json|.*\.(onnx|msgpack|h5|ot|tflite)|events\.out\..*"
 )
-_STATE: Final = ("model", "state_dict", "model_state_dict", "module")  # where a torch file keeps its weights
 _WRAPPERS: Final = ("_orig_mod.", "module.", "_forward_module.")  # torch.compile, DistributedDataParallel, Fabric
 
 
@@ -94,7 +91,7 @@ def read_json(path: Path) -> Any:
     try:
         return json.loads(path.read_bytes())
     except (ValueError, RecursionError) as error:
-        raise ModelError(f"{escaped(path.name)} is no JSON", escaped(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not JSON", escaped(error)) from None
 
 
 def tokenizer_files(folder: Path) -> dict[str, Path]:
@@ -140,68 +137,28 @@ def _open_file(path: Path) -> Source:
 def _open_weights(path: Path) -> Source:
     """The tensors of one weights file or of the shards of an index."""
     if path.name.endswith(".safetensors.index.json"):
-        source = Source(path, "safetensors", {}, safetensors.read_index(path), {})
+        kind, weights = "safetensors", Weights(safetensors.read_index(path))
     elif path.name.endswith(".bin.index.json"):
-        source = _open_torch_shards(path)
+        kind, weights = "torch", state_dicts.read_state_dicts(path)
     elif path.suffix == ".safetensors":
-        source = Source(path, "safetensors", {}, safetensors.read_safetensors(path), {})
+        kind, weights = "safetensors", Weights(safetensors.read_safetensors(path))
     else:
-        source = _open_other(path)
-    if not source.tensors:
+        kind, weights = _open_other(path)
+    if not weights.tensors:
         raise ModelError(f"{escaped(path.name)} holds no tensors", "", "Give a checkpoint")
-    return replace(source, tensors=_unwrapped(source.tensors), files=tokenizer_files(path.parent))
+    files = tokenizer_files(path.parent)
+    return Source(path, kind, weights.config, _unwrapped(weights.tensors), files, weights.ignored)
 
 
-def _open_other(path: Path) -> Source:
+def _open_other(path: Path) -> tuple[str, Weights]:
     """A file whose name says little: the first reader that knows its first bytes has it."""
     with path.open("rb") as file:
         start = file.read(64)
-    for knows, reader in READERS:
+    for kind, knows, read in _READERS:
         if knows(start):
-            return reader(path)
-    raise ModelError(
-        f"{escaped(path.name)} is not a checkpoint that is known",
-        "its first bytes fit no format",
-        "Give weights or a folder",
-    )
-
-
-def _open_torch(path: Path) -> Source:
-    file = torch_files.read_torch(path)
-    state, config = _state(file)
-    if not state:
-        why = "it holds no tensor under a name"
-        raise ModelError(f"{escaped(path.name)} is no state_dict", why, "Save model.state_dict()")
-    tensors = {name: value.placed(name, file.storage) for name, value in state.items()}
-    return Source(path, "torch", config, tensors, {}, tuple(sorted(_left(file))))
-
-
-def _open_torch_shards(path: Path) -> Source:
-    tensors: dict[str, LazyTensor] = {}
-    for shard in dict.fromkeys(safetensors.weight_map(path).values()):
-        tensors.update(_open_torch(shard).tensors)
-    return Source(path, "torch", {}, tensors, {})
-
-
-def _state(file: TorchFile) -> tuple[dict[str, Unplaced], dict[str, Any]]:
-    """The tensors by name, and what stands beside them: {"model": {...}, "model_args": {...}} or the tensors alone."""
-    root = file.root if isinstance(file.root, dict) else {}
-    for name in _STATE:
-        inner = root.get(name)
-        if isinstance(inner, dict) and (state := _tensors_of(inner)):
-            return state, plain({key: value for key, value in root.items() if key != name and key not in _left(file)})
-    return _tensors_of(root), plain({key: value for key, value in root.items() if not isinstance(value, Unplaced)})
-
-
-def _tensors_of(table: dict[Any, Any]) -> dict[str, Unplaced]:
-    return {name: value for name, value in table.items() if isinstance(name, str) and isinstance(value, Unplaced)}
-
-
-def _left(file: TorchFile) -> set[str]:
-    root = file.root if isinstance(file.root, dict) else {}
-    return {
-        name for name in root if isinstance(name, str) and name.startswith(("optim", "scaler", "scheduler", "lr_sch"))
-    }
+            return kind, read(path)
+    why = "its first bytes fit no format"
+    raise ModelError(f"{escaped(path.name)} is not a known kind of checkpoint", why, "Give weights or a folder")
 
 
 def _unwrapped(tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
@@ -213,37 +170,25 @@ def _unwrapped(tensors: Mapping[str, LazyTensor]) -> dict[str, LazyTensor]:
 
 
 def _settings(path: Path) -> dict[str, Any]:
-    """A folder's config.json; ModelError if it needs code of its own, or its weights are packed."""
+    """A folder's config.json. Raises ModelError if the model needs its own code, or its weights are quantized."""
     if not path.is_file():
         return {}
     config = read_json(path)
     if not isinstance(config, dict):
-        raise ModelError("config.json is no JSON object")
+        raise ModelError("config.json is not a JSON object")
     if code := config.get("auto_map"):
         names = ", ".join(sorted(str(value) for value in code.values())) if isinstance(code, dict) else str(code)
-        raise ModelError("this model comes with code of its own", f"auto_map names {escaped(names)}; none is run")
+        raise ModelError(
+            "this model comes with its own code", f"auto_map names {escaped(names)}; Quoth runs none of it"
+        )
     if method := config.get("quantization_config"):
         name = method.get("quant_method") if isinstance(method, dict) else method
         raise ModelError("its weights are quantized already", escaped(name), "Convert the original weights")
     return config
 
 
-def _is_torch(start: bytes) -> bool:
-    return start[:4] == b"PK\x03\x04" or start[:1] == b"\x80" or not start
-
-
-def _open_llmc(path: Path) -> Source:
-    config, tensors = llmc.read_llmc(path)
-    return Source(path, "llm.c", config, tensors, {})
-
-
-def _open_llama2c(path: Path) -> Source:
-    config, tensors = llama2c.read_llama2c(path)
-    return Source(path, "llama2.c", config, tensors, {})
-
-
-READERS: Final[tuple[tuple[Callable[[bytes], bool], Callable[[Path], Source]], ...]] = (
-    (llmc.is_llmc, _open_llmc),
-    (llama2c.is_llama2c, _open_llama2c),  # before torch: a width of 128 begins like a pickle
-    (_is_torch, _open_torch),
+_READERS: Final[tuple[tuple[str, Callable[[bytes], bool], Callable[[Path], Weights]], ...]] = (
+    ("llm.c", c_programs.is_llmc, c_programs.read_llmc),
+    ("llama2.c", c_programs.is_llama2c, c_programs.read_llama2c),  # before torch: a width of 128 begins like a pickle
+    ("torch", torch_files.is_torch, state_dicts.read_state_dict),
 )

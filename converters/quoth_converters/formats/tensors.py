@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from types import MappingProxyType
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -60,7 +61,7 @@ class LazyTensor:
         return math.prod(self.shape)
 
     def check(self) -> LazyTensor:
-        """This tensor; ModelError if it is not wholly inside of its storage, or claims more than is stored."""
+        """This tensor. Raises ModelError unless it lies inside its storage and claims no more than is stored."""
         strides, item = self._strides(), DTYPES[self.dtype].itemsize
         numbers = (*self.shape, *strides, self.offset)
         if len(strides) != len(self.shape) or len(self.shape) > MAX_DIMENSIONS or min(numbers, default=0) < 0:
@@ -91,6 +92,14 @@ class LazyTensor:
         if self.strides is not None:
             return self.strides
         return tuple(math.prod(self.shape[axis + 1 :]) for axis in range(len(self.shape)))
+
+
+class Weights(NamedTuple):
+    """What a file of weights holds: tensors by name, the settings beside them, and the names of what is ignored."""
+
+    tensors: Mapping[str, LazyTensor]
+    config: Mapping[str, Any] = MappingProxyType({})
+    ignored: tuple[str, ...] = ()
 
 
 def widened(tensor: LazyTensor) -> Floats:

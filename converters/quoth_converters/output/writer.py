@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import shutil
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Executor, Future, ThreadPoolExecutor
@@ -14,9 +15,12 @@ from typing import Any, BinaryIO, Final, Literal
 import numpy as np
 
 from quoth.errors import ModelError, StorageError, escaped
+from quoth.gguf import Header, read_header
+from quoth.gguf.tables import ALIGNMENT
+from quoth.platform import safe_files
 from quoth_converters.formats.source import Source
 from quoth_converters.formats.tensors import Array, Floats, slabs
-from quoth_converters.output.gguf_file import ALIGNMENT, GGUFFile, header, read_gguf
+from quoth_converters.output.gguf_header import header
 from quoth_converters.spec import ModelSpec, Scalar, TensorSpec, evaluate, taken
 from quoth_converters.vocab import ROLE_KEYS, Vocabulary
 
@@ -63,7 +67,7 @@ def write(
 
 @contextmanager
 def replacing(target: Path, force: bool) -> Iterator[Path]:
-    """A part beside a target, which takes its place when the block ends well; else nothing is left of it.
+    """A part beside a target, which takes its place when the block succeeds and is removed when it fails.
 
     Raises StorageError for what the disk says, or for a target that has appeared meanwhile.
     """
@@ -77,7 +81,8 @@ def replacing(target: Path, force: bool) -> Iterator[Path]:
     finally:
         with suppress(FileNotFoundError):
             part.unlink()
-    sync_folder(target.parent)
+    with suppress(OSError):  # some file systems have no such call
+        safe_files.flush_folder(target.parent)
 
 
 def type_of(tensor: TensorSpec, outtype: OutType) -> OutType:
@@ -91,9 +96,7 @@ def stored_size(tensor: TensorSpec, outtype: OutType) -> int:
 
 
 def refuse(target: Path, force: bool, needed: int = 0) -> None:
-    """StorageError where something stands already, or the disk has not that many bytes left."""
-    import shutil
-
+    """Raise StorageError if the target exists, or the disk has too few bytes left."""
     if target.is_dir() or (target.exists() and not force):
         try_ = "Give another name" if target.is_dir() else "Give another name, or --force to replace it"
         raise StorageError(f"{escaped(target)} exists", "", try_)
@@ -112,7 +115,7 @@ def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int
 
 
 def keys(spec: ModelSpec, outtype: OutType) -> dict[str, Scalar | list[Any]]:
-    """All keys of the file but those about its making."""
+    """All keys of the file but those about its origin."""
     return {
         "general.architecture": spec.architecture,
         "general.type": "model",
@@ -146,13 +149,13 @@ def _tokenizer_keys(vocabulary: Vocabulary) -> dict[str, Scalar | list[Any]]:
 
 
 def _checked(tensor: TensorSpec, slab: Floats, outtype: OutType) -> Array:
-    """A slab as it is stored; ModelError unless every value is a number that its type can hold."""
+    """A slab as it is stored. Raises ModelError unless its type can hold every value."""
     stored_as = type_of(tensor, outtype)
     least, most = (float(slab.min()), float(slab.max())) if slab.size else (0.0, 0.0)  # NaN is both of any
     name = ", ".join(taken(tensor.value)) or tensor.name
     if not math.isfinite(least) or not math.isfinite(most):
         why = "NaN or infinity; training diverged"
-        raise ModelError(f"tensor {escaped(name)} has values that are no numbers", why)
+        raise ModelError(f"tensor {escaped(name)} has values that are not finite numbers", why)
     if stored_as == "f16" and max(most, -least) >= _BEYOND_F16:
         why = f"it has {max(most, -least):.4g}"
         raise ModelError(f"tensor {escaped(name)} does not fit F16", why, "Give --outtype bf16 or f32")
@@ -203,7 +206,7 @@ def _ahead(threads: Executor, spec: ModelSpec, source: Source, outtype: OutType)
 
 
 def _complete(part: Path, texts: Mapping[int, str]) -> None:
-    """Write texts over those that hold their places, and have all of the file on the disk."""
+    """Write texts over their placeholders, and flush the file to the disk."""
     with part.open("r+b") as file:
         for place, text in texts.items():
             file.seek(place + _LENGTH)
@@ -212,30 +215,19 @@ def _complete(part: Path, texts: Mapping[int, str]) -> None:
         os.fsync(file.fileno())
 
 
-def sync_folder(folder: Path) -> None:
-    """Make a new name in a folder outlast a loss of power, where there is such a call."""
-    if os.name == "posix":
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            with suppress(OSError):  # some file systems have no such thing
-                os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-
-
-def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> GGUFFile:
-    """Read the file again: every tensor with its type, shape and room for its bytes, every key with its value."""
-    file = read_gguf(part)
+def _check(spec: ModelSpec, part: Path, outtype: OutType, metadata: Mapping[str, Scalar]) -> Header:
+    """Read the file again, which holds every tensor against its size: types, shapes, and every key with its value."""
+    file = read_header(part)
+    keys_found, tensors = {*file.metadata, *file.arrays}, file.by_name
     wanted = {**keys(spec, outtype), **metadata}
-    wrong = [f"key {escaped(key)}" for key, value in wanted.items() if not _equal(file.keys.get(key), value)]
-    wrong += [f"key {escaped(key)}" for key in file.keys if key not in wanted]
+    wrong = [f"key {escaped(key)}" for key, value in wanted.items() if not _equal(file.value(key), value)]
+    wrong += [f"key {escaped(key)}" for key in keys_found - wanted.keys()]
     for tensor in spec.tensors:
-        entry, end = file.tensors.get(tensor.name), stored_size(tensor, outtype)
-        type_id = GGML_TYPES[type_of(tensor, outtype)]
-        if entry is None or (entry.type, entry.shape) != (type_id, tensor.shape) or entry.offset + end > file.size:
+        found, type_id = tensors.get(tensor.name), GGML_TYPES[type_of(tensor, outtype)]
+        if found is None or (found.type, found.rows_first) != (type_id, tensor.shape):
             wrong.append(f"tensor {tensor.name}")
-    if wrong or len(file.tensors) != len(spec.tensors):
-        raise StorageError(f"{escaped(part.name)} did not come out as it was written", ", ".join(wrong[:3]))
+    if wrong or len(tensors) != len(spec.tensors):
+        raise StorageError(f"{escaped(part.name)} was not written correctly", ", ".join(wrong[:3]))
     return file
 
 

@@ -1,4 +1,4 @@
-"""A tokenizer as GGUF has it, from whatever files a checkpoint's tokenizer is made of."""
+"""A tokenizer as GGUF has it, from the files of a checkpoint's tokenizer."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class Vocabulary:
     special: Mapping[str, int] = field(default_factory=dict)
     add_bos: bool = False
     add_eos: bool = False
-    add_space_prefix: bool | None = None  # SentencePiece alone: whether a text gets a space before it
+    add_space_prefix: bool | None = None  # of SentencePiece: whether a text gets a space before it
     scores: tuple[float, ...] = ()
     suppressed: tuple[int, ...] = ()
     chat_template: str = ""
@@ -66,16 +66,16 @@ class Vocabulary:
 
 
 def finished(vocabulary: Vocabulary) -> Vocabulary:
-    """The vocabulary as llama.cpp can load it: no two tokens alike, an end of text that is one, ids in range.
+    """The vocabulary as llama.cpp can load it: distinct tokens, an end of text, ids in range.
 
-    Without an end of text llama.cpp would take token 11 for it, whatever that is. So one is appended that no source row
+    Without an end of text llama.cpp would take token 11 for it. So one is appended that no source row
     stands behind, and suppressed, so that it is never chosen.
     """
     tokens = vocabulary.tokens
     if not tokens or len(tokens) > MAX_TOKENS:
         raise ModelError("the tokenizer has no tokens" if not tokens else "the tokenizer has too many tokens")
     if nul := [token for token in tokens if "\0" in token]:
-        raise ModelError("a token has a zero in its name", escaped(nul[0]))
+        raise ModelError("a token contains a zero byte", escaped(nul[0]))
     texts = [*tokens, vocabulary.chat_template, *vocabulary.named_templates, *vocabulary.named_templates.values()]
     if broken := [text for text in texts if not _is_unicode(text)]:
         raise ModelError("a text of the tokenizer is not Unicode", escaped(broken[0]))

@@ -12,19 +12,16 @@ from typing import Any, Final
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import Vocabulary
+from quoth_converters.vocab.byte_fallback import read_fallback
 from quoth_converters.vocab.byte_level import missing_bytes
-from quoth_converters.vocab.regexes import GPT2, pre_tokenizer
-from quoth_converters.vocab.tokenizer_json import added_around, bad_file, merges_of, tokens_of
+from quoth_converters.vocab.pre_tokenizers import GPT2, pre_tokenizer
+from quoth_converters.vocab.tokenizer_json import added_around, bad_file, merges_of, steps_of, tokens_of
 
-_AS_IS: Final = (
-    "continuing_subword_prefix",
-    "end_of_word_suffix",
-    "dropout",
-)  # a model with one of them is another one
+_REFUSED: Final = ("continuing_subword_prefix", "end_of_word_suffix", "dropout")  # llama.cpp has none of them
 
 
 def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> Vocabulary:
-    """The vocabulary of a tokenizer.json; ModelError where llama.cpp splits text in no such way.
+    """The vocabulary of a tokenizer.json; ModelError where llama.cpp cannot split text like it.
 
     `files`: those beside it, which may add tokens to one that was made from SentencePiece.
     """
@@ -34,13 +31,11 @@ def read_tokenizer_json(path: Path, files: Mapping[str, Path] | None = None) -> 
         raise bad_file(path, "it has no model")
     kind = model.get("type", "BPE" if "merges" in model else None)
     if kind == "BPE" and model.get("byte_fallback"):
-        from quoth_converters.vocab.fallback import read_fallback
-
         return read_fallback(path, content, files or {})
     if kind != "BPE":
         raise ModelError(f"the tokenizer is {escaped(kind)}", "only BPE is read from a tokenizer.json yet")
-    if odd := [name for name in _AS_IS if model.get(name)]:
-        raise ModelError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has no such thing")
+    if odd := [name for name in _REFUSED if model.get(name)]:
+        raise ModelError(f"the tokenizer uses {odd[0]}", "llama.cpp's byte-level BPE has nothing like it")
     pre, notes = _splitting(content)
     bos, eos = added_around(content.get("post_processor"))
     tokens, types = tokens_of(path, model.get("vocab"), content.get("added_tokens") or [])
@@ -79,7 +74,7 @@ def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     elif normalizer:
         name = normalizer.get("type") if isinstance(normalizer, dict) else normalizer
         raise ModelError(f"the tokenizer rewrites text with {escaped(name)}", "llama.cpp has no such step")
-    steps = _steps(content.get("pre_tokenizer"))
+    steps = steps_of(content.get("pre_tokenizer"), "pretokenizers")
     if not steps or steps[-1].get("type") != "ByteLevel":
         raise ModelError("the tokenizer is not byte-level", "only BPE is read from a tokenizer.json yet")
     if steps[-1].get("add_prefix_space"):
@@ -87,15 +82,8 @@ def _splitting(content: Mapping[str, Any]) -> tuple[str, tuple[str, ...]]:
     pre = _pre_of(steps)
     if pre is None:
         names = " and ".join(escaped(step.get("type")) for step in steps)
-        raise ModelError("the tokenizer splits text in a way that llama.cpp has not", names)
+        raise ModelError("the tokenizer splits text in a way that llama.cpp cannot", names)
     return pre, tuple(notes)
-
-
-def _steps(pre_tokenizer: Any) -> list[dict[str, Any]]:
-    if not isinstance(pre_tokenizer, dict):
-        return []
-    steps = pre_tokenizer.get("pretokenizers") if pre_tokenizer.get("type") == "Sequence" else [pre_tokenizer]
-    return [step for step in steps if isinstance(step, dict)] if isinstance(steps, list) else []
 
 
 def _pre_of(steps: list[dict[str, Any]]) -> str | None:

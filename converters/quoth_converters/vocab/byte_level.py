@@ -28,6 +28,6 @@ def raw(spelling: str) -> bytes | None:
 
 
 def missing_bytes(tokens: Sequence[str]) -> int:
-    """How many bytes have no token of their own: text with one of them loses it."""
+    """How many bytes have no token: text with one of them loses it."""
     known = set(tokens)
     return sum(letter not in known for letter in BYTES)

@@ -47,9 +47,11 @@ def read_meta(path: Path) -> Vocabulary:
     elif isinstance(table, (list, tuple)):
         characters = list(table)
     else:
-        raise ModelError(f"{escaped(path.name)} is no character table", "it has no itos with ids from 0 on")
+        raise ModelError(
+            f"{escaped(path.name)} is not a character table", "it has no itos with ids that count up from 0"
+        )
     if not all(isinstance(character, str) for character in characters):
-        raise ModelError(f"{escaped(path.name)} is no character table", "a token is no text")
+        raise ModelError(f"{escaped(path.name)} is not a character table", "a token is not text")
     return character_vocabulary(characters, path.name)
 
 

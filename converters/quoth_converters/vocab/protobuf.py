@@ -18,7 +18,7 @@ Field = int | bytes
 
 
 def fields(data: bytes) -> Iterator[tuple[int, Field]]:
-    """Number and value of each field: an integer, or bytes (fixed width as they stand). ValueError if it is none."""
+    """Number and value of each field: an integer, or bytes (also of fixed width). Raises ValueError."""
     at = 0
     while at < len(data):
         key, at = _varint(data, at)
@@ -56,7 +56,7 @@ def _varint(data: bytes, at: int) -> tuple[int, int]:
 def raw(value: Field) -> bytes:
     """A field that must be bytes."""
     if not isinstance(value, bytes):
-        raise ValueError("a number stands where bytes should")
+        raise ValueError("a number instead of bytes")
     return value
 
 
@@ -74,5 +74,5 @@ def float32(value: Field) -> float:
 def integer(value: Field) -> int:
     """A field that must be an integer of 32 bits; negative ones are written in 64."""
     if not isinstance(value, int):
-        raise ValueError("bytes stand where a number should")
+        raise ValueError("bytes instead of a number")
     return value - (1 << 64) if value >> 63 else value

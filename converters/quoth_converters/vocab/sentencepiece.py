@@ -1,4 +1,4 @@
-"""SentencePiece's .model files, for llama.cpp's "llama" tokenizer: pieces, scores, types, and what is done to a text.
+"""SentencePiece's .model files, for llama.cpp's "llama" tokenizer: pieces, scores, types, normalization.
 
 llama.cpp joins the pair with the best score, which is SentencePiece's BPE; its unigram models choose otherwise.
 Fields: sentencepiece_model.proto of SentencePiece.
@@ -23,13 +23,13 @@ BYTES: Final = tuple(f"<0x{byte:02X}>" for byte in range(256))
 _ADDED_SCORE: Final = -1000.0  # worse than any: an added token is matched as a whole, never joined
 _BPE: Final = 2
 _MODELS: Final = {1: "unigram", 2: "BPE", 3: "word", 4: "character"}
-# Of TrainerSpec: number to role, and what it is if it is not there; below zero there is none.
+# Of TrainerSpec: number to role, and its value where it is absent; below zero for none.
 _ROLES: Final = {40: ("unk", 0), 41: ("bos", 1), 42: ("eos", 2), 43: ("pad", -1)}
 
 
 @dataclass(slots=True)
 class _Model:
-    """What of a ModelProto counts."""
+    """The fields of a ModelProto that matter."""
 
     tokens: list[str]
     scores: list[float]
@@ -56,10 +56,10 @@ def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
     try:
         model = _model(path.read_bytes())
     except ValueError as error:  # UnicodeDecodeError is one
-        raise ModelError(f"{escaped(path.name)} is not a good SentencePiece model", escaped(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not a valid SentencePiece model", escaped(error)) from None
     if model.kind != _BPE:
         kind = _MODELS.get(model.kind, str(model.kind))
-        why = "llama.cpp joins pieces by their scores, as BPE does alone"
+        why = "llama.cpp joins pieces by their scores, as only BPE does"
         raise ModelError(f"the tokenizer is a SentencePiece {kind} model", why)
     if model.space_behind:
         raise ModelError("the tokenizer puts a space behind every word", "llama.cpp's SentencePiece does not")
@@ -80,7 +80,7 @@ def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
 
 
 def checked(vocabulary: Vocabulary) -> Vocabulary:
-    """The vocabulary with what is to be said of it; ModelError if it lacks bytes.
+    """The vocabulary with its notes. Raises ModelError if it lacks bytes.
 
     llama.cpp ends the program at a character for which it has neither a token nor its bytes.
     """
@@ -90,7 +90,7 @@ def checked(vocabulary: Vocabulary) -> Vocabulary:
         why = f"it has no token {lost[0]}, and llama.cpp fails at text it has no token for"
         raise ModelError("the tokenizer does not fall back to bytes", why)
     if vocabulary.add_space_prefix and Type.USER_DEFINED in vocabulary.types:
-        note = "a space is put behind its added words, as llama.cpp does behind any that is matched as a whole"
+        note = "a space is put behind its added words, as llama.cpp does behind all that are matched as a whole"
         return replace(vocabulary, notes=(*vocabulary.notes, note))
     return vocabulary
 
@@ -134,7 +134,7 @@ def _added(files: Mapping[str, Path]) -> dict[int, tuple[str, bool]]:
         if isinstance(token, dict) and str(number).isdecimal() and len(number) < 10:
             found[int(number)] = (str(token.get("content", "")), token.get("special") is True)
     if wrong := [name for index, (name, _) in found.items() if type(index) is not int or not name]:
-        raise ModelError("an added token is not described as one", escaped(wrong[0]))
+        raise ModelError("an added token is not described properly", escaped(wrong[0]))
     return found
 
 
@@ -162,7 +162,7 @@ def _add_piece(model: _Model, data: bytes) -> None:
     score = float32(piece[2]) if 2 in piece else 0.0
     kind = integer(piece.get(3, Type.NORMAL))
     if 1 not in piece or not math.isfinite(score) or kind not in tuple(Type):
-        raise ValueError(f"piece {len(model.tokens)} is not described as one")
+        raise ValueError(f"piece {len(model.tokens)} is not described properly")
     if len(model.tokens) >= MAX_TOKENS:
         raise ValueError("it has too many pieces")
     model.tokens.append(text(piece[1]))
@@ -183,7 +183,7 @@ def _read_normalizer(model: _Model, spec: Mapping[int, Field]) -> None:
 
 
 def _notes(model: _Model) -> tuple[str, ...]:
-    """What the tokenizer does to a text and llama.cpp does not."""
+    """What the tokenizer does to a text that llama.cpp does not."""
     notes = []
     if model.normalizer and model.normalizer != "identity":
         notes.append(f"text is not normalized by {escaped(model.normalizer)} first, as the source's tokenizer does")

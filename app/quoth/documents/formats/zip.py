@@ -9,6 +9,6 @@ from quoth.text.decoding import decode_input
 
 
 def read_zip(raw: RawDocument) -> Document:
-    """Raises InputError."""
+    """Refuse it. Raises InputError."""
     decode_input(raw.head, raw.name)
     raise InputError(f"{raw.name} looks binary", "a ZIP archive", "Extract its text first")

@@ -35,8 +35,8 @@ from quoth.platform import safe_files
 from quoth.text.units import format_size
 from quoth_converters.checks.report import Level
 from quoth_converters.checks.verify import check
-from quoth_converters.conversion import Described
 from quoth_converters.output.writer import OutType
+from quoth_converters.pipeline import Described
 
 # A file of such a name does not identify the model; its folder may.
 _GENERIC = re.compile(r"(model|pytorch_model|ckpt|checkpoint|best|last|final)?([.-].*)?", re.IGNORECASE)

@@ -12,9 +12,9 @@ from quoth.cli.inputs import path_of
 from quoth.cli.printing import escaped_template, print_json, print_lines, shape_text
 from quoth.text import sane
 from quoth.text.units import format_size
-from quoth_converters.conversion import Described, describe
 from quoth_converters.families import Options
 from quoth_converters.output.writer import OutType, stored_size
+from quoth_converters.pipeline import Described, describe
 
 UNQUANTIZED: tuple[OutType, ...] = ("f32", "f16", "bf16")
 

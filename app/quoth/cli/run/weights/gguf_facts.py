@@ -16,7 +16,7 @@ from quoth.library.model_choice import named
 from quoth.text import sane
 
 if TYPE_CHECKING:
-    from quoth_converters.output.quantize import Plan
+    from quoth_converters.output.quantization import Plan
 
 _UNQUANTIZED = ("F32", "F16", "BF16")
 Row = tuple[str, str]

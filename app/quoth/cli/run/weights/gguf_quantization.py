@@ -16,7 +16,7 @@ from quoth.gguf import Header, check, read_header
 from quoth.library.model_choice import named
 from quoth.models.conversion import RECOMMENDED, ConversionProgress, parse_types
 from quoth.text.units import format_size
-from quoth_converters.output.quantize import Plan, plan, quantize, recommended
+from quoth_converters.output.quantization import Plan, plan, quantize, recommended
 
 _TYPE_AT_END = re.compile(r"[.-](BF16|F16|F32)$", re.IGNORECASE)
 

@@ -1,12 +1,12 @@
-"""The tokenizer of another GGUF, taken over as it stands."""
+"""The tokenizer of another GGUF, unchanged."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.output.gguf_file import read_gguf
+from quoth.gguf import read_header
 from quoth_converters.vocab import ROLE_KEYS, Type, Vocabulary
 
 _PREFIX: Final = "tokenizer.ggml."
@@ -14,7 +14,9 @@ _PREFIX: Final = "tokenizer.ggml."
 
 def read_gguf_vocabulary(path: Path) -> Vocabulary:
     """The vocabulary of a GGUF with a byte-level BPE tokenizer or SentencePiece's."""
-    keys = {name.removeprefix(_PREFIX): value for name, value in read_gguf(path).keys.items() if "tokenizer" in name}
+    header = read_header(path)
+    names = [name for name in (*header.metadata, *header.arrays) if "tokenizer" in name]
+    keys: dict[str, Any] = {name.removeprefix(_PREFIX): header.value(name) for name in names}
     model, tokens = keys.get("model"), keys.get("tokens")
     if model not in ("gpt2", "llama") or not isinstance(tokens, list):
         why = "only byte-level BPE and SentencePiece are taken"

@@ -11,8 +11,8 @@ from typing import Final
 
 from quoth.errors import ModelError, escaped
 from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
-from quoth_converters.vocab.ranks import of_ranks
 from quoth_converters.vocab.sentencepiece import BYTES, SPACE, checked
+from quoth_converters.vocab.tiktoken_ranks import of_ranks
 
 _MAX_BYTES: Final = 64 << 20
 _LLMC_MAGIC: Final = 20240328
@@ -41,7 +41,7 @@ def read_llmc_tokenizer(path: Path) -> Vocabulary:
         if at != len(data):
             raise ValueError(f"its tokens take {at:,} bytes and it has {len(data):,}")
     except (ValueError, IndexError, struct.error) as error:
-        raise ModelError(f"{escaped(path.name)} is no tokenizer of llm.c", escaped(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not a tokenizer of llm.c", escaped(error)) from None
     return of_ranks({token: rank for rank, token in enumerate(tokens[:-1])}, path.name)
 
 
@@ -64,7 +64,7 @@ def read_llama2c_tokenizer(path: Path) -> Vocabulary:
         if len(texts) < _FIRST_BYTE + 256 or [text.strip("\n") for text in texts[:3]] != [name for name, _ in _MARKS]:
             raise ValueError("it does not begin with <unk>, <s> and </s>")
     except (ValueError, struct.error) as error:
-        raise ModelError(f"{escaped(path.name)} is no tokenizer of llama2.c", escaped(error)) from None
+        raise ModelError(f"{escaped(path.name)} is not a tokenizer of llama2.c", escaped(error)) from None
     head = [*(name for name, _ in _MARKS), *BYTES]
     types = [*(kind for _, kind in _MARKS), *[Type.BYTE] * 256]
     pieces = [text.replace(" ", SPACE) for text in texts[len(head) :]]

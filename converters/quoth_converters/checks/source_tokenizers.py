@@ -1,4 +1,4 @@
-"""The source's own tokenizer, to compare with: by the tokenizers library, or exact code of our own."""
+"""The source's tokenizer, to compare with: run by its library, or by exact code here."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any, Final, Protocol
 
 from quoth.errors import escaped
-from quoth_converters.conversion import Described
 from quoth_converters.formats.source import tokenizer_files
+from quoth_converters.pipeline import Described
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.byte_level import raw
-from quoth_converters.vocab.ranks import read_ranks
+from quoth_converters.vocab.tiktoken_ranks import read_ranks
 
 
 class OracleError(Exception):
@@ -27,7 +27,7 @@ class OracleError(Exception):
 
 @contextmanager
 def answering() -> Iterator[None]:
-    """Turn whatever a library raises into an OracleError; what is a panic in Rust is no Exception."""
+    """Turn every error of a library into an OracleError; a panic in Rust is not an Exception."""
     try:
         yield
     except BaseException as error:
@@ -37,7 +37,7 @@ def answering() -> Iterator[None]:
 
 
 class Oracle(Protocol):
-    """A tokenizer that is right by definition; `special` are the texts it takes for one token wherever they stand."""
+    """A tokenizer that is right by definition; `special` are the texts that are one token everywhere."""
 
     name: str
     special: Sequence[str]
@@ -125,7 +125,7 @@ class Library:
 
 
 class Characters:
-    """A table of characters: each is a token, and what is not in it is lost."""
+    """A table of characters: each is a token, and others are lost."""
 
     name = "the character table"
     normal = False
@@ -235,7 +235,7 @@ def with_classes(expression: str) -> str:
 
 
 def _ranges(category: str) -> str:
-    """All characters of a general category, as they stand in brackets."""
+    """All characters of a general category, as written in brackets."""
     letters = (code for code in range(sys.maxunicode + 1) if unicodedata.category(chr(code))[0] == category)
     runs = []
     for _, run in groupby(enumerate(letters), lambda pair: pair[1] - pair[0]):

@@ -46,7 +46,7 @@ def pre_tokenizer(expression: str) -> str | None:
 
 
 def alternatives(expression: str) -> tuple[str, ...]:
-    """The parts of an expression between the bars that stand in no bracket."""
+    """The parts of an expression between the bars outside of brackets."""
     parts, depth, inside, start, index = [], 0, False, 0, 0
     while index < len(expression):
         letter = expression[index]

@@ -23,7 +23,7 @@ _SECOND_SPACE: Final = (
 
 
 def read_fallback(path: Path, content: Mapping[str, Any], files: Mapping[str, Path]) -> Vocabulary:
-    """The vocabulary of such a tokenizer.json; ModelError where it treats text in another way."""
+    """The vocabulary of such a tokenizer.json. Raises ModelError where it treats text in another way."""
     model = content["model"]
     space_before = _space_before(content)
     tokens, types = tokens_of(path, model.get("vocab"), content.get("added_tokens") or [])
@@ -53,7 +53,7 @@ def read_fallback(path: Path, content: Mapping[str, Any], files: Mapping[str, Pa
 
 
 def _scores(tokens: Sequence[str], merges: Sequence[str]) -> tuple[float, ...]:
-    """A score for each token: minus the place of the first merge that makes it."""
+    """A score for each token: the negative index of the first merge that makes it."""
     places: dict[str, int] = {}
     for place, merge in enumerate(merges):
         places.setdefault(merge.replace(" ", "", 1), place)
@@ -75,7 +75,7 @@ def _space_before(content: Mapping[str, Any]) -> bool:
         if replaced == ({"String": " "}, SPACE) and prepended == SPACE:
             return len(kinds) == 2
     names = " and ".join(escaped(kind) for kind in (*kinds, splitter.get("type")) if kind)
-    raise ModelError("the tokenizer treats text in a way that llama.cpp has not", names)
+    raise ModelError("the tokenizer rewrites text in a way that llama.cpp cannot", names)
 
 
 def _step(step: Any) -> Mapping[str, Any]:

@@ -1,4 +1,4 @@
-"""Special tokens, the end of text and the chat template: what a tokenizer's side files and the settings say."""
+"""Special tokens, the end of text and the chat template: from a tokenizer's side files and the settings."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def with_special(vocabulary: Vocabulary, files: Mapping[str, Path], config: Mapp
 
 
 def _without_json(settings: Mapping[str, Any], files: Mapping[str, Path]) -> bool:
-    """Only where there is no tokenizer.json does the setting decide; there its post-processor does."""
+    """Whether the setting decides; where there is a tokenizer.json, its post-processor does."""
     return "tokenizer.json" not in files and isinstance(settings.get("add_bos_token"), bool)
 
 

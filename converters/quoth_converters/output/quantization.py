@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import math
-import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import gguf
-
 from quoth.errors import ModelError, QuothError, StorageError, escaped
+from quoth.gguf import Header, read_header
+from quoth.gguf.tables import ALIGNMENT, FILE_TYPES, TENSOR_TYPES, stored_size
+from quoth.platform import safe_files
 from quoth.workers.protocol import Quantize
 from quoth_converters.llama_process import LlamaProcess, Progress, QuantizedTensors
-from quoth_converters.output import record
-from quoth_converters.output.gguf_file import GGUFFile, read_gguf, type_name
+from quoth_converters.output import verification_keys
 from quoth_converters.output.writer import refuse, replacing
 
 # What needs no importance matrix; IQ1, IQ2 and IQ3_XXS do.
@@ -25,11 +23,9 @@ TYPES: Final = (
     *("IQ4_NL", "IQ4_XS", "IQ3_M", "IQ3_S", "Q3_K_L", "Q3_K_M", "Q3_K_S", "Q2_K"),
 )
 PLANNED: Final = ("Q8_0", "Q6_K", "Q5_K_M", "Q5_0", "Q4_K_M", "IQ4_NL", "Q4_0", "Q3_K_M")
-_FILE_TYPES: Final = {int(item): item.name.removeprefix("MOSTLY_").removeprefix("ALL_") for item in gguf.LlamaFileType}
-_TENSOR_TYPES: Final = {item.name.upper(): item for item in gguf.GGMLQuantizationType}
+_TENSOR_TYPES: Final = frozenset(name for name, _, _ in TENSOR_TYPES.values())
 _WHOLE: Final = ("F32", "F16", "BF16")
-_ALIGNMENT: Final = 32  # of each tensor's bytes
-_TINY: Final = 8 << 20  # bytes at F16: there is nothing to win
+_TINY: Final = 8 << 20  # bytes at F16: not worth quantizing
 _SMALL: Final = 100_000_000  # parameters: four bits cost such a model too much
 _TRY: Final = f"Give one of {', '.join(TYPES)}"
 
@@ -60,7 +56,7 @@ class Quantized:
 
 def plan(path: Path, types: Iterable[str] = PLANNED, *, overrides: Overrides = ()) -> list[Plan]:
     """What a GGUF would come to at each of some quantizations, by a dry run of llama.cpp; nothing is written."""
-    file = read_gguf(path)
+    file = read_header(path)
     wanted = [_known(name) for name in types]
     target = path.with_suffix(".none")
     with LlamaProcess() as llama:
@@ -93,9 +89,8 @@ def quantize(
     progress: Progress = lambda done, total: None,
 ) -> Quantized:
     """Write a GGUF at another quantization. Where that fails, only what was there before is left."""
-    name, file = _known(type), read_gguf(source)
-    before = {type_name(entry.type) for entry in file.tensors.values()}
-    quantized = sorted(before.difference(_WHOLE))
+    name, file = _known(type), read_header(source)
+    quantized = sorted({tensor.type_name for tensor in file.tensors}.difference(_WHOLE))
     if quantized and not requantize:
         why = f"it has {', '.join(quantized)}: what they lost would be lost twice"
         raise ModelError(f"{escaped(source.name)} is quantized already", why, "Give the F16 file, or --requantize")
@@ -106,20 +101,17 @@ def quantize(
             request = Quantize(source, part, name, tuple(overrides), threads)
             refuse(target, force, _planned(llama, file, request).size)
             tensors = _quantized(llama, request, progress)
-        record.fill(part, record.NOTHING)  # what was measured was measured of the source
-        with part.open("r+b") as written:
-            os.fsync(written.fileno())
+        verification_keys.fill(part, verification_keys.NOTHING)  # what was measured was measured of the source
+        safe_files.flush(part)
         _check(part, file, tensors)
     return Quantized(target, described(target), bool(quantized))
 
 
 def described(path: Path) -> Plan:
     """What an existing file comes to; its type is what its key says."""
-    file = read_gguf(path)
-    number = file.keys.get("general.file_type")
-    type = _FILE_TYPES.get(number, "unknown") if isinstance(number, int) else "unknown"
-    kinds = {name: type_name(entry.type) for name, entry in file.tensors.items()}
-    return _counted(file, type, kinds, file.size)
+    file = read_header(path)
+    type = FILE_TYPES.get(file.integer("general.file_type", -1), "unknown")
+    return _counted(file, type, {tensor.name: tensor.type_name for tensor in file.tensors}, file.size)
 
 
 def _known(type: str) -> str:
@@ -136,23 +128,19 @@ def _fits_256(plans: Mapping[str, Plan]) -> bool:
     return k is not None and k.tensors.get("Q5_0", 0) <= k.tensors.get("Q4_K", 0)
 
 
-def _planned(llama: LlamaProcess, file: GGUFFile, request: Quantize) -> Plan:
+def _planned(llama: LlamaProcess, file: Header, request: Quantize) -> Plan:
     kinds = {name: after.upper() for name, _, after in _quantized(llama, request._replace(dry_run=True))}
-    if kinds.keys() != file.tensors.keys():
-        raise ModelError(
-            f"{escaped(request.source.name)} cannot be quantized", "llama.cpp does not say what becomes of it"
-        )
-    start = min((entry.offset for entry in file.tensors.values()), default=file.size)
-    sizes = [_bytes(kinds[tensor], entry.shape) for tensor, entry in file.tensors.items()]
-    return _counted(
-        file, request.quantization, kinds, start + sum(-(-size // _ALIGNMENT) * _ALIGNMENT for size in sizes)
-    )
+    if kinds.keys() != file.by_name.keys():
+        why = "llama.cpp does not say what becomes of it"
+        raise ModelError(f"{escaped(request.source.name)} cannot be quantized", why)
+    sizes = (_stored_size(kinds[tensor.name], tensor.elements) for tensor in file.tensors)
+    size = file.data_offset + sum(-(-size // ALIGNMENT) * ALIGNMENT for size in sizes)
+    return _counted(file, request.quantization, kinds, size)
 
 
-def _counted(file: GGUFFile, type: str, kinds: Mapping[str, str], size: int) -> Plan:
-    elements = sum(math.prod(entry.shape) for entry in file.tensors.values())
-    stored = sum(_bytes(kinds[name], entry.shape) for name, entry in file.tensors.items())
-    return Plan(type, size, 8 * stored / max(1, elements), dict(Counter(kinds.values()).most_common()))
+def _counted(file: Header, type: str, kinds: Mapping[str, str], size: int) -> Plan:
+    stored = sum(_stored_size(kinds[tensor.name], tensor.elements) for tensor in file.tensors)
+    return Plan(type, size, 8 * stored / max(1, file.parameters), dict(Counter(kinds.values()).most_common()))
 
 
 def _quantized(
@@ -165,21 +153,20 @@ def _quantized(
         raise StorageError(f"{escaped(request.source.name)} cannot be quantized", why) from None
 
 
-def _bytes(kind: str, shape: tuple[int, ...]) -> int:
-    """Bytes of a tensor of a ggml type."""
-    if kind.upper() not in _TENSOR_TYPES:
-        raise ModelError(f"there is no tensor type {escaped(kind)}")
-    block, size = gguf.GGML_QUANT_SIZES[_TENSOR_TYPES[kind.upper()]]
-    return math.prod(shape) // block * size
+def _stored_size(type: str, elements: int) -> int:
+    if type not in _TENSOR_TYPES:
+        raise ModelError(f"there is no tensor type {escaped(type)}")
+    return stored_size(type, elements)
 
 
-def _check(part: Path, before: GGUFFile, tensors: Sequence[tuple[str, str, str]]) -> None:
-    """Read it again: the same tensors, each of the type that was said, with room for its bytes."""
-    file, kinds = read_gguf(part), {name: after for name, _, after in tensors}
-    for name, entry in before.tensors.items():
-        found = file.tensors.get(name)
-        whole = found is not None and found.shape == entry.shape and type_name(found.type) == kinds[name].upper()
-        if found is None or not whole or found.offset + _bytes(kinds[name], entry.shape) > file.size:
-            raise StorageError(f"{escaped(part.name)} did not come out as it was written", f"tensor {escaped(name)}")
-    if len(file.tensors) != len(before.tensors):
-        raise StorageError(f"{escaped(part.name)} did not come out as it was written", "it has other tensors")
+def _check(part: Path, before: Header, tensors: QuantizedTensors) -> None:
+    """Read it again, which holds every tensor against its size: the same ones, each of the type that was said."""
+    wanted = {name: after.upper() for name, _, after in tensors}
+    found = read_header(part).by_name
+    for tensor in before.tensors:
+        now = found.get(tensor.name)
+        if now is None or (now.shape, now.type_name) != (tensor.shape, wanted[tensor.name]):
+            what = f"{escaped(part.name)} was not written correctly"
+            raise StorageError(what, f"tensor {escaped(tensor.name)}")
+    if len(found) != len(before.tensors):
+        raise StorageError(f"{escaped(part.name)} was not written correctly", "it has other tensors")

@@ -1,4 +1,4 @@
-"""Find a checkpoint's tokenizer: among the files beside it, or in the file or folder that was named for it."""
+"""Find a checkpoint's tokenizer: among the files beside it, or where the user says."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json, tokenizer_files
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
+from quoth_converters.vocab.c_tokenizers import is_llmc_tokenizer, read_llama2c_tokenizer, read_llmc_tokenizer
 from quoth_converters.vocab.characters import read_meta
-from quoth_converters.vocab.from_gguf import read_gguf_vocabulary
-from quoth_converters.vocab.listed import is_llmc_tokenizer, read_llama2c_tokenizer, read_llmc_tokenizer
-from quoth_converters.vocab.ranks import read_ranks
+from quoth_converters.vocab.gguf_tokenizer import read_gguf_vocabulary
 from quoth_converters.vocab.sentencepiece import is_sentencepiece, read_sentencepiece
-from quoth_converters.vocab.special import with_special
+from quoth_converters.vocab.special_tokens import with_special
+from quoth_converters.vocab.tiktoken_ranks import read_ranks
 
 TRY = (
     "Give --tokenizer a folder with tokenizer.json, tokenizer.model or vocab.json and merges.txt, "
@@ -25,7 +25,7 @@ TRY = (
 
 
 def find_vocabulary(files: Mapping[str, Path], config: Mapping[str, Any], named: Path | None = None) -> Vocabulary:
-    """The vocabulary of `named`, else of `files`; ModelError if there is none."""
+    """The vocabulary of `named`, or else of `files`. Raises ModelError."""
     if named is None:
         return _of_files(files, config)
     if named.is_dir():
@@ -53,11 +53,11 @@ def _of_file(path: Path, config: Mapping[str, Any]) -> Vocabulary:
         return with_special(_of_bin(path), {}, config)
     if path.suffix == ".pkl":
         return read_meta(path)
-    raise ModelError(f"{escaped(path.name)} is no tokenizer that is known", "", TRY)
+    raise ModelError(f"{escaped(path.name)} is not a known kind of tokenizer", "", TRY)
 
 
 def _settings_beside(path: Path) -> dict[str, Path]:
-    """The files of transformers beside a tokenizer.model; one of another name is none of theirs."""
+    """The files of transformers beside a tokenizer.model; they do not belong to one of another name."""
     return tokenizer_files(path.parent) if path.name == "tokenizer.model" else {}
 
 
@@ -83,7 +83,7 @@ def _of_files(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabular
             return with_special(_of_bin(files[name]), {}, config)
     if "tokenizer.model" in files:
         return with_special(read_ranks(files["tokenizer.model"]), files, config)
-    raise ModelError("the tokenizer is missing", "no file of one lies beside the checkpoint", TRY)
+    raise ModelError("the tokenizer is missing", "none of its files lies beside the checkpoint", TRY)
 
 
 def _of_sentencepiece(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabulary:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from quoth.errors import StorageError, escaped
-from quoth_converters.output.gguf_file import read_gguf
+from quoth.gguf import read_header
 
 _PREFIX: Final = "quoth.verify."
 # Figures of a file against its checkpoint; the last three are of a quantized file against the one it was made from.
@@ -33,9 +33,9 @@ _FORMS: Final = {bool: "<?", int: "<I", float: "<f"}
 def fill(path: Path, figures: Mapping[str, Any]) -> bool:
     """Fill in figures where the file has room for them; false if it was made without it. Raises StorageError.
 
-    Each is overwritten where it stands; "passed" goes last, after the rest is on the disk, and never stands alone.
+    Each is overwritten in place; "passed" is written last, after the rest is on the disk.
     """
-    places = read_gguf(path).places
+    places = read_header(path).places
     if not EMPTY.keys() <= places.keys():
         return False
     passed = bool(figures.get("passed"))
@@ -52,7 +52,7 @@ def fill(path: Path, figures: Mapping[str, Any]) -> bool:
 
 def recorded(path: Path) -> dict[str, Any]:
     """The figures of a file, without those that are not there."""
-    keys = read_gguf(path).keys
+    keys = read_header(path).metadata
     return {name: keys[_PREFIX + name] for name in _FIGURES if _PREFIX + name in keys}
 
 

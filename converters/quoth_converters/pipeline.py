@@ -1,4 +1,4 @@
-"""A whole conversion: open, describe, check, write; and the record of it that a report is made of."""
+"""A conversion in its steps: read, lay out, tokenize, check, write."""
 
 from __future__ import annotations
 
@@ -13,8 +13,9 @@ from pathlib import Path
 
 from quoth.errors import ModelError, StorageError, escaped
 from quoth_converters.families import Options, family_of
+from quoth_converters.families.tensor_map import model_of
 from quoth_converters.formats.source import Source, open_source
-from quoth_converters.output.record import EMPTY
+from quoth_converters.output.verification_keys import EMPTY
 from quoth_converters.output.writer import OutType, Progress, write
 from quoth_converters.spec import ModelSpec, Scalar, check
 
@@ -23,7 +24,7 @@ _BLOCK = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Described:
-    """A source and what it will become, checked against each other; nothing is written yet."""
+    """A source and what it will become, checked against each other, before anything is written."""
 
     source: Source
     spec: ModelSpec
@@ -45,11 +46,14 @@ class Conversion:
 def describe(path: Path, options: Options) -> Described:
     """Open a checkpoint and say what it will become."""
     source = open_source(path)
+    family = family_of(source)
+    layout = family.layout(source, options)
     try:
-        spec = family_of(source).describe(source, options)
+        vocabulary = family.vocabulary(source, options, layout)
     except OSError as error:
         what = f"cannot read {escaped(error.filename or path)}"
         raise StorageError(what, (error.strerror or str(error)).lower()) from None
+    spec = model_of(source, layout, vocabulary)
     check(spec, source)
     return Described(source, spec, options)
 
@@ -108,7 +112,7 @@ def write_conversion(
 
 
 def fingerprint(source: Source, stop: Callable[[], bool] = lambda: False) -> str:
-    """SHA-256 over the files that the weights lie in, in their order; of what was read when `stop` said so."""
+    """SHA-256 over the files of the weights, in their order, as far as they were read when `stop` is true."""
     digest = hashlib.sha256()
     for path in source.weights:
         with path.open("rb") as file:
@@ -119,7 +123,7 @@ def fingerprint(source: Source, stop: Callable[[], bool] = lambda: False) -> str
 
 @contextmanager
 def _hashing(source: Source) -> Iterator[Future[str]]:
-    """The fingerprint, made while the block runs; it is given up when the block ends."""
+    """The fingerprint, computed while the block runs, and abandoned when it ends."""
     ended = threading.Event()
     with ThreadPoolExecutor(1, "sha256") as thread:
         try:

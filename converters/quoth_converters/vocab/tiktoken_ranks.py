@@ -40,7 +40,7 @@ def read_ranks(path: Path) -> Vocabulary:
 
 
 def of_ranks(ranks: Mapping[bytes, int], origin: str) -> Vocabulary:
-    """The vocabulary of such ranks, which run from 0 on."""
+    """The vocabulary of such ranks, which count up from 0."""
     if len(ranks) not in _KNOWN:
         raise ModelError(f"{escaped(origin)} has {len(ranks):,} ranks", "only gpt2 and cl100k_base are known")
     pre, special = _KNOWN[len(ranks)]
@@ -65,9 +65,9 @@ def _ranks(path: Path) -> dict[bytes, int]:
         try:
             ranks[base64.b64decode(token, validate=True)] = int(rank)
         except (binascii.Error, ValueError):
-            raise ModelError(f"{escaped(path.name)} is no rank file", escaped(line[:40])) from None
+            raise ModelError(f"{escaped(path.name)} is not a rank file", escaped(line[:40])) from None
     if sorted(ranks.values()) != list(range(len(ranks))):
-        raise ModelError(f"{escaped(path.name)} is no rank file", "its ranks do not run from 0 on")
+        raise ModelError(f"{escaped(path.name)} is not a rank file", "its ranks do not count up from 0")
     return ranks
 
 
@@ -79,7 +79,7 @@ def _merges(ranks: Mapping[bytes, int]) -> list[tuple[bytes, bytes]]:
             joined = [ranks.get(a + b, rank) for a, b in pairwise(parts)]
             lowest = min(joined)
             if lowest >= rank:
-                raise ModelError("the rank file is no BPE", f"token {rank} is not made of earlier ones")
+                raise ModelError("the rank file is not BPE", f"token {rank} is not made of earlier ones")
             at = joined.index(lowest)
             parts[at : at + 2] = [parts[at] + parts[at + 1]]
         if len(parts) == 2:
