@@ -109,13 +109,9 @@ class ChatLayout(Screen[None], ThreadCalls):
         """Do something that waits for the user."""
         self.run_worker(coroutine, exit_on_error=False)
 
-    def running(self, *groups: str) -> list[Worker[Any]]:
-        """The threads of these groups."""
-        return [worker for worker in self.workers if worker.group in groups and worker.is_running]
-
     def cancel(self, *groups: str) -> bool:
         """Cancel the threads of these groups; False if there are none."""
-        found = self.running(*groups)
+        found = [worker for worker in self.workers if worker.group in groups and worker.is_running]
         for worker in found:
             worker.cancel()
         return bool(found)

@@ -53,26 +53,21 @@ class ProbabilityLookup:
             arguments = view, turn.text, session.model, messages
             self.view.thread(self._look_up, *arguments, group=PROBABILITIES, exclusive=True)
 
-    # In a thread
-
     def _look_up(self, view: TurnView, text: str, model: Model, messages: list[Message]) -> None:
+        """In a thread."""
         worker: Worker[None] = get_current_worker()
-        self.view.call(self.session.look_aside, "looking up probabilities")
+        call, aside, engine = self.view.call, self.session.look_aside, model.engine
+        call(aside, "looking up probabilities")
         try:
-            self._score(view, text, model, messages, worker)
+            messages, _ = fitting(engine, messages, engine.count([text])[0])
+            for event in engine.score([Scoring(Chat(tuple(messages)), text, SHOWN)], stop=lambda: worker.is_cancelled):
+                match event:
+                    case Reading(_, done, total):
+                        call(aside, f"looking up probabilities: {done:,} of {total:,} tokens")
+                    case Scored(_, logprobs) if not worker.is_cancelled:
+                        call(self._show, view, text, model.name, logprobs)
         finally:
-            self.view.call(self.session.look_aside, "")
-
-    def _score(self, view: TurnView, text: str, model: Model, messages: list[Message], worker: Worker[None]) -> None:
-        engine = model.engine
-        messages, _ = fitting(engine, messages, engine.count([text])[0])
-        for event in engine.score([Scoring(Chat(tuple(messages)), text, SHOWN)], stop=lambda: worker.is_cancelled):
-            match event:
-                case Reading(_, done, total):
-                    progress = f"looking up probabilities: {done:,} of {total:,} tokens"
-                    self.view.call(self.session.look_aside, progress)
-                case Scored(_, logprobs) if not worker.is_cancelled:
-                    self.view.call(self._show, view, text, model.name, logprobs)
+            call(aside, "")
 
     # What is shown of it
 
