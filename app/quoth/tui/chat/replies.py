@@ -15,7 +15,7 @@ from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
 from quoth.tui.chat.open_conversation import REPLY, Entry, Task
 from quoth.tui.chat.reply_thread import RunningReply, run_reply
-from quoth.tui.chat.running_turn import TurnEnded
+from quoth.tui.chat.running_turn import RunningTurn
 from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -162,9 +162,9 @@ class Replies:
     def notice(self, text: str) -> None:
         self.view.say(text)
 
-    async def end(self, event: TurnEnded) -> None:
+    async def end(self, running: RunningTurn) -> None:
         """A turn is over: a reply, or a task on documents."""
-        session, view, running = self.session, self.view, event.turn
+        session, view = self.session, self.view
         if not session.end(running):
             return
         usage = running.usage
@@ -174,9 +174,9 @@ class Replies:
             view.status.used = usage.prompt + usage.generated
         index = session.conversation.index_of(running.turn)
         if index is not None:
-            await self._finish(session.path[index], event)
-        if event.error is not None:
-            view.banner(str(event.error))
+            await self._finish(session.path[index], running)
+        if running.error is not None:
+            view.banner(str(running.error))
         elif session.writer.problem:
             view.banner(session.writer.problem)
         if index is not None and session.path[index].turn.role == "summary":
@@ -185,11 +185,10 @@ class Replies:
         view.call_after_refresh(gc_pauses.collect)
         self.on_end()
 
-    async def _finish(self, entry: Entry, event: TurnEnded) -> None:
+    async def _finish(self, entry: Entry, running: RunningTurn) -> None:
         """Show an answer as it is kept."""
-        running, turn = event.turn, entry.turn
-        turn = replace(turn, text=running.said, thought=running.thought, reason=event.reason)
-        entry.turn = replace(turn, model=running.model_name or turn.model)
+        model = running.model_name or entry.turn.model
+        entry.turn = replace(entry.turn, text=running.said, thought=running.thought, reason=running.reason, model=model)
         view = self.view.transcript.view_of(entry.ref)
         if view is not None:
             await view.finish(entry.turn)

@@ -52,7 +52,8 @@ def run_reply(reply: RunningReply, show: Replies, call: Callable[..., None]) -> 
     """
     if reply.continues:
         reply.said, reply.thought = reply.turns[-1].text, reply.turns[-1].thought
-    call(show.end, reply.finish(lambda: _answer(reply, show, call)))
+    reply.finish(lambda: _answer(reply, show, call))
+    call(show.end, reply)
 
 
 def _answer(reply: RunningReply, show: Replies, call: Callable[..., None]) -> str:
