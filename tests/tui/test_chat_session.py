@@ -12,7 +12,7 @@ from quoth.chat import Attachment
 from quoth.history import History, Turn
 from quoth.tui.chat.chat_session import NEXT, ChatSession, State, WaitingQuestion
 from quoth.tui.chat.open_conversation import Task, document_task, tasks_of
-from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
+from quoth.tui.chat.running_turn import RunningTurn
 from quoth.tui.history_writer import PendingId
 
 
@@ -25,7 +25,7 @@ def running(session: ChatSession, turn: PendingId | None = None, **more: Any) ->
     return RunningTurn(turn=turn or PendingId(), writer=session.writer, private=session.private, **more)
 
 
-def exchange(session: ChatSession, question: str, answer: str) -> TurnEnded:
+def exchange(session: ChatSession, question: str, answer: str) -> None:
     """A question and its answer, from the first word to the history."""
     _, write_question = session.conversation.add("user", question)
     entry, write_answer = session.conversation.add("assistant")
@@ -37,9 +37,8 @@ def exchange(session: ChatSession, question: str, answer: str) -> TurnEnded:
         turn.said = answer
         return "stop"
 
-    ended = turn.finish(reply)
+    turn.finish(reply)
     session.end(turn)
-    return ended
 
 
 def kept(session: ChatSession) -> list[tuple[str, str, str]]:
@@ -160,9 +159,9 @@ def test_whatever_happens_what_was_said_is_kept(session: ChatSession, failing: E
         turn.said = "Half an"
         raise failing
 
-    ended = turn.finish(reply)
-    assert ended.error is not None
-    assert "this is a bug" in str(ended.error)
+    turn.finish(reply)
+    assert turn.error is not None
+    assert "this is a bug" in str(turn.error)
     assert turn.kept.is_set()
     assert kept(session) == [("assistant", "Half an", "died")]
 

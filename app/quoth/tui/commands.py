@@ -9,7 +9,7 @@ from difflib import get_close_matches
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`/name argument`, carried out by the chat screen's method `command_name`."""
+    """`/name argument`, carried out by `SlashCommands.command_name`."""
 
     name: str
     help: str
@@ -42,7 +42,7 @@ BY_NAME = {command.name: command for command in COMMANDS}
 
 
 def parse(text: str) -> tuple[str, str] | None:
-    """Name and argument of a slash command; None for what is none, as "/etc/hosts is what?"."""
+    """Name and argument of a slash command; None for any other text, as "/etc/hosts is what?"."""
     if not text.startswith("/") or text.startswith("//"):
         return None
     name, _, argument = text[1:].partition(" ")

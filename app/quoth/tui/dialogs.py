@@ -133,8 +133,7 @@ class ChooseModel(ModalScreen["Choice | str | None"]):
     def _filter(self, words: str) -> None:
         self._shown = [choice for choice in self._choices if words in choice.label.casefold()]
         options = self.query_one(OptionList)
-        options.clear_options()
-        options.add_options([Option(choice.label) for choice in self._shown])
+        options.set_options([Option(choice.label) for choice in self._shown])
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from quoth.chat import Attachment
-from quoth.errors import QuothError
 from quoth.library.text_files import read_text_file
 from quoth.library.workspace import Workspace
 from quoth.text import well_formed
@@ -52,11 +51,7 @@ class AttachedFiles:
         self.view.thread(self._read, path, group="attach")
 
     def _read(self, path: str) -> None:
-        try:
-            document, notice = read_text_file(path, self.workspace.settings.max_input)
-        except QuothError as error:
-            self.view.call(self.view.banner, str(error))
-            return
+        document, notice = read_text_file(path, self.workspace.settings.max_input)
         if notice:
             self.view.call(self.view.say, notice)
         self.view.call(self._add, document._replace(name=os.path.basename(path)))

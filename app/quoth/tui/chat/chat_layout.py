@@ -7,6 +7,7 @@ from functools import partial
 from typing import Any
 
 from textual.app import ComposeResult
+from textual.content import Content
 from textual.screen import Screen
 from textual.widgets import Static
 from textual.worker import Worker, WorkerState
@@ -39,33 +40,24 @@ class ChatLayout(Screen[None], ThreadCalls):
     #detail { height: 2; text-wrap: nowrap; text-overflow: ellipsis; color: $text-muted; padding: 0 1; display: none; }
     """
 
+    def __init__(self) -> None:
+        super().__init__()
+        self.sidebar, self.transcript, self.prompt = (
+            Sidebar(id="sidebar"),
+            Transcript(id="transcript"),
+            Prompt(id="prompt"),
+        )
+        self.status = StatusLine(id="status")
+        self._banner, self._detail = Static("", id="banner", markup=False), Static("", id="detail", markup=False)
+        self._attachments = Static("", id="attachments", markup=False)
+
     def compose(self) -> ComposeResult:
         with DrawnRow():
-            yield Sidebar(id="sidebar")
+            yield self.sidebar
             with Column(id="main"):
-                yield Transcript(id="transcript")
-                yield Static("", id="banner", markup=False)
-                yield Static("", id="detail", markup=False)
-                yield Static("", id="attachments", markup=False)
-                yield Prompt(id="prompt")
-        yield StatusLine(id="status")
+                yield from (self.transcript, self._banner, self._detail, self._attachments, self.prompt)
+        yield self.status
         yield KeyBar()
-
-    @property
-    def transcript(self) -> Transcript:
-        return self.query_one("#transcript", Transcript)
-
-    @property
-    def prompt(self) -> Prompt:
-        return self.query_one("#prompt", Prompt)
-
-    @property
-    def status(self) -> StatusLine:
-        return self.query_one("#status", StatusLine)
-
-    @property
-    def sidebar(self) -> Sidebar:
-        return self.query_one("#sidebar", Sidebar)
 
     @property
     def welcome(self) -> Welcome | None:
@@ -88,8 +80,7 @@ class ChatLayout(Screen[None], ThreadCalls):
         await self.transcript.add(*views)
 
     def show_state(self, session: ChatSession) -> None:
-        for line in self.query("#status").results(StatusLine):  # none is there while the screen is taken down
-            line.show(session.state, session.progress, session.private)
+        self.status.show(session.state, session.progress, session.private)
 
     def say(self, text: str) -> None:
         """A notice that goes away by itself."""
@@ -97,26 +88,20 @@ class ChatLayout(Screen[None], ThreadCalls):
 
     def banner(self, text: str) -> None:
         """A line above the prompt that stays until the next question; empty: none."""
-        line = self.query_one("#banner", Static)
-        line.update(text)
-        line.display = bool(text)
+        _show(self._banner, text)
 
     def detail(self, text: str) -> None:
         """What is looked at, in two lines above the prompt; empty: none."""
-        for lines in self.query("#detail").results(Static):  # none is there while the screen is taken down
-            if text or lines.display:
-                lines.update(text)
-                lines.display = bool(text)
+        if text or self._detail.display:
+            _show(self._detail, text)
 
     def show_attachments(self, documents: Sequence[Attachment]) -> None:
-        line = self.query_one("#attachments", Static)
-        line.update(attachments_line([(d.name, d.text) for d in documents]))
-        line.display = bool(documents)
+        _show(self._attachments, attachments_line([(d.name, d.text) for d in documents]))
 
     # What is done beside the screen
 
     def thread(self, work: Callable[..., object], *arguments: Any, group: str, exclusive: bool = False) -> None:
-        """Do something in a thread of its own; with `exclusive` the others of its group are cancelled."""
+        """Do something in a new thread; with `exclusive` the others of its group are cancelled."""
         work = partial(work, *arguments)
         self.run_worker(work, group=group, thread=True, exclusive=exclusive, exit_on_error=False)
 
@@ -124,19 +109,21 @@ class ChatLayout(Screen[None], ThreadCalls):
         """Do something that waits for the user."""
         self.run_worker(coroutine, exit_on_error=False)
 
-    def running(self, *groups: str) -> list[Worker[Any]]:
-        """The threads of these groups."""
-        return [worker for worker in self.workers if worker.group in groups and worker.is_running]
-
     def cancel(self, *groups: str) -> bool:
         """Cancel the threads of these groups; False if there are none."""
-        found = self.running(*groups)
+        found = [worker for worker in self.workers if worker.group in groups and worker.is_running]
         for worker in found:
             worker.cancel()
         return bool(found)
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A bug in something beside an answer must not end the app either."""
+        """What went wrong in a thread is told; a bug must not end the app either."""
         error = event.worker.error
         if event.state is WorkerState.ERROR and error is not None:
             self.banner(str(error if isinstance(error, QuothError) else bug(error)))
+
+
+def _show(line: Static, text: str | Content) -> None:
+    """A line that takes no room while it is empty."""
+    line.update(text)
+    line.display = bool(text)

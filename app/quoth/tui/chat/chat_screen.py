@@ -63,7 +63,7 @@ class ChatScreen(ChatLayout):
         self.replies = Replies(session, self, settings.max_tokens, self._turn_ended)
         self.files = AttachedFiles(workspace, session, self)
         self.conversations = ConversationList(session, self, self.models, self.files)
-        self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.show_end)
+        self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.end)
         self.probabilities = ProbabilityLookup(session, self, self.models)
         parts = self.models, self.replies, self.documents, self.probabilities, self.conversations
         self.turns = TurnActions(workspace, session, self, *parts)
@@ -92,7 +92,7 @@ class ChatScreen(ChatLayout):
             self.conversations.open(self._first)
 
     def _warm(self) -> None:
-        """Import what the first turn needs: it is no part of the first paint."""
+        """Import what the first turn needs, after the first paint."""
         import quoth.tui.widgets.answer_view  # noqa: F401
 
     def shutdown(self) -> int:

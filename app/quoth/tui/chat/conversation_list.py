@@ -8,7 +8,7 @@ from typing import Any
 
 from textual.worker import get_current_worker
 
-from quoth.errors import QuothError, StorageError
+from quoth.errors import QuothError
 from quoth.history import Conversation, Turn
 from quoth.tui.chat.attached_files import AttachedFiles
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
@@ -42,14 +42,11 @@ class ConversationList:
             if not worker.is_cancelled:  # else a later list is on its way or there
                 fill(*found)
 
-        try:
-            if words:
-                self.view.call(show, sidebar.show_hits, history.search(words))
-            else:
-                current = None if session.writer is not session.lasting else session.conversation.ref.id
-                self.view.call(show, sidebar.show_conversations, history.conversations(200), current)
-        except StorageError as error:
-            self.view.call(self.view.banner, str(error))
+        if words:
+            self.view.call(show, sidebar.show_hits, history.search(words))
+        else:
+            current = None if session.writer is not session.lasting else session.conversation.ref.id
+            self.view.call(show, sidebar.show_conversations, history.conversations(200), current)
 
     # Opened
 
@@ -68,14 +65,10 @@ class ConversationList:
     def _read(self, conversation: int, turn: int | None, writer: HistoryWriter) -> None:
         self.session.wait_for_left(conversation, writer)
         history = writer.history
-        try:
-            if turn is not None:
-                history.select(turn)
-            row, turns = history.conversation(conversation), history.path(conversation)
-            versions = [_version(history.siblings(each.id), each.id) for each in turns]
-        except QuothError as error:
-            self.view.call(self.view.banner, str(error))
-            return
+        if turn is not None:
+            history.select(turn)
+        row, turns = history.conversation(conversation), history.path(conversation)
+        versions = [_version(history.siblings(each.id), each.id) for each in turns]
         self.view.call(self._show, writer, row, turns, versions, turn)
 
     async def _show(
@@ -125,12 +118,7 @@ class ConversationList:
             self.view.thread(self._fork, ref.id, self.session.writer, group=OPEN)
 
     def _fork(self, turn: int, writer: HistoryWriter) -> None:
-        try:
-            conversation = writer.history.fork(turn)
-        except QuothError as error:
-            self.view.call(self.view.banner, str(error))
-            return
-        self.view.call(self.open, conversation, None, writer)
+        self.view.call(self.open, writer.history.fork(turn), None, writer)
         self.view.call(self.refresh)
 
     # Left

@@ -53,14 +53,14 @@ class ModelLoader:
     def has_model(self) -> bool:
         """Whether an answer can be written; says so if not."""
         if self.session.model is None:
-            self.view.say("There is no model yet: it loads, or Ctrl+O chooses one")
+            self.view.say("There is no model yet: wait until it is loaded, or choose one with Ctrl+O")
         return self.session.model is not None
 
     # What the user chooses
 
     def find(self) -> None:
         """Load the model that is chosen already; without one show what there is to choose from."""
-        self._thread(self._find, group=LOAD, failed=self._without_model)
+        self._thread(self._find, group=LOAD)
 
     async def ask_which(self) -> None:
         choice = await self.view.app.push_screen_wait(ChooseModel(self._choices, self._fit))
@@ -72,9 +72,9 @@ class ModelLoader:
         if self.session.busy:
             self.view.say("An answer is being written; Escape stops it")
         elif isinstance(choice, str):
-            self._thread(self._resolve, choice, group=LOAD, failed=self._failed)
+            self._thread(self._resolve, choice, group=LOAD)
         elif choice.model is not None:
-            self._thread(self._adopt, choice.model, group=LOAD, failed=self._failed)
+            self._thread(self._adopt, choice.model, group=LOAD)
         elif choice.row is not None:
             self.fetch(choice.row.name)
 
@@ -88,7 +88,7 @@ class ModelLoader:
         view.cancel(PROBABILITIES)
         session.model = None
         view.status.model = file.name
-        self._thread(self._load, file, group=LOAD, failed=self._without_model)
+        self._thread(self._load, file, group=LOAD)
 
     def use_next(self) -> None:
         """Load the model that was chosen while a turn was being answered, if one was."""
@@ -98,7 +98,7 @@ class ModelLoader:
 
     def fetch(self, spec: str) -> None:
         """Pull a model, then load it."""
-        self._thread(self._fetch, spec, group=FETCH, failed=self._without_model)
+        self._thread(self._fetch, spec, group=FETCH)
 
     def offer(self) -> None:
         """Show what there is to choose from, where the conversation will be."""
@@ -108,10 +108,8 @@ class ModelLoader:
 
     # In threads: offers and pulls are slow to import
 
-    def _thread(
-        self, work: Callable[..., None], *arguments: object, group: str, failed: Callable[[QuothError], None]
-    ) -> None:
-        """Do work that should end in a model; `failed` gets the reason where it does not."""
+    def _thread(self, work: Callable[..., None], *arguments: object, group: str) -> None:
+        """Do work that should end in a model."""
         self._coming += 1
 
         def attempt() -> None:
@@ -121,19 +119,21 @@ class ModelLoader:
             except QuothError as caught:
                 error = caught
             finally:
-                self.view.call(end, error)
-
-        def end(error: QuothError | None) -> None:
-            self._coming -= 1
-            if error is not None:
-                failed(error)
+                self.view.call(self._end, error)
 
         self.view.thread(attempt, group=group)
+
+    def _end(self, error: QuothError | None) -> None:
+        self._coming -= 1
+        if error is not None:
+            self.session.settle()
+            self.view.banner(str(error))
+            self._offer_if_none()
 
     def _find(self) -> None:
         file = model_choice.chosen(self.workspace)
         if file is None:
-            self.view.call(self._without_model, None)
+            self.view.call(self._offer_if_none)
         else:
             self._load(file)
 
@@ -152,10 +152,7 @@ class ModelLoader:
             self.view.call(self.fetch, name)
 
     def _look_for_choices(self) -> None:
-        try:
-            self.view.call(self._offer, self._choices())
-        except QuothError as error:
-            self.view.call(self._failed, error)
+        self.view.call(self._offer, self._choices())
 
     def _choices(self) -> Sequence[Choice]:
         from quoth.library.model_offers import all_choices
@@ -217,14 +214,7 @@ class ModelLoader:
             view.welcome.teach()
         await self.on_loaded()
 
-    def _failed(self, error: QuothError) -> None:
-        self.session.settle()
-        self.view.banner(str(error))
-
-    def _without_model(self, error: QuothError | None) -> None:
-        """There is no model, or the one that was wanted did not come."""
-        if error is not None:
-            self._failed(error)
+    def _offer_if_none(self) -> None:
         if self.holder.model is None:
             self.view.status.model = "no model"
             self.offer()

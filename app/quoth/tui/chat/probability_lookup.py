@@ -12,7 +12,6 @@ from textual.worker import Worker, get_current_worker
 
 from quoth.chat import Message
 from quoth.engine import Chat, Reading, Scored, Scoring, TokenLogprob
-from quoth.errors import QuothError
 from quoth.history import messages_of
 from quoth.library.model import Model
 from quoth.tasks.reply import with_system
@@ -41,7 +40,7 @@ class ProbabilityLookup:
         elif await view.hide_probabilities():
             view.focus()
         elif turn.thought:
-            self.view.say("What follows from reasoning has no probabilities of its own")
+            self.view.say("Probabilities are not shown for an answer that follows reasoning")
         elif self.models.has_model() and session.model is not None:
             name = session.model.name
             if turn.model not in ("", name):
@@ -54,36 +53,23 @@ class ProbabilityLookup:
             arguments = view, turn.text, session.model, messages
             self.view.thread(self._look_up, *arguments, group=PROBABILITIES, exclusive=True)
 
-    # In a thread
-
     def _look_up(self, view: TurnView, text: str, model: Model, messages: list[Message]) -> None:
+        """In a thread."""
         worker: Worker[None] = get_current_worker()
-        problem = ""
-        self.view.call(self._show_progress, worker, "looking up probabilities")
+        call, aside, engine = self.view.call, self.session.look_aside, model.engine
+        call(aside, "looking up probabilities")
         try:
-            self._score(view, text, model, messages, worker)
-        except QuothError as error:
-            problem = str(error)
+            messages, _ = fitting(engine, messages, engine.count([text])[0])
+            for event in engine.score([Scoring(Chat(tuple(messages)), text, SHOWN)], stop=lambda: worker.is_cancelled):
+                match event:
+                    case Reading(_, done, total):
+                        call(aside, f"looking up probabilities: {done:,} of {total:,} tokens")
+                    case Scored(_, logprobs) if not worker.is_cancelled:
+                        call(self._show, view, text, model.name, logprobs)
         finally:
-            self.view.call(self._show_progress, worker, "", problem)
-
-    def _score(self, view: TurnView, text: str, model: Model, messages: list[Message], worker: Worker[None]) -> None:
-        engine = model.engine
-        messages, _ = fitting(engine, messages, engine.count([text])[0])
-        for event in engine.score([Scoring(Chat(tuple(messages)), text, SHOWN)], stop=lambda: worker.is_cancelled):
-            match event:
-                case Reading(_, done, total):
-                    progress = f"looking up probabilities: {done:,} of {total:,} tokens"
-                    self.view.call(self._show_progress, worker, progress)
-                case Scored(_, logprobs) if not worker.is_cancelled:
-                    self.view.call(self._show, view, text, model.name, logprobs)
+            call(aside, "")
 
     # What is shown of it
-
-    def _show_progress(self, worker: Worker[None], progress: str, problem: str = "") -> None:
-        if problem and not worker.is_cancelled:
-            self.view.banner(problem)
-        self.session.look_aside(progress)
 
     async def _show(self, view: TurnView, text: str, model: str, logprobs: tuple[TokenLogprob, ...]) -> None:
         if view.is_attached and view.turn.text == text:

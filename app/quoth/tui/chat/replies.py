@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Attachment, Message
@@ -12,16 +14,8 @@ from quoth.text.units import format_duration
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
 from quoth.tui.chat.open_conversation import REPLY, Entry, Task
-from quoth.tui.chat.reply_thread import (
-    MessagesDropped,
-    Noticed,
-    PromptRead,
-    ReplyEvent,
-    RunningReply,
-    TextArrived,
-    run_reply,
-)
-from quoth.tui.chat.running_turn import TurnEnded
+from quoth.tui.chat.reply_thread import RunningReply, run_reply
+from quoth.tui.chat.running_turn import RunningTurn
 from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -42,7 +36,7 @@ class Replies:
     view: ChatLayout
     max_tokens: int | None
     on_end: Callable[[], object]  # called after every turn, when it is on the screen as it is kept
-    _rated: float = field(default=0.0, init=False)  # seconds into the reply when its speed was shown last
+    _rated: float = field(default=0.0, init=False)  # when the speed was shown last
 
     # Begun
 
@@ -132,58 +126,45 @@ class Replies:
     def _start(self, reply: RunningReply) -> None:
         self.view.banner("")
         self.view.cancel(PROBABILITIES)
-        self._rated = 0.0
+        self._rated = monotonic()
         self.session.begin(reply)
-        self.view.thread(run_reply, reply, self._post, group="turn")
-
-    def _post(self, event: ReplyEvent) -> None:
-        """From the reply's thread."""
-        self.view.call(self._show, event, latest=isinstance(event, PromptRead))
+        self.view.thread(run_reply, reply, self, self.view.call, group="turn")
 
     # Shown
 
-    async def _show(self, event: ReplyEvent) -> None:
-        match event:
-            case PromptRead():
-                self._show_read(event)
-            case TextArrived():
-                await self._show_text(event)
-            case MessagesDropped():
-                await self._show_dropped(event)
-            case Noticed(text):
-                self.view.say(text)
-            case TurnEnded():
-                await self.show_end(event)
+    def read(self, reply: RunningReply, done: int, total: int, seconds_left: float | None) -> None:
+        """Tokens of the prompt have been read, of a total; seconds left (None: not known yet)."""
+        if reply is self.session.running:
+            left = "" if seconds_left is None else f", {format_duration(seconds_left)} left"
+            self.session.read(reply, f"reading {done:,} of {total:,} tokens{left}" if done < total else "")
+            self.view.status.used = total
 
-    def _show_read(self, event: PromptRead) -> None:
-        if event.turn is not self.session.running:
-            return
-        left = "" if event.seconds_left is None else f", {format_duration(event.seconds_left)} left"
-        reads = event.done < event.total
-        self.session.read(event.turn, f"reading {event.done:,} of {event.total:,} tokens{left}" if reads else "")
-        self.view.status.used = event.total
+    async def text(self, reply: RunningReply, text: str, thought: str, rate: float, shown: threading.Event) -> None:
+        """Text that came since the last one, at so many tokens/s; `shown` is set once it is on the screen."""
+        view = self.view.transcript.view_of(reply.turn)
+        if reply is self.session.running and view is not None:  # else it is not on the screen any more
+            self.session.write(reply)
+            if monotonic() > self._rated + 1.0:  # each change draws the line again
+                self._rated = monotonic()
+                self.view.status.rate = rate
+            await view.append(text, thought)
+        self.view.call_after_refresh(shown.set)
 
-    async def _show_text(self, event: TextArrived) -> None:
-        view = self.view.transcript.view_of(event.turn.turn)
-        if event.turn is self.session.running and view is not None:  # else it is not on the screen any more
-            self.session.write(event.turn)
-            if event.seconds > self._rated + 1.0:  # each change draws the line again
-                self._rated = event.seconds
-                self.view.status.rate = event.tokens / event.seconds
-            await view.append(event.text, event.thought)
-        self.view.call_after_refresh(event.shown.set)
-
-    async def _show_dropped(self, event: MessagesDropped) -> None:
-        conversation, transcript = self.session.conversation, self.view.transcript
-        if event.turn is self.session.running and event.messages != conversation.messages_dropped:
-            conversation.messages_dropped = event.messages
-            what = "message does" if event.messages == 1 else f"{event.messages} messages do"
+    async def dropped(self, reply: RunningReply, messages: int) -> None:
+        """The oldest messages of the conversation do not fit and are not read."""
+        conversation = self.session.conversation
+        if reply is self.session.running and messages != conversation.messages_dropped:
+            conversation.messages_dropped = messages
+            what = "message does" if messages == 1 else f"{messages} messages do"
             text = f"― the first {what} not fit any more and will not be read; /compact puts a summary there ―"
-            await transcript.show_dropped(text, event.turn.turn)
+            await self.view.transcript.show_dropped(text, reply.turn)
 
-    async def show_end(self, event: TurnEnded) -> None:
-        """A turn is over, whatever answered it."""
-        session, view, running = self.session, self.view, event.turn
+    def notice(self, text: str) -> None:
+        self.view.say(text)
+
+    async def end(self, running: RunningTurn) -> None:
+        """A turn is over: a reply, or a task on documents."""
+        session, view = self.session, self.view
         if not session.end(running):
             return
         usage = running.usage
@@ -193,9 +174,9 @@ class Replies:
             view.status.used = usage.prompt + usage.generated
         index = session.conversation.index_of(running.turn)
         if index is not None:
-            await self._finish(session.path[index], event)
-        if event.error is not None:
-            view.banner(str(event.error))
+            await self._finish(session.path[index], running)
+        if running.error is not None:
+            view.banner(str(running.error))
         elif session.writer.problem:
             view.banner(session.writer.problem)
         if index is not None and session.path[index].turn.role == "summary":
@@ -204,11 +185,10 @@ class Replies:
         view.call_after_refresh(gc_pauses.collect)
         self.on_end()
 
-    async def _finish(self, entry: Entry, event: TurnEnded) -> None:
+    async def _finish(self, entry: Entry, running: RunningTurn) -> None:
         """Show an answer as it is kept."""
-        running, turn = event.turn, entry.turn
-        turn = replace(turn, text=running.said, thought=running.thought, reason=event.reason)
-        entry.turn = replace(turn, model=running.model_name or turn.model)
+        model = running.model_name or entry.turn.model
+        entry.turn = replace(entry.turn, text=running.said, thought=running.thought, reason=running.reason, model=model)
         view = self.view.transcript.view_of(entry.ref)
         if view is not None:
             await view.finish(entry.turn)
@@ -220,7 +200,7 @@ class Replies:
             self.session.conversation.messages_dropped = 0
             return
         await self.view.transcript.cut(self.session.conversation.discard(index))
-        self.view.say("There is no whole summary; the conversation stays as it was")
+        self.view.say("The summary was not completed; the conversation stays as it was")
 
     async def _cut(self, index: int) -> None:
         await self.view.transcript.cut(self.session.conversation.cut(index))

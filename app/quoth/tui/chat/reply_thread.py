@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from time import monotonic
+from typing import TYPE_CHECKING
 
 from quoth.chat import Message
 from quoth.engine import Done, Engine, Notice, Piece, Reading, Thought
@@ -14,7 +15,10 @@ from quoth.history import Turn, messages_of
 from quoth.library.model import Model
 from quoth.tasks.reply import messages_to_drop, with_system
 from quoth.text import Cleaner
-from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
+from quoth.tui.chat.running_turn import RunningTurn
+
+if TYPE_CHECKING:
+    from quoth.tui.chat.replies import Replies
 
 # Pieces are posted together: to lay out and draw a screen takes 10 to 20 ms, and where all cores compute, the model
 # waits for it.
@@ -41,59 +45,26 @@ class RunningReply(RunningTurn):
         return [*with_system(self.system, said), *([self.extra] if self.extra else [])]
 
 
-@dataclass
-class MessagesDropped:
-    """The oldest `messages` of the conversation do not fit and are not read."""
+def run_reply(reply: RunningReply, show: Replies, call: Callable[..., None]) -> None:
+    """Never raises: every reply ends in one call of `show.end`, after what was said is in the history.
 
-    turn: RunningReply
-    messages: int
-
-
-@dataclass
-class PromptRead:
-    """Tokens of the prompt read, of a total, and seconds left (None: not known yet)."""
-
-    turn: RunningReply
-    done: int
-    total: int
-    seconds_left: float | None
-
-
-@dataclass
-class TextArrived:
-    """Text that came since the last one, and all tokens so far with the seconds they took."""
-
-    turn: RunningReply
-    text: str
-    thought: str
-    tokens: int
-    seconds: float
-    shown: threading.Event = field(default_factory=threading.Event)  # set by the screen that has shown it
-
-
-@dataclass
-class Noticed:
-    """Something the user should know."""
-
-    text: str
-
-
-ReplyEvent = MessagesDropped | PromptRead | TextArrived | Noticed | TurnEnded
-Post = Callable[[ReplyEvent], object]
-
-
-def run_reply(reply: RunningReply, post: Post, clock: Callable[[], float] = monotonic) -> None:
-    """Never raises: whatever happens ends in one TurnEnded, after what was said is in the history."""
+    `call` calls methods of `show` in the app's own thread.
+    """
     if reply.continues:
         reply.said, reply.thought = reply.turns[-1].text, reply.turns[-1].thought
-    post(reply.finish(lambda: _answer(reply, post, clock)))
+    reply.finish(lambda: _answer(reply, show, call))
+    call(show.end, reply)
 
 
-def _answer(reply: RunningReply, post: Post, clock: Callable[[], float]) -> str:
+def _answer(reply: RunningReply, show: Replies, call: Callable[..., None]) -> str:
     """Returns the reason of the end."""
     reply.begin()
-    messages = _fitting(reply, post)
-    stream = _PieceJoiner(reply, post, clock)
+    engine = reply.model.engine
+    reserve = min(reply.max_tokens or 1 << 30, engine.info.n_ctx // RESERVE)
+    messages, dropped = fitting(engine, reply.messages, reserve, reply.messages_dropped)
+    if dropped:
+        call(show.dropped, reply, dropped)
+    stream = _PieceJoiner(reply, show, call)
     reason = "died"
     reply.sampling = reply.model.sampling()
     events = reply.model.replying(
@@ -115,21 +86,12 @@ def _answer(reply: RunningReply, post: Post, clock: Callable[[], float]) -> str:
                     stream.say(text=text, tokens=tokens)
                 case Notice(_, text):
                     reply.notices.append(text)
-                    post(Noticed(text))
+                    call(show.notice, text)
                 case Done(_, reason, usage):
                     reply.usage = usage
     finally:
         stream.end()
     return reason
-
-
-def _fitting(reply: RunningReply, post: Post) -> list[Message]:
-    engine = reply.model.engine
-    reserve = min(reply.max_tokens or 1 << 30, engine.info.n_ctx // RESERVE)
-    messages, dropped = fitting(engine, reply.messages, reserve, reply.messages_dropped)
-    if dropped:
-        post(MessagesDropped(reply, dropped))
-    return messages
 
 
 def fitting(engine: Engine, messages: list[Message], reserve: int, at_least: int = 0) -> tuple[list[Message], int]:
@@ -142,39 +104,40 @@ def fitting(engine: Engine, messages: list[Message], reserve: int, at_least: int
 class _PieceJoiner:
     """Joins what comes within a moment, cleans it, and keeps the history up to date."""
 
-    def __init__(self, reply: RunningReply, post: Post, clock: Callable[[], float]) -> None:
+    def __init__(self, reply: RunningReply, show: Replies, call: Callable[..., None]) -> None:
         self._reply = reply
-        self._post = post
-        self._clock = clock
+        self._show = show
+        self._call = call
         self._cleaner, self._thought_cleaner = Cleaner(), Cleaner()
         self._text = self._thought = ""
         self._tokens = 0
-        self._posted = self._begun = clock()
+        self._posted = self._begun = monotonic()
         self._first_read = 0
-        self._last: TextArrived | None = None
+        self._shown = threading.Event()  # set by the screen that has shown the last piece
+        self._shown.set()
 
     def read(self, done: int, total: int) -> None:
-        elapsed = self._clock() - self._begun
+        elapsed = monotonic() - self._begun
         if done <= self._first_read or elapsed < 0.2:
             self._first_read = self._first_read or done
             left = None
         else:
             left = elapsed / (done - self._first_read) * (total - done)
-        self._post(PromptRead(self._reply, done, total, left))
+        self._call(self._show.read, self._reply, done, total, left, latest=True)
         if done >= total:
-            self._begun = self._posted = self._clock()
+            self._begun = self._posted = monotonic()
 
     def say(self, *, text: str = "", thought: str = "", tokens: int) -> None:
         self._text += self._cleaner.feed(text)
         self._thought += self._thought_cleaner.feed(thought)
         self._tokens += tokens
         first = not (self._reply.said or self._reply.thought)
-        if first or (self._clock() - self._posted >= JOIN_SECONDS and self._is_shown()):
+        if first or (monotonic() - self._posted >= JOIN_SECONDS and self._is_shown()):
             self._send()
 
     def _is_shown(self) -> bool:
         """Whether the screen has kept up; a slow terminal gets fewer and larger pieces."""
-        return self._last is None or self._last.shown.is_set() or self._clock() - self._posted > SLOW_SECONDS
+        return self._shown.is_set() or monotonic() - self._posted > SLOW_SECONDS
 
     def _send(self) -> None:
         if not (self._text or self._thought):
@@ -182,9 +145,10 @@ class _PieceJoiner:
         reply = self._reply
         reply.said += self._text
         reply.thought += self._thought
-        now = self._clock()
-        self._last = TextArrived(reply, self._text, self._thought, self._tokens, now - self._begun)
-        self._post(self._last)
+        now = monotonic()
+        self._shown = threading.Event()
+        rate = self._tokens / max(now - self._begun, 1e-6)
+        self._call(self._show.text, reply, self._text, self._thought, rate, self._shown)
         reply.writer.write(reply.turn, reply.said, reply.thought)
         self._text = self._thought = ""
         self._posted = now

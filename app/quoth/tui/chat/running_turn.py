@@ -1,4 +1,4 @@
-"""A turn that is being answered, whatever by: it is kept whatever happens."""
+"""A turn that is being answered, by a chat or from documents: what was said is kept however it ends."""
 
 from __future__ import annotations
 
@@ -28,47 +28,38 @@ class RunningTurn:
     usage: Usage = field(default_factory=Usage)
     sampling: Sampling | None = None
     notices: list[str] = field(default_factory=list)
+    reason: str = "died"  # of its end
+    error: QuothError | None = None  # why, if the engine or the input failed
 
     def begin(self) -> None:
         """Write the turns to the history."""
         for write in self.new:
             write(self.model_name)
 
-    def finish(self, answer: Callable[[], str]) -> TurnEnded:
-        """Answer, and keep what was said whatever happens; `answer` returns the reason of the end."""
-        reason, error = "died", None
+    def finish(self, answer: Callable[[], str]) -> None:
+        """Answer, and keep what was said however that ends; `answer` returns the reason."""
         try:
-            reason = answer()
-        except QuothError as caught:
-            error = caught
-        except Exception as caught:  # a bug must not end the app; the banner names it
-            error = bug(caught)
+            self.reason = answer()
+        except QuothError as error:
+            self.error = error
+        except Exception as error:  # a bug must not end the app; the banner names it
+            self.error = bug(error)
         try:
-            self._keep(reason)
-        except Exception as caught:  # a bug too, and the screen waits for the end
-            error = error or bug(caught)
+            self._keep()
+        except Exception as error:  # a bug too, and the screen waits for the end
+            self.error = self.error or bug(error)
         self.kept.set()
-        return TurnEnded(self, reason, error)
 
-    def _keep(self, reason: str) -> None:
+    def _keep(self) -> None:
         self.writer.finish(
             self.turn,
             self.said,
             self.thought,
-            reason,
+            self.reason,
             notice="; ".join(self.notices),
             **({"settings": sampling_fields(self.sampling)} if self.sampling is not None else {}),
             **usage_fields(self.usage),
         )
-
-
-@dataclass
-class TurnEnded:
-    """The answer is over; `error` says why if the engine or the input failed."""
-
-    turn: RunningTurn
-    reason: str
-    error: QuothError | None
 
 
 def bug(error: BaseException) -> QuothError:

@@ -1,4 +1,4 @@
-"""A document's text as rows of a given width, found as far as somebody looks. Pure."""
+"""A document's text as rows of a given width, found as far as they are looked at. Pure."""
 
 from __future__ import annotations
 
@@ -92,7 +92,7 @@ def _next_plain(line: str, start: int, width: int) -> int:
 
 def _next(line: str, start: int, width: int) -> int:
     if (len(line) - start) * 2 <= width and "\t" not in line:
-        return len(line)  # whatever it is made of
+        return len(line)  # even if every character is wide
     column, good = 0, start
     for at in range(start, len(line)):
         character = line[at]

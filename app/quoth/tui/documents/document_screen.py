@@ -77,17 +77,20 @@ class DocumentScreen(Screen[None], ThreadCalls):
         self._read: list[Span] = []
         self._cited: list[Span] = []
         self._since = 0  # the first line of the last task
+        self.answer, self.view = CitedAnswer(id="said"), DocumentView(id="document")
+        self.question = Input(placeholder="Ask about it, or /summarize", id="question", compact=True)
+        self._strip = CoverageStrip(id="parts")
 
     def compose(self) -> ComposeResult:
         with Container(id="panes"):
             with Vertical(id="left"):
-                yield CitedAnswer(id="said")
+                yield self.answer
             with Vertical(id="right"):
                 yield Static("", id="name", markup=False)
-                yield DocumentView(id="document")
-                yield CoverageStrip(id="parts")
+                yield self.view
+                yield self._strip
         yield Static("", id="progress", markup=False)
-        yield Input(placeholder="Ask about it, or /summarize", id="question", compact=True)
+        yield self.question
         yield KeyBar()
 
     def on_mount(self) -> None:
@@ -98,18 +101,6 @@ class DocumentScreen(Screen[None], ThreadCalls):
         if self.running is not None:
             self._stop()
         self.documents.close()
-
-    @property
-    def answer(self) -> CitedAnswer:
-        return self.query_one("#said", CitedAnswer)
-
-    @property
-    def view(self) -> DocumentView:
-        return self.query_one("#document", DocumentView)
-
-    @property
-    def question(self) -> Input:
-        return self.query_one("#question", Input)
 
     def tell(self, text: str, *, failed: bool = False) -> None:
         """The line below the document."""
@@ -154,7 +145,7 @@ class DocumentScreen(Screen[None], ThreadCalls):
             return [(span.start, span.end) for span in spans if span.document == self._shown]
 
         length = len(self.documents.documents[self._shown].text)
-        self.query_one("#parts", CoverageStrip).show(length, here(self._read), here(self._cited))
+        self._strip.show(length, here(self._read), here(self._cited))
 
     # Questions
 
@@ -205,10 +196,8 @@ class DocumentScreen(Screen[None], ThreadCalls):
 
     def _show_first(self) -> None:
         """Where the answer stands, unless the user looks elsewhere by now."""
-        line = (
-            self.answer.first_place(self._since) if self.running is None and self.answer.highlighted is None else None
-        )
-        if line is not None:
+        looks_elsewhere = self.running is not None or self.answer.highlighted is not None
+        if not looks_elsewhere and (line := self.answer.first_place(self._since)) is not None:
             self.jump(line.spans[0])
 
     @on(CitedAnswer.Asked)

@@ -16,7 +16,7 @@ from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.open_conversation import Task
-from quoth.tui.chat.running_turn import TurnEnded
+from quoth.tui.chat.running_turn import RunningTurn
 from quoth.tui.documents.operands import joined
 from quoth.tui.widgets.turn_view import TurnView
 
@@ -36,7 +36,7 @@ class DocumentTasks:
     session: ChatSession
     view: ChatLayout
     models: ModelLoader
-    on_end: Callable[[TurnEnded], Awaitable[None]]
+    on_end: Callable[[RunningTurn], Awaitable[None]]
     _screen: DocumentScreen | None = field(default=None, init=False)  # the one that is open
 
     def read(self, task: Task) -> None:

@@ -18,7 +18,7 @@ from quoth.tasks.summaries import summarizer
 from quoth.text import clean
 from quoth.text.units import format_duration
 from quoth.tui.chat.open_conversation import Task
-from quoth.tui.chat.running_turn import RunningTurn, TurnEnded
+from quoth.tui.chat.running_turn import RunningTurn
 from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
 
 if TYPE_CHECKING:
@@ -53,14 +53,14 @@ class DocumentTaskThread:
         self._progress = ProgressLine(clock)
         self._began = 0.0
 
-    def run(self) -> TurnEnded:
+    def run(self) -> RunningDocumentTask:
         """Never raises; what was said is in the history when it returns."""
         running = self._running
-        ended = running.finish(self._do)
-        failed = ended.error is not None
-        text = str(ended.error) if failed else " · ".join(filter(None, (REASONS.get(ended.reason), running.end)))
+        running.finish(self._do)
+        failed = running.error is not None
+        text = str(running.error) if failed else " · ".join(filter(None, (REASONS.get(running.reason), running.end)))
         self._screen.call(self._screen.show_end, running, text, failed)
-        return ended
+        return running
 
     def _do(self) -> str:
         running, model = self._running, None

@@ -22,7 +22,7 @@ Run = Callable[[Sequence[str], bytes, Mapping[str, str]], int]
 
 @dataclass(frozen=True, slots=True)
 class Copied:
-    """`detail` is the sentence to show; `verified` says whether whoever took the text has said so."""
+    """`detail` is the sentence to show; `verified`: the program that took the text has confirmed it."""
 
     how: How
     detail: str
@@ -72,7 +72,7 @@ def copy(
 
 
 def _tools(environ: Mapping[str, str]) -> Iterator[list[str]]:
-    """The native tools that reach the clipboard of whoever sits at the terminal, in order."""
+    """The native tools that reach the clipboard of the user at the terminal, in order."""
     remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
     candidates: list[list[str]] = []
     if not remote:
@@ -112,7 +112,7 @@ def _osc_52(payload: str, environ: Mapping[str, str]) -> str:
 
 
 def _saved(data: bytes, folder: Path) -> Path:
-    """A file of its own that only its owner can read."""
+    """A new file that only its owner can read."""
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix="copied-", suffix=".txt", dir=folder)  # 0600
     with os.fdopen(descriptor, "wb") as file:

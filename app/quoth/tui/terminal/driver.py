@@ -53,7 +53,7 @@ else:
         return QuothDriver
 
     class LastingFile:
-        """The terminal as a file that can go away: what is written then is lost, and nobody waits for it.
+        """The terminal as a file that can go away: what is written then is lost, and nothing waits for it.
 
         The thread that writes would end with an error, and the app then wait for it forever.
         """
@@ -163,7 +163,7 @@ else:
             self._app.refresh(layout=True)
 
         def disable_input(self) -> None:
-            """Stop reading. What is unread is dropped, lest a shell run it, unless the terminal stays ours."""
+            """Stop reading. What is unread is dropped, or a shell would run it, unless the terminal stays ours."""
             if self.exit_event.is_set():
                 return
             signal.signal(signal.SIGWINCH, signal.SIG_DFL)

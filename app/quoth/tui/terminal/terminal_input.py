@@ -1,7 +1,7 @@
 """What comes from the keyboard's side of a terminal, taken apart: keys for the parser, pastes whole.
 
 A parser that looks at one character at a time needs minutes for a megabyte; pastes are found in the bytes here.
-Bracketed paste: xterm's control sequences, mode 2004. No clock of its own: times are seconds of time.monotonic.
+Bracketed paste: xterm's control sequences, mode 2004. Times are passed in, in seconds of time.monotonic.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class CitedAnswer(OptionList):
         self._chosen = (-1, 0)
 
     def add(self, lines: Iterable[Line]) -> None:
-        """Put lines at the end; whoever is not walking through them sees the last."""
+        """Put lines at the end, and scroll there unless the user is walking through them."""
         lines = [*lines]
         self._shown += lines
         self.add_options([Option(_content(line)) for line in lines])
@@ -54,7 +54,7 @@ class CitedAnswer(OptionList):
             self.scroll_end(animate=False, force=True)
 
     def begin(self, question: Line) -> None:
-        """A new question: nobody walks any more."""
+        """A new question: the walk through the lines ends."""
         self.highlighted = None
         self._chosen = (-1, 0)
         self.add([question])

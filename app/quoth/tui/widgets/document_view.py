@@ -57,7 +57,7 @@ class DocumentView(ScrollView, can_focus=True):
         self._digits = 0  # of the largest line number
         self._wanted: int | None = None  # a place that is not laid out yet, to be shown above
         self._timer: Timer | None = None
-        self._at_mark: int | None = None  # the row at the top since a jump; None once somebody has scrolled
+        self._at_mark: int | None = None  # the row at the top since a jump; None once the user has scrolled
 
     def on_mount(self) -> None:
         self._timer = self.set_interval(SLICES, self._lay_out_more, pause=True)
@@ -133,7 +133,7 @@ class DocumentView(ScrollView, can_focus=True):
             self._timer.pause()
 
     def _arrive(self, highlighted: bool) -> None:
-        """Take in what is laid out, and go where somebody wanted to."""
+        """Take in what is laid out, and go to the place that was asked for."""
         rows = self._rows
         if rows is None:
             return

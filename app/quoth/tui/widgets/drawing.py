@@ -50,7 +50,7 @@ class Backdrop(Widget):
 
 
 class Unpainted(Widget):
-    """A container without a look of its own: what it stands on shows, and nothing is drawn to be hidden."""
+    """A container that draws nothing: what it stands on shows."""
 
     def render_lines(self, crop: Region) -> list[Strip]:
         return []

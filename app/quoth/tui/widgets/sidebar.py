@@ -44,11 +44,8 @@ class Sidebar(Vertical):
         conversation: int
         turn: int | None
 
-    @dataclass
     class Searched(Message):
         """The words to look for changed."""
-
-        words: str
 
     @dataclass
     class Removed(Message):
@@ -85,8 +82,7 @@ class Sidebar(Vertical):
 
     def _fill(self, prompts: Sequence[Content], highlighted: int | None) -> None:
         options = self.query_one(OptionList)
-        options.clear_options()
-        options.add_options([Option(prompt) for prompt in prompts])
+        options.set_options([Option(prompt) for prompt in prompts])
         options.highlighted = highlighted
 
     @on(OptionList.OptionSelected)
@@ -100,7 +96,7 @@ class Sidebar(Vertical):
     def _changed(self, event: Input.Changed) -> None:
         event.stop()
         self.words = event.value.strip()
-        self.post_message(self.Searched(self.words))
+        self.post_message(self.Searched())
 
     @on(Input.Submitted)
     def _submitted(self, event: Input.Submitted) -> None:

@@ -17,11 +17,11 @@ from quoth.tui.widgets.turn_view import TurnView
 
 CHARACTERS = 4_000  # of the turns that are laid out at first, two screens or so; a turn is shown whole or not at all
 SCREENS = 1.0  # of turns that stay laid out above the end
-MORE = 10_000  # characters of the turns that are added when somebody looks further up
+MORE = 10_000  # characters of the turns that are added when the user scrolls further up
 
 
 class Transcript(VerticalScroll, Unpainted, can_focus=False):
-    """Turns from the top, the newest last. Earlier ones are laid out when somebody scrolls up to them."""
+    """Turns from the top, the newest last. Earlier ones are laid out when the user scrolls up to them."""
 
     DEFAULT_CSS = """
     Transcript {
@@ -40,7 +40,7 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
     def _size_updated(self, size: Size, virtual_size: Size, container_size: Size, layout: bool = True) -> bool:
         """A new window is another place to scroll to; a new length alone needs no second layout.
 
-        Nor does the scroll bar need a drawing of its own behind the one that follows.
+        Nor does the scroll bar need to be drawn before the drawing that follows.
         """
         updated = super()._size_updated(size, virtual_size, container_size, layout and size != self.outer_size)
         if self.show_vertical_scrollbar:
@@ -115,7 +115,7 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         self._say_earlier()
 
     async def trim(self) -> None:
-        """Take away what is far above, while nobody looks at it."""
+        """Take away what is far above, while the end is in sight."""
         views, height = self.views, 0
         if not self.is_vertical_scroll_end:
             return

@@ -123,10 +123,6 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
             fold.display = bool(self.turn.thought)
             fold.title = f"Reasoning, {words:,} words"
 
-    def set_version(self, number: int, of: int) -> None:
-        self.version = (number, of)
-        self.query_one(".head", Static).update(self._head())
-
     async def append(self, text: str, thought: str) -> None:
         """Add what was said."""
         self.turn = replace(self.turn, text=self.turn.text + text, thought=self.turn.thought + thought)

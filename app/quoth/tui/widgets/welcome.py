@@ -26,7 +26,7 @@ OTHER = "Another file or model: type its path or hf:OWNER/REPO below"
 
 
 class Welcome(Vertical):
-    """The first thing somebody sees."""
+    """The first thing a new user sees."""
 
     DEFAULT_CSS = """
     Welcome {
@@ -62,11 +62,10 @@ class Welcome(Vertical):
         yield from (self._title, self._options, self._bar, self._hint)
 
     def offer(self, choices: Sequence[Choice], focus: bool = True) -> None:
-        """Show models in place of questions; without `focus` somebody is typing."""
+        """Show models in place of questions; without `focus` the user is typing."""
         self._choices = choices
         self.say("No model yet. Which one? Everything stays on this machine.", OTHER)
-        self._options.clear_options()
-        self._options.add_options([Option(choice.label) for choice in choices])
+        self._options.set_options([Option(choice.label) for choice in choices])
         self._options.highlighted = 0
         if focus:
             self._options.focus()
@@ -80,8 +79,7 @@ class Welcome(Vertical):
         self._choices = ()
         self.say("What shall we talk about?", TEACH)
         self._bar.display = False
-        self._options.clear_options()
-        self._options.add_options([Option(example) for example in EXAMPLES])
+        self._options.set_options([Option(example) for example in EXAMPLES])
 
     def say(self, title: str, hint: str) -> None:
         self._title.update(title)
