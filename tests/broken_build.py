@@ -143,7 +143,8 @@ def load_shared_library(name, folder):
 def broken_build(folder: Path, faults: Mapping[str, str], *, gpu_layers: int = 0, rebuilt: bool = False) -> Path:
     """Make the package in a new folder, and return that. `faults` has one of FAULTS by the name of a rung.
 
-    "driver" in place of a rung: the GPU's driver crashes or hangs when it is asked for devices.
+    "driver" in place of a rung: the GPU's driver crashes or hangs when it is asked for devices. For a fault on "cpu"
+    name the number of threads: on a busy machine one thread is taken, and counts as "one-thread" here.
 
     With `gpu_layers` there seems to be a GPU that holds so many layers; what it computes, the processor does. With
     `rebuilt` the libraries are files of their own, with a time of their own.

@@ -126,7 +126,7 @@ def test_a_worker_writes_nothing_but_its_log_and_reads_nothing_but_its_model(
     monkeypatch.setattr(sys, "path", [str(build), *sys.path])
     monkeypatch.setenv("LOOK_AROUND", f"scope = {{}}; exec({attempts!r}, scope); scope['look']()")
     log = tmp_path / "engine.log"
-    client = Client(tiny_path, LoadOptions(rung="cpu"), log=log)
+    client = Client(tiny_path, LoadOptions(rung="cpu", threads=2), log=log)
     assert say(client, text("a", 1)).text
     sandbox = client.describe()["sandbox"]
     client.close()
