@@ -14,11 +14,10 @@ import pytest
 from hypothesis import settings
 
 from quoth.engine.ladder import Rung
-from quoth.workers.spawn import WORKER_ENVIRONMENT
+from quoth.workers.spawn import SPINS
 from tests.real_model import FINDINGS, TALKER, catalogue_model, demonstration_model, proved_rung
 
-for _name, _value in WORKER_ENVIRONMENT.items():  # for models in the tests' own process, before ggml is loaded
-    os.environ.setdefault(_name, _value)
+os.environ.setdefault("GOMP_SPINCOUNT", str(SPINS))  # for models in the tests' own process, before ggml is loaded
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # several tests compute at once: threads of one would wait for a core, spinning
     os.environ.setdefault("OMP_THREAD_LIMIT", "1")

@@ -12,6 +12,7 @@ import numpy as np
 from quoth.errors import EngineError
 from quoth.workers import protocol
 from quoth.workers.calls import Calls, Hung
+from quoth.workers.spawn import FEW_SPINS
 from quoth.workers.worker_exit import WorkerExit
 from quoth.workers.worker_process import WorkerProcess
 from quoth_converters.formats.tensors import Floats
@@ -32,7 +33,8 @@ class LlamaProcess:
         self._log = tempfile.NamedTemporaryFile(prefix="quoth-")  # noqa: SIM115  # closed by __exit__
         self._file: Path | None = None
         self._calls = Calls(lambda call, message: self._worker.send(call, message))
-        self._worker = WorkerProcess(self._calls.deliver, self._ended, protocol.RECORDS, log=Path(self._log.name))
+        log = Path(self._log.name)
+        self._worker = WorkerProcess(self._calls.deliver, self._ended, protocol.RECORDS, log=log, spins=FEW_SPINS)
 
     def __enter__(self) -> Self:
         self._worker.start()

@@ -58,24 +58,6 @@ def describe(path: Path, options: Options) -> Described:
     return Described(source, spec, options)
 
 
-def convert(
-    source: Path | str,
-    target: Path | str,
-    options: Options | None = None,
-    *,
-    outtype: OutType = "f16",
-    name: str = "",
-    force: bool = False,
-    progress: Progress = lambda done, total: None,
-) -> Conversion:
-    """Convert a checkpoint file or folder to a GGUF and say what it became. Raises ModelError, StorageError.
-
-    What `progress` raises ends the conversion, and nothing is left of it.
-    """
-    described = describe(Path(source), options or Options())
-    return write_conversion(described, Path(target), outtype=outtype, name=name, force=force, progress=progress)
-
-
 def write_conversion(
     described: Described,
     target: Path,
@@ -85,7 +67,10 @@ def write_conversion(
     force: bool = False,
     progress: Progress = lambda done, total: None,
 ) -> Conversion:
-    """Write what was described, with where it came from in its metadata."""
+    """Write what was described, with where it came from in its metadata. Raises ModelError and StorageError.
+
+    An exception of `progress` ends the conversion, and nothing is left of it.
+    """
     source, spec = described.source, described.spec
     if any(_same_file(target, file) for file in source.weights):
         raise ModelError(f"{escaped(target)} is the checkpoint itself", "", "Give another name")
@@ -98,16 +83,8 @@ def write_conversion(
         **EMPTY,
     }
     with _hashing(source) as digest:
-        size = write(
-            spec,
-            source,
-            target,
-            outtype=outtype,
-            metadata=about,
-            later={"quoth.source.sha256": (64, digest.result)},
-            force=force,
-            progress=progress,
-        )
+        later = {"quoth.source.sha256": (64, digest.result)}
+        size = write(spec, source, target, outtype=outtype, metadata=about, later=later, force=force, progress=progress)
     return Conversion(target, size, outtype, source, spec, digest.result())
 
 

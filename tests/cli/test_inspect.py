@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from quoth_converters.pipeline import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA, write_gpt2
+from tests.converters.conversions import convert
 from tests.gguf_files import write_tiny
 
 

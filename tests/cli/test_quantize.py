@@ -9,9 +9,9 @@ import pytest
 
 from quoth.gguf import read_header
 from quoth.models.installed import InstalledModels
-from quoth_converters.pipeline import convert
 from tests.cli.commands import run_here
 from tests.converters.checkpoints import DATA
+from tests.converters.conversions import convert
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from quoth.native import Abort, Context, LlamaModel
-from quoth_converters.pipeline import convert
 from tests.conftest import Run
 from tests.converters.checkpoints import DATA
+from tests.converters.conversions import convert
 
 FOLDERS = ("nanogpt", "nanogpt-without-bias", "gpt2")
 

@@ -15,11 +15,11 @@ import pytest
 from quoth.errors import ModelError
 from quoth.native import LlamaModel
 from quoth_converters.families import Options
-from quoth_converters.pipeline import convert
 from quoth_converters.vocab import Type, Vocabulary
 from quoth_converters.vocab.find_tokenizer import find_vocabulary
 from quoth_converters.vocab.protobuf import fields
 from tests.converters.checkpoints import DATA
+from tests.converters.conversions import convert
 from tests.converters.torch_writer import write_safetensors
 
 FOLDER = DATA / "sentencepiece"

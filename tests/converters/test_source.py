@@ -40,7 +40,7 @@ def test_a_folder_s_weights_are_found_in_order(tmp_path: Path) -> None:
     write_zip(tmp_path / "other.pt", ONE)
     assert open_source(tmp_path).format == "torch"
     write_zip(tmp_path / "another.pt", ONE)
-    with pytest.raises(ModelError, match=r"several weights \(another.pt, other.pt\)"):
+    with pytest.raises(ModelError, match=r"several files of weights \(another.pt, other.pt\)"):
         open_source(tmp_path)
     write_safetensors(tmp_path / "model.safetensors", ONE)
     assert open_source(tmp_path).format == "safetensors"

@@ -15,8 +15,9 @@ from quoth.native import Abort, Context, LlamaModel
 from quoth_converters.families import FAMILIES as KNOWN
 from quoth_converters.families import Options
 from quoth_converters.formats.source import open_source
-from quoth_converters.pipeline import Described, convert, describe
+from quoth_converters.pipeline import Described, describe
 from quoth_converters.spec import evaluate
+from tests.converters.conversions import convert
 from tests.converters.family_checkpoints import FAMILIES, IDS, family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors
 

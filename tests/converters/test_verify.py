@@ -18,14 +18,14 @@ from quoth.gguf import read_header
 from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.hard_texts import FIXED, around, random_texts
 from quoth_converters.checks.logits_check import Difference, failing
-from quoth_converters.checks.report import Report
 from quoth_converters.checks.source_tokenizers import OracleError, Ranks, answering, find_oracle
 from quoth_converters.checks.tokenizer_check import shortened
+from quoth_converters.checks.verification_report import Report
 from quoth_converters.checks.verify import check, verify
 from quoth_converters.families import Options
 from quoth_converters.formats.tensors import Floats
 from quoth_converters.llama_process import LlamaProcess
-from quoth_converters.output.quantization import quantize
+from quoth_converters.output.llama_quantization import quantize
 from quoth_converters.output.verification_keys import fill, recorded
 from quoth_converters.pipeline import Described, describe, write_conversion
 from tests.converters.checkpoints import DATA, write_gpt2, write_nanogpt

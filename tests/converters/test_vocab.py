@@ -12,7 +12,6 @@ import pytest
 from quoth.errors import ModelError
 from quoth.gguf import read_header
 from quoth.native import LlamaModel
-from quoth_converters.pipeline import convert
 from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
 from quoth_converters.vocab.byte_level import LETTERS, raw, spelled
@@ -21,6 +20,7 @@ from quoth_converters.vocab.find_tokenizer import find_vocabulary
 from quoth_converters.vocab.pre_tokenizers import alternatives, pre_tokenizer
 from quoth_converters.vocab.tiktoken_ranks import read_ranks
 from tests.converters.checkpoints import arrays, byte_tokens, tokenizer_json, write_nanogpt
+from tests.converters.conversions import convert
 from tests.upstream import upstream
 
 GPT2_REGEX = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"

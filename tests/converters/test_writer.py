@@ -13,8 +13,8 @@ import pytest
 
 from quoth.errors import ModelError, StorageError
 from quoth.gguf import check, read_header
-from quoth_converters.pipeline import convert
 from tests.converters.checkpoints import CHARACTERS, arrays, write_gpt2, write_nanogpt
+from tests.converters.conversions import convert
 
 
 def left(folder: Path) -> set[str]:

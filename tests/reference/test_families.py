@@ -18,9 +18,10 @@ from gguf import GGUFReader
 
 from quoth.native import L, LlamaModel
 from quoth_converters.families import Options
-from quoth_converters.pipeline import convert, describe
+from quoth_converters.pipeline import describe
 from quoth_converters.spec import evaluate
 from tests.converters.checkpoints import tokenizer_json
+from tests.converters.conversions import convert
 from tests.real_model import CACHE, shipped_model
 from tests.reference.weights import dequantize, metadata, reference_model
 

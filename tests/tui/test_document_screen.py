@@ -67,7 +67,7 @@ async def reading(
     models = ScriptedModels(answers, timing)
     models.info = info or {}
     app = scripted_app(home, models, **flags)
-    app.workspace._notes = notes  # type: ignore[assignment]  # what is written about passages goes there
+    app.workspace.notes = notes  # type: ignore[assignment]  # what is written about passages goes there
     async with driven(app, size) as pilot:
         await until(pilot, lambda: app.chat.session.model is not None)
         yield app, pilot

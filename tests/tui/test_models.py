@@ -236,7 +236,7 @@ async def test_an_offer_of_models_leaves_the_prompt_to_who_types(home: Path) -> 
             return super().list()
 
     app = scripted_app(home, ScriptedModels(), installed=())
-    app.workspace._store = SlowStore(app.workspace.folders.models)
+    app.workspace.store = SlowStore(app.workspace.folders.models)
     async with driven(app) as pilot:
         await pilot.press(*"Hel")
         let.set()
@@ -252,7 +252,7 @@ async def test_a_bug_in_something_beside_an_answer_is_told(home: Path) -> None:
             raise KeyError(name)
 
     async with chat(home, ["fine"]) as (app, pilot):
-        app.workspace._store = BrokenStore(app.workspace.folders.models)
+        app.workspace.store = BrokenStore(app.workspace.folders.models)
         await say(app, pilot, "/model x", wait=False)
         await until(pilot, lambda: "this is a bug" in banner(app))
         await say(app, pilot, "Q")

@@ -174,7 +174,7 @@ class Refusing(History):
 @pytest.mark.more
 async def test_what_cannot_be_written_stays_on_the_screen_and_is_written_later(home: Path) -> None:
     workspace = workspace_at(home)
-    workspace._history = history = Refusing(home / "data" / "history.db")
+    workspace.history = history = Refusing(home / "data" / "history.db")
     app = QuothApp(workspace, open_model=ScriptedModels(["Answer."]))
     async with driven(app) as pilot:
         await until(pilot, lambda: app.chat.session.model is not None)

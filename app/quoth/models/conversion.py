@@ -14,10 +14,10 @@ from quoth.models import ModelFile, describe
 from quoth.models.installed import InstalledModels, name_from
 from quoth.platform import safe_files
 from quoth_converters import pipeline
-from quoth_converters.checks.report import Level, Report
+from quoth_converters.checks.verification_report import Level, Report
 from quoth_converters.checks.verify import verify
 from quoth_converters.families import Options
-from quoth_converters.output import quantization
+from quoth_converters.output import llama_quantization
 from quoth_converters.output.writer import OutType
 
 RECOMMENDED: Final = "auto"  # in place of a type: the one that suits the model's size and widths
@@ -80,8 +80,10 @@ def parse_types(text: str) -> tuple[str, ...]:
     """Of "q8_0,auto" the types. Raises UsageError for a quantization that does not exist."""
     given = [word.strip() for word in text.split(",") if word.strip()]
     types = tuple(RECOMMENDED if word.lower() == RECOMMENDED else word.upper() for word in given)
-    if unknown := [type_ for type_ in types if type_ not in (*quantization.TYPES, RECOMMENDED)]:
-        raise UsageError(f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(quantization.TYPES)}")
+    if unknown := [type_ for type_ in types if type_ not in (*llama_quantization.TYPES, RECOMMENDED)]:
+        raise UsageError(
+            f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(llama_quantization.TYPES)}"
+        )
     return types
 
 
@@ -119,7 +121,7 @@ def _quantized(conversion: pipeline.Conversion, request: ConversionRequest, prog
 
 
 def _recommended(conversion: pipeline.Conversion) -> str:
-    found = quantization.recommended(quantization.plan(conversion.path), conversion.spec.parameters)
+    found = llama_quantization.recommended(llama_quantization.plan(conversion.path), conversion.spec.parameters)
     return found.type if found else conversion.outtype.upper()
 
 
@@ -127,7 +129,7 @@ def _quantize(whole: Path, target: Path, type_: str, progress: Progress) -> None
     def count(done: int, total: int) -> None:
         progress(ConversionProgress("quantizing", done, total, type_))
 
-    quantization.quantize(whole, target, type_, progress=count)
+    llama_quantization.quantize(whole, target, type_, progress=count)
 
 
 def _checked(

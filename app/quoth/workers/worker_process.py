@@ -14,7 +14,7 @@ from typing import Any, cast
 from quoth.errors import EngineError
 from quoth.workers import wire
 from quoth.workers.protocol import Log
-from quoth.workers.spawn import spawn
+from quoth.workers.spawn import SPINS, spawn
 from quoth.workers.worker_exit import WorkerExit, last_line, size_of
 
 
@@ -32,16 +32,18 @@ class WorkerProcess:
         *,
         log: Path | None = None,
         process: subprocess.Popen[bytes] | None = None,
+        spins: int = SPINS,
     ) -> None:
         """`hear` gets each call and message, `ended` how the worker ended, both in the thread.
 
-        `known` are the records that it may send. `process` is a worker that was started before.
+        `known` are the records that it may send. `process` is a worker that was started before, `spins` as for spawn.
         """
         self._hear = hear
         self._ended = ended
         self._known = known
         self._log = log
         self._process = process
+        self._spins = spins
         self._ended_for = ""
         self._spawn_error: OSError | None = None
         self._started = threading.Event()
@@ -95,7 +97,7 @@ class WorkerProcess:
     def _live(self) -> None:
         log_start = size_of(self._log)
         try:
-            process = self._process = self._process or spawn()
+            process = self._process = self._process or spawn(self._spins)
         except OSError as error:
             self._spawn_error = error
             return

@@ -11,7 +11,7 @@ import numpy as np
 
 from quoth.errors import ModelError, escaped
 from quoth.gguf import Header, Tensor
-from quoth_converters.checks.report import Check, Level
+from quoth_converters.checks.verification_report import Check, Level
 from quoth_converters.formats.tensors import slabs
 from quoth_converters.output.writer import GGML_TYPES, OutType, cast
 from quoth_converters.pipeline import Described

@@ -10,7 +10,7 @@ import numpy as np
 
 from quoth.workers.protocol import SLICE
 from quoth_converters.checks.reference import Cache, Reference
-from quoth_converters.checks.report import Check
+from quoth_converters.checks.verification_report import Check
 from quoth_converters.formats.tensors import Floats
 from quoth_converters.llama_process import LlamaProcess
 

@@ -78,17 +78,11 @@ def _files(described: Described) -> Mapping[str, Path]:
 
 
 def _library(path: Path, files: Mapping[str, Path], vocabulary: Vocabulary) -> Library:
-    from tokenizers import Tokenizer
+    """A tokenizer.json, or GPT-2's two files with the special tokens that the vocabulary found."""
+    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers  # of an extra
 
     if vocabulary.origin == "tokenizer.json":
         return Library(Tokenizer.from_file(str(path)))
-    return Library(_two_files(path, files, vocabulary))
-
-
-def _two_files(path: Path, files: Mapping[str, Path], vocabulary: Vocabulary) -> Any:
-    """GPT-2's two files as the library has them, with the special tokens that the vocabulary found."""
-    from tokenizers import AddedToken, Tokenizer, decoders, models, pre_tokenizers
-
     merges = files["merges.txt" if path.name == "vocab.json" else "vocab.bpe"]
     tokenizer = Tokenizer(models.BPE.from_file(str(path), str(merges)))
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
@@ -96,7 +90,7 @@ def _two_files(path: Path, files: Mapping[str, Path], vocabulary: Vocabulary) ->
     own = len(vocabulary) - vocabulary.appended
     special = [vocabulary.tokens[i] for i in range(own) if vocabulary.types[i] in (Type.CONTROL, Type.USER_DEFINED)]
     tokenizer.add_special_tokens([AddedToken(text, normalized=False) for text in special])
-    return tokenizer
+    return Library(tokenizer)
 
 
 class Library:

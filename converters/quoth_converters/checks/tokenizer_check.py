@@ -9,8 +9,8 @@ from typing import Final
 
 from quoth.errors import escaped
 from quoth_converters.checks.hard_texts import FIXED, SHORT, around, random_texts
-from quoth_converters.checks.report import Check, Level
 from quoth_converters.checks.source_tokenizers import Oracle
+from quoth_converters.checks.verification_report import Check, Level
 from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.spec import ModelSpec
 from quoth_converters.vocab import Type, Vocabulary

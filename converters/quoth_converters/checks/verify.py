@@ -19,19 +19,20 @@ from quoth_converters.checks.divergence import SAMPLE, measured
 from quoth_converters.checks.file_check import check_structure, check_tensors, stored_as
 from quoth_converters.checks.logits_check import Texts, check_logits
 from quoth_converters.checks.reference import NoReference, Reference
-from quoth_converters.checks.report import Check, Level, Report
 from quoth_converters.checks.source_tokenizers import OracleError, find_oracle
 from quoth_converters.checks.tokenizer_check import check_tokenizer
+from quoth_converters.checks.verification_report import Check, Level, Report
 from quoth_converters.families import Options
 from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.output import verification_keys
-from quoth_converters.output.quantization import described as sizes_of
+from quoth_converters.output.llama_quantization import described as sizes_of
 from quoth_converters.pipeline import Described, describe
 
 Progress = Callable[[int, int], None]  # thousandths done, and 1000
 
 _MOST_PERPLEXITY_RATIO: Final = 1.05
 _LEAST_SAME: Final = 0.9
+_THREADS: Final = os.cpu_count() or 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +93,7 @@ class _Run:
 
     def _load(self, llama: LlamaProcess) -> Check:
         try:
-            (n_ctx,) = llama.open(self.path, n_ctx=self.n_ctx, threads=_threads())
+            (n_ctx,) = llama.open(self.path, n_ctx=self.n_ctx, threads=_THREADS)
         except QuothError as error:
             return Check("load", False, "llama.cpp cannot load it", failing=escaped(error.why or error.what))
         trained = self.described.spec.hyperparameters["context_length"]
@@ -148,7 +149,7 @@ class _Run:
         n_ctx, text = min(self.n_ctx, 256), SAMPLE.read_text("utf-8")
         with LlamaProcess() as llama:
             try:
-                llama.open(self.path, path, n_ctx=n_ctx, threads=_threads())
+                llama.open(self.path, path, n_ctx=n_ctx, threads=_THREADS)
                 ids = llama.tokenize([text], special=False)[0][: self.amount.text]
                 found = measured(llama.logits, partial(llama.logits, model=1), ids, n_ctx)
             except QuothError as error:
@@ -198,13 +199,7 @@ def check(
     return _report(describe(checkpoint, options or Options()), gguf, level, (), progress)
 
 
-def _report(
-    described: Described,
-    path: Path,
-    level: Level,
-    quantized: Sequence[Path],
-    progress: Progress,
-) -> Report:
+def _report(described: Described, path: Path, level: Level, quantized: Sequence[Path], progress: Progress) -> Report:
     if level == "none":
         return Report(level, (), 0.0)
     if not path.is_file():
@@ -221,7 +216,3 @@ def mixed(ids: Sequence[int], count: int, words: int) -> list[int]:
     text = list(ids[: count // 2])
     rng = Random(count)
     return text + [rng.randrange(words) for _ in range(count - len(text))]
-
-
-def _threads() -> int:
-    return os.cpu_count() or 1

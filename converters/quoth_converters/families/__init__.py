@@ -52,12 +52,7 @@ def _megatron(source: Source) -> bool:
     return "checkpoint_version" in source.config or _tensors("language_model.encoder.layers")(source)
 
 
-_CLASSIFIERS: Final = (
-    "ForSequenceClassification",
-    "ForTokenClassification",
-    "ForQuestionAnswering",
-    "ForMultipleChoice",
-)
+_CLASSIFIERS: Final = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice")
 _LATER: Final = "this family is not converted yet"
 REFUSED: Final = (
     Refusal(

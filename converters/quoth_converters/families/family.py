@@ -1,4 +1,4 @@
-"""What a family of checkpoints is, and how its settings are read: each held against what llama.cpp can have."""
+"""What a family of checkpoints is, and how its settings are read: each within what llama.cpp allows."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def vocabulary_of_files(source: Source, options: Options, layout: Layout) -> Voc
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family: its name, the architecture that runs it, how exactly; how it is known, laid out and tokenized."""
+    """A family: its name, its architecture in llama.cpp, how exact that is; how to know, lay out and tokenize it."""
 
     name: str
     architecture: str
@@ -99,8 +99,8 @@ def sizes_of(
 ) -> Sizes:
     """The sizes under a family's names for them.
 
-    `inner` gives the inner width from the model's where no setting does, `head` is the usual width of a head: both may
-    be None. Without names for `head` and `kv_heads`, the heads fill the width, and keys and values have as many.
+    `inner` computes the inner width from the model's where no setting gives it; `head` is the usual width of a head.
+    Without names for `head` and `kv_heads`, the heads fill the width, and keys and values have as many.
     """
     width = integer(config, *names["width"], most=MAX_WIDTH)
     heads = integer(config, *names["heads"], most=MAX_HEADS)
@@ -149,7 +149,7 @@ def require_activation(value: object, kind: Literal["GELU", "SiLU"], family: str
 
 
 def within_window(context: int, setting: object, name: str, architecture: str) -> tuple[int, tuple[str, ...]]:
-    """The context in which a sliding window hides nothing, where it is the same model; and what to say of it.
+    """The context in which a sliding window hides nothing, so that the model is the same; and the notes on it.
 
     `setting` is the one of this name, or None.
     """

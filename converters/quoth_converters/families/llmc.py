@@ -33,7 +33,7 @@ def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
     own = len(found) - found.appended
     if own != said:
         raise ModelError(
-            "this is not the tokenizer of this checkpoint",
+            "the tokenizer does not fit the checkpoint",
             f"{escaped(found.origin)} has {own:,} tokens and the header says {said:,}",
             "Give the right one with --tokenizer",
         )

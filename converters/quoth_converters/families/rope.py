@@ -23,7 +23,7 @@ _REASONS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Rope:
-    """Keys under the architecture, and by what each pair's frequency is divided (llama.cpp's rope_freqs.weight)."""
+    """Keys of the architecture, and the divisor of each pair's frequency (llama.cpp's rope_freqs.weight)."""
 
     keys: Mapping[str, Scalar]
     factors: tuple[float, ...] = ()
@@ -38,7 +38,7 @@ class Rope:
 
 
 def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool = False) -> Rope:
-    """What rotates `rotated` dimensions of a head; `table`: whether the architecture has rope_freqs.weight."""
+    """The rotation of `rotated` dimensions of a head; `table`: whether the architecture has rope_freqs.weight."""
     settings = settings_of(config)
     if rotated < 2 or rotated % 2:
         raise ModelError(f"the settings say that {rotated} dimensions of a head are rotated", "they come in pairs")
@@ -102,7 +102,7 @@ def _yarn(config: Mapping[str, Any], settings: Mapping[str, Any], n_ctx: int) ->
 
 
 def _magnitude(settings: Mapping[str, Any], factor: float) -> float:
-    """By what the rotated values are multiplied."""
+    """The factor of the rotated values."""
     if settings.get("attention_factor") is not None:
         return real(settings, "attention_factor", 1.0)
     if settings.get("mscale") and settings.get("mscale_all_dim"):
@@ -116,7 +116,7 @@ def _mscale(factor: float, mscale: float = 1.0) -> float:
 
 
 def _llama3(config: Mapping[str, Any], settings: Mapping[str, Any], rotated: int, n_ctx: int) -> tuple[float, ...]:
-    """Llama 3.1's: slow waves are stretched by `factor`, quick ones are left, those between get something between."""
+    """Llama 3.1's: slow waves are stretched by `factor`, fast ones are kept, those between are interpolated."""
     factor = real(settings, "factor", math.nan)
     low, high = (real(settings, name, math.nan) for name in ("low_freq_factor", "high_freq_factor"))
     if high <= low:
@@ -131,7 +131,7 @@ def _llama3(config: Mapping[str, Any], settings: Mapping[str, Any], rotated: int
 
 
 def neighbours_of_halves(head: int) -> Change:
-    """Of the rows of each head: pairs that stand half a head apart put side by side."""
+    """Move the rows of each head: the rotated pairs, half a head apart, come side by side."""
 
     def change(value: Value, shape: Shape, layer: int) -> Value:
         view = (shape[0] // head, 2, head // 2, *shape[1:])
@@ -141,7 +141,7 @@ def neighbours_of_halves(head: int) -> Change:
 
 
 def halves_of_neighbours(head: int, rotated: int) -> Change:
-    """Of the first `rotated` rows of each head: pairs that stand side by side put half of them apart.
+    """Move the first `rotated` rows of each head: the pairs, side by side, come half of that apart.
 
     What is not rotated may lie in any order that queries and keys share: where the rotated part divides the head, all
     parts of its size are moved alike, in one step.

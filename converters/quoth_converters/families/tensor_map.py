@@ -84,7 +84,7 @@ class Layout:
 
 
 def model_of(source: Source, layout: Layout, vocabulary: Vocabulary) -> ModelSpec:
-    """The model of a checkpoint that is laid out so."""
+    """The specification of a checkpoint with this layout."""
     filled = _Filled(source, layout, vocabulary)
     dropped = {name: why for name in source.tensors for form, why in layout.dropped.items() if re.fullmatch(form, name)}
     if filled.is_tied and filled.head in source.tensors and not filled.architecture.needs_head:
@@ -128,7 +128,7 @@ def _keys(layout: Layout) -> dict[str, Scalar]:
 
 
 class _Filled:
-    """The map filled by a layout."""
+    """The map, filled with the tensors of a checkpoint."""
 
     def __init__(self, source: Source, layout: Layout, vocabulary: Vocabulary) -> None:
         self._source, self._layout, self._vocabulary = source, layout, vocabulary
@@ -163,7 +163,7 @@ class _Filled:
             yield from self._tensor("output")
 
     def _tensor(self, name: str, layer: int = 0) -> Iterator[TensorSpec]:
-        """A weight, and its bias: zeros where the architecture requires one that the source does without."""
+        """A weight and its bias: zeros where the architecture requires one that the source lacks."""
         full = name if name in _OUTER else f"blk.{layer}.{name}"
         shape = tuple(self._lengths[length] for length in SHAPES[name])
         yield TensorSpec(f"{full}.weight", shape, self._value(name, "weight", shape, layer))
@@ -189,7 +189,7 @@ class _Filled:
 
 
 def _is_tied(source: Source, head: str, tokens: str) -> bool:
-    """Whether the head is the token embedding: it is not there, or the same bytes are. Settings may lie about it."""
+    """Whether the head is the token embedding: it is absent, or has the same bytes. Settings may lie about it."""
     if head in source.tensors:
         return tokens in source.tensors and same_bytes(source.tensors[head], source.tensors[tokens])
     if source.config.get("tie_word_embeddings") is False:
@@ -198,7 +198,7 @@ def _is_tied(source: Source, head: str, tokens: str) -> bool:
 
 
 def _embedding(table: Take, rows: int, columns: Shape, vocabulary: Vocabulary) -> Value:
-    """A row a token, from a source of `rows` rows: padding dropped, rows of zeros for appended tokens.
+    """One row per token, from a table of `rows` rows: padding dropped, rows of zeros for appended tokens.
 
     Few rows are padding: up to the next multiple of 128, or a thirty-second of them. More says another tokenizer.
     """
@@ -206,7 +206,7 @@ def _embedding(table: Take, rows: int, columns: Shape, vocabulary: Vocabulary) -
     padding = rows - own
     if padding < 0 or (vocabulary.exact and padding) or padding > max(127, rows // 32):
         raise ModelError(
-            "this is not the tokenizer of this checkpoint",
+            "the tokenizer does not fit the checkpoint",
             f"{escaped(vocabulary.origin)} has {own:,} tokens and {escaped(table.name)} has {rows:,} rows",
             "Give the right one with --tokenizer",
         )

@@ -48,6 +48,7 @@ IGNORED: Final = ("optimizer.pt", "optimizer.bin", "scheduler.pt", "scaler.pt", 
 _IGNORED_LIKE: Final = re.compile(
     r"rng_state_\d+\.pth|trainer_state\.json|.*\.(onnx|msgpack|h5|ot|tflite)|events\.out\..*"
 )
+_NO_WEIGHTS: Final = frozenset({*IGNORED, *TOKENIZER_FILES})
 _WRAPPERS: Final = ("_orig_mod.", "module.", "_forward_module.")  # torch.compile, DistributedDataParallel, Fabric
 
 
@@ -113,15 +114,13 @@ def _weights_of(folder: Path) -> Path:
         if (folder / name).is_file():
             return folder / name
     others = [entry for entry in folder.iterdir() if entry.suffix in (".safetensors", ".pt", ".pth", ".bin")]
-    not_weights = {*IGNORED, *TOKENIZER_FILES}
-    others = [
-        entry for entry in others if entry.is_file() and entry.name not in not_weights and "rng_state" not in entry.name
-    ]
+    others = [entry for entry in others if entry.name not in _NO_WEIGHTS and "rng_state" not in entry.name]
+    others = [entry for entry in others if entry.is_file()]
     if len(others) == 1:
         return others[0]
     if others:
         names = ", ".join(sorted(escaped(entry.name) for entry in others)[:5])
-        raise ModelError(f"{escaped(folder)} holds several weights", names, "Give one of the files")
+        raise ModelError(f"{escaped(folder)} holds several files of weights", names, "Give one of the files")
     steps = sorted(entry.name for entry in folder.glob("checkpoint-*") if entry.is_dir())
     try_ = f"Give one of its checkpoints, such as {escaped(folder / steps[-1])}" if steps else "Give a checkpoint"
     raise ModelError(f"{escaped(folder)} holds no weights", f"looked for {', '.join(WEIGHTS)}", try_)

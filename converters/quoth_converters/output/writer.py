@@ -104,8 +104,8 @@ def refuse(target: Path, force: bool, needed: int = 0) -> None:
         free = shutil.disk_usage(target.parent).free
     except OSError as error:
         raise StorageError(f"{escaped(target)} could not be written", escaped(error.strerror or error)) from None
-    if needed and free < needed + _SLACK:
-        raise StorageError("the disk is too full", f"{needed >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
+    if needed and free < (wanted := needed + _SLACK):
+        raise StorageError("the disk is too full", f"{wanted >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
 
 
 def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
@@ -171,13 +171,7 @@ def cast(slab: Floats, outtype: OutType) -> Array:
     return ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype("<u2")  # to the nearest, ties to even
 
 
-def _write_tensors(
-    file: BinaryIO,
-    spec: ModelSpec,
-    source: Source,
-    outtype: OutType,
-    progress: Progress,
-) -> None:
+def _write_tensors(file: BinaryIO, spec: ModelSpec, source: Source, outtype: OutType, progress: Progress) -> None:
     total = sum(stored_size(tensor, outtype) for tensor in spec.tensors)
     done = 0
     with ThreadPoolExecutor(_THREADS, "cast") as threads:

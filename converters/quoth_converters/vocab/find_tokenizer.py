@@ -15,8 +15,8 @@ from quoth_converters.vocab.c_tokenizers import is_llmc_tokenizer, read_llama2c_
 from quoth_converters.vocab.characters import read_meta
 from quoth_converters.vocab.gguf_tokenizer import read_gguf_vocabulary
 from quoth_converters.vocab.sentencepiece import is_sentencepiece, read_sentencepiece
-from quoth_converters.vocab.special_tokens import with_special
 from quoth_converters.vocab.tiktoken_ranks import read_ranks
+from quoth_converters.vocab.token_roles import with_special
 
 TRY = (
     "Give --tokenizer a folder with tokenizer.json, tokenizer.model or vocab.json and merges.txt, "

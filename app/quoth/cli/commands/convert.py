@@ -45,6 +45,6 @@ def command(environment: Environment, /, source: str, **options: Any) -> None:
       quoth convert ./my-gpt2 --quant Q8_0,Q4_K_M -o my-gpt2.gguf
       quoth convert --check my-gpt2.gguf ./my-gpt2
     """
-    from quoth.cli.run.weights.checkpoint_conversion import convert_checkpoint
+    from quoth.cli.run.model_files.checkpoint_conversion import convert_checkpoint
 
     convert_checkpoint(environment, source, **options)

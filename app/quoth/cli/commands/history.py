@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 from quoth.cli.environment import Environment
@@ -78,9 +80,7 @@ def show(environment: Environment, name: str, as_json: bool) -> None:
 )
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE, which only you can read.")
 @click.pass_obj
-def export(
-    environment: Environment, names: tuple[str, ...], everything: bool, format_: str | None, output: str | None
-) -> None:
+def export(environment: Environment, /, names: tuple[str, ...], **options: Any) -> None:
     """Export conversations: json is complete and can be imported, md and html are the current path for reading.
 
     \b
@@ -91,7 +91,7 @@ def export(
     """
     from quoth.cli.run.history_listing import export_conversations
 
-    export_conversations(environment, names, everything, format_, output)
+    export_conversations(environment, names, **options)
 
 
 @command.command("import")

@@ -28,6 +28,6 @@ def command(environment: Environment, /, file: str, **options: Any) -> None:
       quoth inspect out-shakespeare-char/ckpt.pt
       quoth inspect ./my-gpt2 --json
     """
-    from quoth.cli.run.weights.gguf_facts import inspect_file
+    from quoth.cli.run.model_files.gguf_facts import inspect_file
 
     inspect_file(environment, file, **options)

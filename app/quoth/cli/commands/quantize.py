@@ -34,6 +34,6 @@ def command(environment: Environment, /, file: str, quants: tuple[str, ...], **o
       quoth quantize model.F16.gguf -q Q8_0 -q Q4_K_M
       quoth quantize model.F16.gguf -q auto -o small.gguf
     """
-    from quoth.cli.run.weights.gguf_quantization import quantize_file
+    from quoth.cli.run.model_files.gguf_quantization import quantize_file
 
     quantize_file(environment, file, quants, **options)

@@ -10,13 +10,13 @@ from pathlib import Path
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
 from quoth.cli.printing import print_json, print_lines
-from quoth.cli.run.weights.step_progress import StepProgress
+from quoth.cli.run.model_files.step_progress import StepProgress
 from quoth.errors import StorageError, UsageError
 from quoth.gguf import Header, check, read_header
 from quoth.library.model_choice import named
 from quoth.models.conversion import RECOMMENDED, ConversionProgress, parse_types
 from quoth.text.units import format_size
-from quoth_converters.output.quantization import Plan, plan, quantize, recommended
+from quoth_converters.output.llama_quantization import Plan, plan, quantize, recommended
 
 _TYPE_AT_END = re.compile(r"[.-](BF16|F16|F32)$", re.IGNORECASE)
 

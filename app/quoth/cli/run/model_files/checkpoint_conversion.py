@@ -14,8 +14,8 @@ from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
 from quoth.cli.printing import print_json, print_lines
 from quoth.cli.run.model_download import Reporter
-from quoth.cli.run.weights.checkpoint_facts import fields, options_of, size_lines, summary_lines
-from quoth.cli.run.weights.step_progress import StepProgress
+from quoth.cli.run.model_files.checkpoint_facts import fields, options_of, size_lines, summary_lines
+from quoth.cli.run.model_files.step_progress import StepProgress
 from quoth.errors import ModelError, StorageError, UsageError
 from quoth.library.model_pull import try_model
 from quoth.models.conversion import (
@@ -33,7 +33,7 @@ from quoth.models.sources import hub, network
 from quoth.models.sources.original_checkpoint import fetch_original, forget
 from quoth.platform import safe_files
 from quoth.text.units import format_size
-from quoth_converters.checks.report import Level
+from quoth_converters.checks.verification_report import Level
 from quoth_converters.checks.verify import check
 from quoth_converters.output.writer import OutType
 from quoth_converters.pipeline import Described

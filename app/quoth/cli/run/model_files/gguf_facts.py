@@ -16,7 +16,7 @@ from quoth.library.model_choice import named
 from quoth.text import sane
 
 if TYPE_CHECKING:
-    from quoth_converters.output.quantization import Plan
+    from quoth_converters.output.llama_quantization import Plan
 
 _UNQUANTIZED = ("F32", "F16", "BF16")
 Row = tuple[str, str]
@@ -36,7 +36,7 @@ def inspect_file(
     environment.streams.require_stdout()
     path = path_of(file)
     if path.exists() and not _is_gguf(path):
-        from quoth.cli.run.weights.checkpoint_facts import inspect_checkpoint
+        from quoth.cli.run.model_files.checkpoint_facts import inspect_checkpoint
 
         inspect_checkpoint(environment, path, tokenizer, meta, n_head, tensors=tensors, as_json=as_json)
     else:
@@ -74,7 +74,7 @@ def _plans(header: Header) -> tuple[list[Plan], Plan | None, Iterator[str]]:
     """The plans of the usual quantizations, the recommended one, and their lines; nothing for a quantized file."""
     if header.quantization not in _UNQUANTIZED or len(header.parts) > 1:
         return [], None, iter(())
-    from quoth.cli.run.weights.gguf_quantization import plan_lines, plans_of
+    from quoth.cli.run.model_files.gguf_quantization import plan_lines, plans_of
 
     plans, best = plans_of(header)
     return plans, best, plan_lines(plans, best) if plans else iter(())

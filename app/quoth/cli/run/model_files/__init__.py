@@ -1,0 +1,1 @@
+"""`quoth convert`, `quoth quantize`, `quoth inspect`: model files made, made smaller and described."""

@@ -1,1 +1,0 @@
-"""`quoth convert`, `quoth quantize`, `quoth inspect`: files of weights made, made smaller and described."""
