@@ -34,13 +34,9 @@ class SafeFilter(LineFilter):
 
     def apply(self, segments: list[Segment], background: Color) -> list[Segment]:
         for text, style, control in segments:
-            if control or (style is not None and style.link) or not (text.isprintable() or _is_safe(text)):
+            if control or (style is not None and style.link) or not (text.isprintable() or UNSAFE.search(text) is None):
                 return _safe(segments)
         return segments
-
-
-def _is_safe(text: str) -> bool:
-    return UNSAFE.search(text) is None
 
 
 def _safe(segments: list[Segment]) -> list[Segment]:
