@@ -9,8 +9,6 @@ from textual.widget import Widget
 from quoth.tui.chat.chat_session import State
 
 BAR = 10  # cells
-# What a state is called where nothing more is known of it.
-NAMES = {State.READING: "thinking", State.WRITING: "Escape stops", State.STOPPING: "stopping"}
 
 
 class StatusLine(Widget):
@@ -29,8 +27,9 @@ class StatusLine(Widget):
     private: reactive[bool] = reactive(False)
 
     def show(self, state: State, progress: str, private: bool) -> None:
-        """What a session does, and how far it is."""
-        self.doing, self.private = progress or NAMES.get(state, ""), private
+        """What a session does, and how far it is; of an idle one nothing."""
+        self.doing = progress or ("" if state is State.IDLE else state.value)
+        self.private = private
 
     def render(self) -> Content:
         parts = [Content.styled(self.model, "bold")]
