@@ -24,7 +24,7 @@ from quoth.tui.chat.slash_commands import HelpAsked
 from quoth.tui.commands import COMMANDS
 from quoth.tui.help_screen import Help
 from quoth.tui.palette import Conversations
-from quoth.tui.terminal.driver import PasteCut, driver_class
+from quoth.tui.terminal.driver import DRIVER, PasteCut
 from quoth.tui.terminal.safe_filter import SafeFilter
 from quoth.tui.widgets.prompt_input import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
@@ -46,7 +46,7 @@ class QuothApp(App[None]):
 
     def __init__(self, workspace: Workspace, conversation: int | None = None, *, open_model: OpenModel = Model) -> None:
         """`conversation` is the one to begin with. Raises UsageError for a damaged table of keys."""
-        super().__init__(driver_class=driver_class())
+        super().__init__(driver_class=DRIVER)
         self.workspace = workspace
         self.chat = ChatScreen(workspace, open_model, conversation)
         self._keys = keys(workspace.folders)

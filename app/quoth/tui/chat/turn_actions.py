@@ -129,7 +129,7 @@ class TurnActions:
     def _copy(self, text: str) -> None:
         environ, folder = self.workspace.environ, self.workspace.folders.state
         try:
-            detail = clipboard.copy(text, write=self._write_to_terminal, environ=environ, folder=folder).detail
+            detail = clipboard.copy(text, write=self._write_to_terminal, environ=environ, folder=folder)
         except OSError as error:
             detail = f"it could not be copied: {folder} cannot be written ({error.strerror})"
         self.view.call(self.view.say, detail)
