@@ -37,7 +37,7 @@ class Prompt(TextArea):
         Binding("enter", "send", "Send", id="prompt.send"),
         Binding("ctrl+j,shift+enter,alt+enter", "break_line", "New line", id="prompt.newline"),
         Binding("tab", "complete", "Complete @file", show=False, id="prompt.complete"),
-        Binding("ctrl+g", "edit_outside", "Editor", show=False, id="prompt.editor"),
+        Binding("ctrl+g", "screen.edit_prompt", "Editor", show=False, id="prompt.editor"),
     ]
 
     @dataclass
@@ -58,12 +58,6 @@ class Prompt(TextArea):
 
         name: str
         instead_of: str = ""
-
-    @dataclass
-    class EditOutside(Message):
-        """The text should be opened in an editor."""
-
-        text: str
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=False)
@@ -96,9 +90,6 @@ class Prompt(TextArea):
 
     def action_break_line(self) -> None:
         self.insert("\n")
-
-    def action_edit_outside(self) -> None:
-        self.post_message(self.EditOutside(self.text))
 
     def restore_text(self, text: str) -> None:
         """Put back what was sent and could not be taken, before what was typed since."""
