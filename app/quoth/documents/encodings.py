@@ -172,7 +172,6 @@ def _plausible(sample: bytes, encoding: str) -> bool:
 
 
 def _holds(chunks: list[bytes], encoding: str) -> bool:
-    """Whether all bytes are of an encoding."""
     try:
         decoder = codecs.getincrementaldecoder(encoding)("strict")
         for chunk in (*chunks, b""):

@@ -186,7 +186,6 @@ def _prepared(connection: sqlite3.Connection, writes: bool) -> sqlite3.Connectio
 
 
 def _code(error: Exception) -> int:
-    """The primary result code."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

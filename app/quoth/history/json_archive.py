@@ -29,19 +29,14 @@ Tree = tuple[Conversation, list[Turn]]
 def export(history: History, ids: Sequence[int] | None = None) -> str:
     """Conversations with their whole trees as JSON; None: all of them, the last changed last."""
     chosen = [each.id for each in history.conversations(-1)][::-1] if ids is None else ids
-    return to_json([(history.conversation(id_), history.tree(id_)) for id_ in chosen])
+    conversations = [_conversation_fields(history.conversation(id_), history.tree(id_)) for id_ in chosen]
+    whole = {"format": _FORMAT, "version": _VERSION, "conversations": conversations}
+    return printable(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n"
 
 
 def import_into(history: History, text: str, name: str = "the text") -> list[int]:
     """Add what `export` wrote; returns the new ids. Raises InputError naming the place; nothing is added then."""
     return history.add_copies(from_json(text, name))
-
-
-def to_json(trees: Sequence[Tree]) -> str:
-    """JSON text, the turns of each conversation numbered from 1."""
-    conversations = [_conversation_fields(conversation, turns) for conversation, turns in trees]
-    whole = {"format": _FORMAT, "version": _VERSION, "conversations": conversations}
-    return printable(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n"
 
 
 def printable(text: str) -> str:
@@ -50,6 +45,7 @@ def printable(text: str) -> str:
 
 
 def _conversation_fields(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:
+    """A conversation as JSON has it, its turns numbered from 1."""
     numbers: dict[int | None, int | None] = {turn.id: number for number, turn in enumerate(turns, 1)}
     return {
         **{name: getattr(conversation, name) for name in ("title", "system", "origin", "created", "changed")},
