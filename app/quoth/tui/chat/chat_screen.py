@@ -212,7 +212,7 @@ class ChatScreen(ChatLayout):
 
     @on(Sidebar.Removed)
     def _conversation_removed(self, event: Sidebar.Removed) -> None:
-        self.conversations.remove(event.conversation, event.title)
+        self.beside(self.conversations.remove(event.conversation, event.title))
 
     @on(TurnView.Asked)
     async def _asked_of_turn(self, event: TurnView.Asked) -> None:

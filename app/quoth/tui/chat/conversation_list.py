@@ -149,11 +149,8 @@ class ConversationList:
         self.view.banner("")
         return True
 
-    def remove(self, conversation: int, title: str) -> None:
-        """Delete a conversation, if that is wanted."""
-        self.view.beside(self._remove(conversation, title))
-
-    async def _remove(self, conversation: int, title: str) -> None:
+    async def remove(self, conversation: int, title: str) -> None:
+        """Delete a conversation, if that is wanted; waits for the user."""
         question = Confirm("Delete this conversation for good?", title, enter=False)
         if not await self.view.app.push_screen_wait(question):
             return

@@ -39,11 +39,6 @@ class RunningReply(RunningTurn):
     continues: bool = False
     extra: Message | None = None  # asked for in place of a turn, as /compact does
 
-    @property
-    def messages(self) -> list[Message]:
-        said = messages_of(self.turns)
-        return [*with_system(self.system, said), *([self.extra] if self.extra else [])]
-
 
 def run_reply(reply: RunningReply, show: Replies, call: Callable[..., None]) -> None:
     """Never raises: every reply ends in one call of `show.end`, after what was said is in the history.
@@ -57,11 +52,11 @@ def run_reply(reply: RunningReply, show: Replies, call: Callable[..., None]) -> 
 
 
 def _answer(reply: RunningReply, show: Replies, call: Callable[..., None]) -> str:
-    """Returns the reason of the end."""
     reply.begin()
     engine = reply.model.engine
     reserve = min(reply.max_tokens or 1 << 30, engine.info.n_ctx // RESERVE)
-    messages, dropped = fitting(engine, reply.messages, reserve, reply.messages_dropped)
+    asked = [*with_system(reply.system, messages_of(reply.turns)), *([reply.extra] if reply.extra else [])]
+    messages, dropped = fitting(engine, asked, reserve, reply.messages_dropped)
     if dropped:
         call(show.dropped, reply, dropped)
     stream = _PieceJoiner(reply, show, call)
@@ -86,7 +81,7 @@ def _answer(reply: RunningReply, show: Replies, call: Callable[..., None]) -> st
                     stream.say(text=text, tokens=tokens)
                 case Notice(_, text):
                     reply.notices.append(text)
-                    call(show.notice, text)
+                    call(show.view.say, text)
                 case Done(_, reason, usage):
                     reply.usage = usage
     finally:
@@ -118,11 +113,11 @@ class _PieceJoiner:
 
     def read(self, done: int, total: int) -> None:
         elapsed = monotonic() - self._begun
-        if done <= self._first_read or elapsed < 0.2:
-            self._first_read = self._first_read or done
-            left = None
-        else:
+        left = None
+        if done > self._first_read and elapsed >= 0.2:
             left = elapsed / (done - self._first_read) * (total - done)
+        else:
+            self._first_read = self._first_read or done
         self._call(self._show.read, self._reply, done, total, left, latest=True)
         if done >= total:
             self._begun = self._posted = monotonic()
@@ -131,13 +126,10 @@ class _PieceJoiner:
         self._text += self._cleaner.feed(text)
         self._thought += self._thought_cleaner.feed(thought)
         self._tokens += tokens
-        first = not (self._reply.said or self._reply.thought)
-        if first or (monotonic() - self._posted >= JOIN_SECONDS and self._is_shown()):
+        first, waited = not (self._reply.said or self._reply.thought), monotonic() - self._posted
+        # A slow terminal gets fewer and larger pieces.
+        if first or waited > SLOW_SECONDS or (waited >= JOIN_SECONDS and self._shown.is_set()):
             self._send()
-
-    def _is_shown(self) -> bool:
-        """Whether the screen has kept up; a slow terminal gets fewer and larger pieces."""
-        return self._shown.is_set() or monotonic() - self._posted > SLOW_SECONDS
 
     def _send(self) -> None:
         if not (self._text or self._thought):
