@@ -27,9 +27,6 @@ class AttachedFiles:
         self.session.attachments = [*documents]
         self.view.show_attachments(documents)
 
-    def drop_last(self) -> None:
-        self.set(self.session.attachments[:-1])
-
     def add_paste(self, pasted: str) -> None:
         """A long text, or the path of a file."""
         if path := dropped_file(pasted):

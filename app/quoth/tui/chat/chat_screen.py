@@ -151,7 +151,7 @@ class ChatScreen(ChatLayout):
             self.transcript.scroll_home(animate=False)
 
     def action_drop_attachment(self) -> None:
-        self.files.drop_last()
+        self.files.set(self.session.attachments[:-1])
 
     def action_bottom(self) -> None:
         self.transcript.anchor()
@@ -228,7 +228,6 @@ class ChatScreen(ChatLayout):
         self.beside(self._open_link(event.href))
 
     async def _open_link(self, url: str) -> None:
-        """Show a link in full, and open it if that is wanted."""
         if await self.app.push_screen_wait(Confirm("Open this link in the browser?", links.shown(url))):
             try:
                 links.open_link(url)

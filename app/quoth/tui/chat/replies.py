@@ -122,7 +122,7 @@ class Replies:
         self.view.cancel(PROBABILITIES)
         self._rated = monotonic()
         self.session.begin(reply)
-        self.view.thread(run_reply, reply, self, self.view.call, group="turn")
+        self.view.thread(run_reply, reply, self, group="turn")
 
     # Shown
 
@@ -177,7 +177,6 @@ class Replies:
         self.on_end()
 
     async def _finish(self, entry: Entry, running: RunningTurn) -> None:
-        """Show an answer as it is kept."""
         model = running.model_name or entry.turn.model
         entry.turn = replace(entry.turn, text=running.said, thought=running.thought, reason=running.reason, model=model)
         view = self.view.transcript.view_of(entry.ref)

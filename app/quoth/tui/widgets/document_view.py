@@ -107,7 +107,6 @@ class DocumentView(ScrollView, can_focus=True):
         return max(2, self.scrollable_content_region.width - self._gutter)
 
     def _lay_out(self, place: int, *, highlighted: bool = False) -> None:
-        """Lay out anew, and show a place."""
         if self.document is None or not self.scrollable_content_region.width:
             return
         self._rows = Rows(self.document.text, self._width)
