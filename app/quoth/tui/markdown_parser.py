@@ -85,8 +85,6 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if start + 2 > end or "|" not in state.src[state.bMarks[start] : state.eMarks[start + 1]]:
         return table_rule(state, start, end, silent)
     columns = state.src.count("|", state.bMarks[start + 1], state.eMarks[start + 1]) - 1
-    if columns <= COLUMNS and columns * 20 <= CELLS and state.lineMax - start < 20:
-        return table_rule(state, start, end, silent)
     if not table_rule(state, start, end, True):
         return False
     run = _end_of_run(state, start, end)

@@ -55,7 +55,7 @@ class ChatScreen(ChatLayout):
     def __init__(self, workspace: Workspace, open_model: OpenModel, conversation: int | None = None) -> None:
         """`conversation` is the one to begin with; None: an empty one."""
         super().__init__()
-        settings = workspace.settings
+        self.workspace, settings = workspace, workspace.settings
         self.session = session = ChatSession(
             workspace.history, system=settings.system, private=settings.private, changed=self._show_state
         )
@@ -65,10 +65,8 @@ class ChatScreen(ChatLayout):
         self.conversations = ConversationList(session, self, self.models, self.files)
         self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.end)
         self.probabilities = ProbabilityLookup(session, self, self.models)
-        parts = self.models, self.replies, self.documents, self.probabilities, self.conversations
-        self.turns = TurnActions(workspace, session, self, *parts)
+        self.turns = TurnActions(self)
         self.commands = SlashCommands(self)
-        self._environ = workspace.environ
         self._first = conversation
 
     async def on_mount(self) -> None:
@@ -175,7 +173,7 @@ class ChatScreen(ChatLayout):
 
     def action_edit_prompt(self) -> None:
         try:
-            text = edited(self.prompt.text, self.app, self._environ)
+            text = edited(self.prompt.text, self.app, self.workspace.environ)
         except QuothError as error:
             self.notify(error.what, severity="error", markup=False)
         else:

@@ -15,9 +15,6 @@ class PasteCut(Message):
 
     dropped: int
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 DRIVER: type[Driver] | None = None
 """The driver for `App(driver_class=...)`; None is the platform's own."""

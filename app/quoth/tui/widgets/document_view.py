@@ -98,13 +98,9 @@ class DocumentView(ScrollView, can_focus=True):
             self._go(self.marked[0], highlighted=True)
 
     @property
-    def _gutter(self) -> int:
-        """Cells of the line numbers, and of the mark behind them."""
-        return self._digits + 2 if self._digits else 2
-
-    @property
     def _width(self) -> int:
-        return max(2, self.scrollable_content_region.width - self._gutter)
+        """Of the text: before it are the line's number, a mark and a space."""
+        return max(2, self.scrollable_content_region.width - self._digits - 2)
 
     def _lay_out(self, place: int, *, highlighted: bool = False) -> None:
         if self.document is None or not self.scrollable_content_region.width:
