@@ -60,7 +60,8 @@ def failed(report: Report) -> dict[str, str]:
 def test_a_right_conversion_passes_every_check_and_says_so_in_the_file(name: str, tmp_path: Path) -> None:
     made, path = converted(name, tmp_path / "m.gguf")
     size = path.stat().st_size
-    q8 = quantize(path, tmp_path / "q8.gguf", "Q8_0").path
+    q8 = tmp_path / "q8.gguf"
+    quantize(path, q8, "Q8_0")
     seen: list[tuple[int, int]] = []
     report = verify(made, path, quantized=[q8], progress=lambda done, total: seen.append((done, total)))
     assert report.passed, report.failure

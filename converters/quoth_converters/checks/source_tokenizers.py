@@ -40,9 +40,9 @@ class Oracle(Protocol):
     """A tokenizer that is right by definition; `special` are the texts that are one token everywhere."""
 
     name: str
-    special: Sequence[str]
-    normal: bool  # it brings text to NFC first
-    spaced: bool  # it puts a space before a text that has none; llama.cpp before any, and behind special tokens
+    special: Sequence[str] = ()
+    normal: bool = False  # it brings text to NFC first
+    spaced: bool = False  # it puts a space before a text that has none; llama.cpp before any, and behind special tokens
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]: ...
     def decode(self, ids: Sequence[Sequence[int]]) -> list[bytes]: ...
@@ -93,7 +93,7 @@ def _library(path: Path, files: Mapping[str, Path], vocabulary: Vocabulary) -> L
     return Library(tokenizer)
 
 
-class Library:
+class Library(Oracle):
     """A tokenizer of the tokenizers library."""
 
     name = "the library tokenizers"
@@ -105,7 +105,7 @@ class Library:
         self.normal = type(tokenizer.normalizer).__name__ == "NFC"
         self.spaced = type(tokenizer.pre_tokenizer).__name__ == "Metaspace"
         added = tokenizer.get_added_tokens_decoder().values()
-        self.special: Sequence[str] = [token.content for token in added]
+        self.special = [token.content for token in added]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         with answering():
@@ -118,13 +118,10 @@ class Library:
         return [text.encode() for text in texts]
 
 
-class Characters:
+class Characters(Oracle):
     """A table of characters: each is a token, and others are lost."""
 
     name = "the character table"
-    normal = False
-    spaced = False
-    special: Sequence[str] = ()
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         own = vocabulary.tokens[: len(vocabulary) - vocabulary.appended]
@@ -138,13 +135,10 @@ class Characters:
         return ["".join(self._letters[index] for index in line).encode() for line in ids]
 
 
-class SentencePiece:
+class SentencePiece(Oracle):
     """A model of the SentencePiece library. It never reads a special token out of text."""
 
     name = "the library sentencepiece"
-    normal = False
-    spaced = False
-    special: Sequence[str] = ()
 
     def __init__(self, path: Path) -> None:
         self._model: Any = import_module("sentencepiece").SentencePieceProcessor(model_file=str(path))
@@ -171,17 +165,15 @@ _SPLITS: Final = {
 _SPACES: Final = "\t-\r \x85\xa0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"  # White_Space; re has four more
 
 
-class Ranks:
+class Ranks(Oracle):
     """tiktoken's rank files: of two neighbours those are joined first whose token has the lowest rank."""
 
     name = "the rank file"
-    normal = False
-    spaced = False
 
     def __init__(self, path: Path) -> None:
         vocabulary = read_ranks(path)
         named = dict(zip(vocabulary.tokens, vocabulary.types, strict=True))
-        self.special: Sequence[str] = [token for token, kind in named.items() if kind == Type.CONTROL]
+        self.special = [token for token, kind in named.items() if kind == Type.CONTROL]
         self._special_ids = {token: vocabulary.tokens.index(token) for token in self.special}
         spelled = [raw(token) if kind == Type.NORMAL else None for token, kind in named.items()]
         self._bytes = [s if s is not None else t.encode() for s, t in zip(spelled, vocabulary.tokens, strict=True)]

@@ -45,15 +45,6 @@ class Plan:
     tensors: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Quantized:
-    """A file that was written; `requantized` says that it was made from weights that had lost something already."""
-
-    path: Path
-    plan: Plan
-    requantized: bool = False
-
-
 def plan(path: Path, types: Iterable[str] = PLANNED, *, overrides: Overrides = ()) -> list[Plan]:
     """What a GGUF would come to at each of some quantizations, by a dry run of llama.cpp; nothing is written."""
     file = read_header(path)
@@ -87,8 +78,8 @@ def quantize(
     force: bool = False,
     threads: int = 0,
     progress: Progress = lambda done, total: None,
-) -> Quantized:
-    """Write a GGUF at another quantization. Where that fails, only what was there before is left."""
+) -> Plan:
+    """Write a GGUF at another quantization; returns what it came to. On failure, only what was there before is left."""
     name, file = _known(type), read_header(source)
     quantized = sorted({tensor.type_name for tensor in file.tensors}.difference(_WHOLE))
     if quantized and not requantize:
@@ -104,7 +95,7 @@ def quantize(
         verification_keys.fill(part, verification_keys.NOTHING)  # what was measured was measured of the source
         safe_files.flush(part)
         _check(part, file, tensors)
-    return Quantized(target, described(target), bool(quantized))
+    return described(target)
 
 
 def described(path: Path) -> Plan:

@@ -112,7 +112,7 @@ def _write(
         def count(done: int, total: int, type_: str = type_) -> None:
             progress(ConversionProgress("quantizing", done, total, type_))
 
-        written = quantize(source, target, type_, requantize=requantize, force=force, progress=count).plan
+        written = quantize(source, target, type_, requantize=requantize, force=force, progress=count)
         streams.progress.clear()
         size, bits = format_size(written.size), written.bits_per_weight
         streams.say(f"wrote {target}: {size}, {type_}, {bits:.2f} bits per weight")
