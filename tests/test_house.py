@@ -80,6 +80,45 @@ def test_a_class_name_stands_for_one_thing() -> None:
     assert [name for name, count in names.items() if count > 1] == []
 
 
+def test_a_module_name_stands_for_one_thing() -> None:
+    """A command's module has the command's name, and that alone may be another module's too."""
+    names = Counter(
+        path.stem
+        for path, _ in MODULES.values()
+        if path.is_relative_to(ROOT / "app") and path.stem != "__init__" and path.parent.name != "commands"
+    )
+    assert [name for name, count in names.items() if count > 1] == []
+
+
+def test_imports_stand_at_the_top_unless_they_would_slow_the_start() -> None:
+    """Some 80 do: in a command's callback what it runs, elsewhere what few runs need."""
+    inside = [
+        name
+        for name, (_, tree) in MODULES.items()
+        for node in ast.walk(tree)
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        for _ in imported(node)
+    ]
+    assert len(inside) < 100, Counter(inside).most_common(10)
+
+
+def test_a_family_of_checkpoints_is_a_short_file() -> None:
+    folder = ROOT / "converters" / "quoth_converters" / "families"
+    families = {path.name: path.read_text("utf-8") for path in folder.glob("*.py")}
+    lengths = {name: len(text.splitlines()) for name, text in families.items() if ": Final = Family(" in text}
+    assert len(lengths) > 8
+    assert {name: length for name, length in lengths.items() if length > 60} == {}
+
+
+def test_contributing_names_every_room_and_only_what_is_there() -> None:
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    where = text[text.index("## Where things live") : text.index("## How to add")]
+    named = re.findall(r"`((?:app|converters|tests)/[\w/.]*)`", text)
+    assert [path for path in named if "NAME" not in path and not (ROOT / path).exists()] == []
+    rooms = [path for path in (ROOT / "app" / "quoth").iterdir() if (path / "__init__.py").exists()]
+    assert [room.name for room in rooms if f"{room.name}/" not in where] == []
+
+
 def test_a_setting_or_an_option_is_a_name_and_not_a_key() -> None:
     app = {name: path.read_text("utf-8") for name, (path, _) in MODULES.items() if path.is_relative_to(ROOT / "app")}
     assert [name for name, text in app.items() if re.search(r"""(settings|values)\[["']""", text)] == []

@@ -18,7 +18,8 @@ import psutil
 import pytest
 
 from quoth.engine import Done, LoadOptions, Piece, Reading, Request, Scored, Scoring, Text
-from quoth.engine.client.client import Client, Limits
+from quoth.engine.client.client import Client
+from quoth.engine.client.timeouts import Timeouts
 from quoth.engine.worker.program import LOG_LIMIT
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from tests.engine.said import GREEDY, Flag, say, say_all, text
@@ -130,7 +131,7 @@ def test_a_worker_killed_while_it_scores_loses_no_score_that_came(open_client: O
 
 @posix
 def test_a_worker_that_dies_too_often_is_not_started_again(open_client: Open, tmp_path: Path) -> None:
-    client = open_client(limits=Limits(deaths=2), log=tmp_path / "log")
+    client = open_client(timeouts=Timeouts(deaths=2), log=tmp_path / "log")
     for _ in range(2):
         die_in_an_answer(client)
     with pytest.raises(EngineError, match=r"died 2 times within 5 minutes.*not started again") as caught:
@@ -141,7 +142,7 @@ def test_a_worker_that_dies_too_often_is_not_started_again(open_client: Open, tm
 @posix
 @pytest.mark.more
 def test_deaths_are_forgotten_after_a_while(open_client: Open) -> None:
-    client = open_client(limits=Limits(deaths=1, window=0.2))
+    client = open_client(timeouts=Timeouts(deaths=1, window=0.2))
     for _ in range(3):
         die_in_an_answer(client)
         time.sleep(0.3)
@@ -151,7 +152,7 @@ def test_deaths_are_forgotten_after_a_while(open_client: Open) -> None:
 @posix
 @pytest.mark.more
 def test_a_worker_that_hangs_is_noticed_and_ended(open_client: Open) -> None:
-    client = open_client(limits=Limits(hung=2.0))
+    client = open_client(timeouts=Timeouts(hung=2.0))
     pid, events = pid_of(client), client.generate([LONG])
     next(events)
     os.kill(pid, signal.SIGSTOP)
@@ -165,7 +166,7 @@ def test_a_worker_that_hangs_is_noticed_and_ended(open_client: Open) -> None:
 
 @posix
 def test_a_worker_that_does_not_stop_in_time_is_ended_and_that_is_no_death(open_client: Open) -> None:
-    client = open_client(limits=Limits(stop=0.3, deaths=1))
+    client = open_client(timeouts=Timeouts(stop=0.3, deaths=1))
     for _ in range(2):
         flag, reason = Flag(), None
         for event in client.generate([LONG], stop=flag):
@@ -205,7 +206,7 @@ def test_a_file_that_ends_its_worker_is_a_model_error_and_the_client_lives(
     open_client: Open, tmp_path: Path, name: str
 ) -> None:
     path = write_corrupt(name, tmp_path / "bad.gguf")
-    client = open_client(path, log=tmp_path / "engine.log", limits=Limits(deaths=9))
+    client = open_client(path, log=tmp_path / "engine.log", timeouts=Timeouts(deaths=9))
     for _ in range(2):
         with pytest.raises(ModelError, match=r"bad\.gguf") as caught:
             say(client, text("a", 3))
@@ -459,7 +460,7 @@ def test_every_corrupt_file_ends_in_a_sentence_or_an_answer(tmp_path: Path) -> N
 def test_fifty_kills_at_random_moments_keep_what_was_said(client: Client, model_path: Path) -> None:
     request, generator = Request(Text("The capital of France is"), GREEDY, 80), random.Random(5)
     whole, deaths = say(client, request).text, 0
-    victim = Client(model_path, limits=Limits(deaths=99))
+    victim = Client(model_path, timeouts=Timeouts(deaths=99))
     for _ in range(50):
         pid, kept = pid_of(victim), ""
         timer = threading.Timer(generator.uniform(0.0, 1.0), os.kill, (pid, signal.SIGKILL))

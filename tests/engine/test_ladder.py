@@ -16,8 +16,9 @@ from pathlib import Path
 import pytest
 
 from quoth.engine import LoadOptions
-from quoth.engine.client.client import Client, Limits
+from quoth.engine.client.client import Client
 from quoth.engine.client.findings import Findings
+from quoth.engine.client.timeouts import Timeouts
 from quoth.engine.ladder import Finding, Fingerprint, Known, choose, usable
 from quoth.errors import EngineError, ModelError
 from tests.broken_build import broken_build
@@ -44,7 +45,7 @@ class Opened:
 
     def __init__(self, model: Path, findings: Path | None, **more: object) -> None:
         self.told: list[str] = []
-        options = {"limits": Limits(proof=0.5, driver=0.5, kernels=0.5), "options": LoadOptions(threads=2), **more}
+        options = {"timeouts": Timeouts(proof=0.5, driver=0.5, kernels=0.5), "options": LoadOptions(threads=2), **more}
         self.client = Client(model, findings=Findings(findings), tell=self.told.append, **options)  # type: ignore[arg-type]  # keywords of Client
 
     @property
@@ -199,7 +200,7 @@ def test_one_way_can_be_asked_for(open_on: Open) -> None:
 
 
 def test_a_file_that_fails_in_every_way_is_a_bad_file_and_teaches_nothing(open_on: Open, tmp_path: Path) -> None:
-    bad = open_on({}, path=write_corrupt("eps NaN", tmp_path / "bad.gguf"), limits=Limits(deaths=9))
+    bad = open_on({}, path=write_corrupt("eps NaN", tmp_path / "bad.gguf"), timeouts=Timeouts(deaths=9))
     for _ in range(2):
         with pytest.raises(ModelError, match=r"bad\.gguf makes the engine fail \(signal SIGABRT"):
             bad.client.ready()

@@ -48,7 +48,7 @@ def start_answer(terminal: Terminal, question: str = STORY) -> None:
     terminal.wait_for("CPU")
     terminal.type(question)
     terminal.press("enter")
-    terminal.wait_for("Escape stops")
+    terminal.wait_for("· writing ·")
     time.sleep(0.7)
 
 
@@ -105,7 +105,7 @@ def test_escape_stops_the_real_model_and_everything_is_there_after_a_restart(
         terminal.type("/retry")
         terminal.press("enter")
         terminal.wait_for("‹ 2/2 ›")
-        terminal.wait_for("Escape stops")
+        terminal.wait_for("· writing ·")
         time.sleep(0.5)
         terminal.press("escape")
         terminal.wait_for("stopped · g goes on")
@@ -134,7 +134,7 @@ def test_a_killed_engine_is_told_what_was_said_is_kept_and_the_next_turn_works(
         assert kept.text
         terminal.type("/retry")
         terminal.press("enter")
-        terminal.wait_for("Escape stops")
+        terminal.wait_for("· writing ·")
         terminal.press("escape")
         terminal.wait_for("stopped · g goes on")
         assert leave(terminal) == 0

@@ -8,13 +8,7 @@ from typing import Any
 from quoth.cli.environment import Environment, existing
 from quoth.documents import Document, read_stream
 from quoth.errors import InputError, UsageError
-from quoth.library.opened_documents import (
-    OpenDocuments,
-    document_limit,
-    looks_like_file,
-    read_named,
-    require_text,
-)
+from quoth.library.opened_documents import OpenDocuments, document_limit, looks_like_file, read_named, require_text
 from quoth.tasks.collection import Collection, Span
 
 

@@ -9,13 +9,7 @@ import click
 from quoth.cli.commands import COMMANDS
 from quoth.cli.environment import Environment
 from quoth.cli.main import EXIT_CODES
-from quoth.cli.options import (
-    json_option,
-    jsonl_option,
-    logprobs_option,
-    setting_options,
-    stop_option,
-)
+from quoth.cli.options import json_option, jsonl_option, logprobs_option, setting_options, stop_option
 
 
 class PromptCommand(click.Command):

@@ -15,13 +15,7 @@ from quoth.cli.options import checkpoint_options, json_option, setting_options
 @click.option("-o", "--output", metavar="FILE", help="Write this file, and do not install it.")
 @click.option("--name", help="The name to install it under; by default that of the folder or file.")
 @click.option("--quant", metavar="TYPE,...", default="", help='Quantize: "Q8_0,Q4_K_M", or "auto".')
-@click.option(
-    "--outtype",
-    type=click.Choice(["f32", "f16", "bf16"]),
-    default="f16",
-    show_default=True,
-    help="Type of weights.",
-)
+@click.option("--outtype", type=click.Choice(["f32", "f16", "bf16"]), default="f16", show_default=True, help="Weights.")
 @checkpoint_options
 @click.option(
     "--verify", "level", type=click.Choice(["none", "quick", "full"]), default="quick", show_default=True,

@@ -41,14 +41,10 @@ class Reporter:
         self._said_time = False
 
     def __call__(self, progress: PullProgress) -> None:
-        if (
-            progress.seconds_left is not None
-            and progress.seconds_left >= WORTH_SAYING
-            and progress.total
-            and not self._said_time
-        ):
+        left = progress.seconds_left or 0
+        if left >= WORTH_SAYING and progress.total and not self._said_time:
             self._said_time = True
-            size, minutes = format_size(progress.total), max(1, round(progress.seconds_left / 60))
+            size, minutes = format_size(progress.total), max(1, round(left / 60))
             self._streams.say(f"{progress.stage}: {size}, some {minutes} min to go")
         if progress.total:
             done, total = progress.done // MEGABYTE, max(1, progress.total // MEGABYTE)

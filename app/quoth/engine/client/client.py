@@ -9,47 +9,23 @@ from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import Any, cast
 
 from quoth.chat import Message
 from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text, messages
 from quoth.engine.client.climb import Climb
 from quoth.engine.client.findings import Findings
+from quoth.engine.client.timeouts import Timeouts
 from quoth.engine.ladder import Finding, Fingerprint
-from quoth.engine.needs import SLOWEST_DISK
 from quoth.errors import EngineError, QuothError
 from quoth.workers import protocol
 from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
 from quoth.workers.worker_exit import STOPPED, WorkerExit, size_of
 from quoth.workers.worker_process import WorkerProcess
 
-SLOWEST_TOKENISER = 50e3  # characters a second in one native call, which says nothing meanwhile
-
 
 def _text_of(given: Chat | Text) -> str | Sequence[Message]:
     return given.messages if isinstance(given, Chat) else given.text
-
-
-class Limits(NamedTuple):
-    """Timeouts, in seconds, and how often a worker may die."""
-
-    hung: float = 60.0  # without an answer
-    driver: float = 20.0  # a GPU's driver starts
-    kernels: float = 60.0  # a GPU's driver compiles what it runs at the first use
-    proof: float = 5.0  # a step of a proof, beyond what the worker expects it to take
-    stop: float = 2.0  # from a stop to its answer
-    deaths: int = 2  # within `window`, then the model is not started again
-    window: float = 300.0
-
-    def of(self, step: str, size: int) -> float:
-        """How long the worker may say nothing in a step of loading a file of `size` bytes."""
-        known = {"driver": self.driver, "kernels": self.kernels, "proof": self.proof}
-        return known.get(step, max(self.hung, size / SLOWEST_DISK))
-
-    def to_read(self, inputs: Sequence[str | Sequence[Message]]) -> float:
-        """How long the worker may say nothing while it tokenizes these inputs."""
-        texts = (i if isinstance(i, str) else "".join(m.text for m in i) for i in inputs)
-        return self.hung + sum(map(len, texts)) / SLOWEST_TOKENISER
 
 
 class Client:
@@ -65,7 +41,7 @@ class Client:
         options: LoadOptions | None = None,
         *,
         log: Path | None = None,
-        limits: Limits | None = None,
+        timeouts: Timeouts | None = None,
         process: subprocess.Popen[bytes] | None = None,
         findings: Findings | None = None,
         tell: Callable[[str], None] = lambda sentence: None,
@@ -77,7 +53,7 @@ class Client:
         self._path = path
         self._options = options or LoadOptions()
         self._log = log
-        self._limits = limits or Limits()
+        self._timeouts = timeouts or Timeouts()
         self._tell = tell
         self._climb = Climb(findings or Findings(None), self._options.rung)
         self._closed = False
@@ -129,16 +105,16 @@ class Client:
                 worker.start()
                 self._worker = worker
             if self._path is not None:
-                timeout = self._limits.of("load", size_of(self._path))
+                timeout = self._timeouts.of("load", size_of(self._path))
                 self._load = self._calls.open(self._climb.load(self._path, self._options), timeout)
             return self._load
 
     def _refuse_after_deaths(self) -> None:
-        while self._deaths and time.monotonic() - self._deaths[0] > self._limits.window:
+        while self._deaths and time.monotonic() - self._deaths[0] > self._timeouts.window:
             self._deaths.popleft()
-        if len(self._deaths) >= self._limits.deaths:
+        if len(self._deaths) >= self._timeouts.deaths:
             raise EngineError(
-                f"the engine died {len(self._deaths)} times within {self._limits.window / 60:.0f} minutes",
+                f"the engine died {len(self._deaths)} times within {self._timeouts.window / 60:.0f} minutes",
                 "it is not started again with this model",
                 f"Choose another model, or look at {self._log}" if self._log else "Choose another model",
             )
@@ -180,7 +156,7 @@ class Client:
             if isinstance(answer, protocol.Value):
                 return self._arrived(answer.value)
             if isinstance(answer, messages.NextStep):
-                load.timeout = self._limits.of(answer.name, size_of(self._path)) + answer.within
+                load.timeout = self._timeouts.of(answer.name, size_of(self._path)) + answer.within
             if stop():
                 return None
             if isinstance(answer, protocol.Beat):
@@ -217,17 +193,17 @@ class Client:
 
     def count(self, inputs: Sequence[str | Sequence[Message]]) -> list[int]:
         plain = tuple(i if isinstance(i, str) else tuple(i) for i in inputs)
-        return list(self._value(messages.Count(plain), self._limits.to_read(plain)))
+        return list(self._value(messages.Count(plain), self._timeouts.to_read(plain)))
 
     def tokenize(self, text: str) -> list[int]:
-        return list(self._value(messages.Tokenize(text), self._limits.to_read([text])))
+        return list(self._value(messages.Tokenize(text), self._timeouts.to_read([text])))
 
     def offsets(self, text: str) -> Sequence[int]:
-        return cast(Sequence[int], self._value(messages.Offsets(text), self._limits.to_read([text])))
+        return cast(Sequence[int], self._value(messages.Offsets(text), self._timeouts.to_read([text])))
 
     def quantize(self, source: Path, target: Path, quantization: str) -> None:
         """Write a GGUF at another quantization. Raises ModelError."""
-        self._value(protocol.Quantize(source, target, quantization), self._limits.of("quantize", size_of(source)))
+        self._value(protocol.Quantize(source, target, quantization), self._timeouts.of("quantize", size_of(source)))
 
     def describe(
         self, kind_of_file: tuple[str, str] = ("", ""), size: int = 0, *, without_gpu: bool = False
@@ -236,7 +212,9 @@ class Client:
 
         `without_gpu` starts no driver, where that ends the worker.
         """
-        return cast(dict[str, Any], self._value(messages.Describe(kind_of_file, size, without_gpu), self._limits.hung))
+        return cast(
+            dict[str, Any], self._value(messages.Describe(kind_of_file, size, without_gpu), self._timeouts.hung)
+        )
 
     def _value(self, request: Any, timeout: float) -> Any:
         self._ready()
@@ -247,7 +225,7 @@ class Client:
         self, requests: Sequence[Request], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[Event, None, None]:
         open_requests = dict.fromkeys(range(len(requests)))
-        timeout = self._limits.to_read([_text_of(request.input) for request in requests])
+        timeout = self._timeouts.to_read([_text_of(request.input) for request in requests])
         with closing(self._events(messages.Generate(tuple(requests)), timeout, stop)) as events:
             for event in events:
                 if isinstance(event, Done):
@@ -260,7 +238,7 @@ class Client:
     def score(
         self, scorings: Sequence[Scoring], *, stop: Callable[[], bool] = lambda: False
     ) -> Generator[ScoreEvent, None, None]:
-        timeout = self._limits.to_read([part for s in scorings for part in (_text_of(s.input), s.text)])
+        timeout = self._timeouts.to_read([part for s in scorings for part in (_text_of(s.input), s.text)])
         yield from self._events(messages.Score(tuple(scorings)), timeout, stop)
 
     def _events(
@@ -280,7 +258,7 @@ class Client:
                     stopping = POLL_SECONDS
                 elif stopping and answer is None:
                     stopping += POLL_SECONDS
-                if stopping > self._limits.stop:
+                if stopping > self._timeouts.stop:
                     self._end(STOPPED)
                     return
         finally:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.message import Message
-
 from quoth.errors import QuothError
 from quoth.history import export
 from quoth.tui.chat.open_conversation import Task
-from quoth.tui.commands import BY_NAME, nearest
+from quoth.tui.commands import BY_NAME
 from quoth.tui.dialogs import EditText
 from quoth.tui.widgets.prompt_input import path_of
 
@@ -21,10 +20,6 @@ if TYPE_CHECKING:
 
 FORMATS = {".json": "json", ".html": "html", ".htm": "html"}  # of an export; any other suffix is Markdown
 AUTHORS = {"user": "You", "assistant": "Answer", "summary": "Summary"}
-
-
-class HelpAsked(Message):
-    """The help screen is wanted: it has the bindings of the whole app."""
 
 
 class SlashCommands:
@@ -36,7 +31,7 @@ class SlashCommands:
 
     async def carry_out(self, name: str, argument: str = "") -> None:
         if name not in BY_NAME:
-            near = " or ".join(f"/{each}" for each in nearest(name))
+            near = " or ".join(f"/{each}" for each in get_close_matches(name, BY_NAME, n=2, cutoff=0.5))
             self._chat.say(f"There is no /{name}. " + (f"Did you mean {near}?" if near else "/help lists them"))
             return
         result = getattr(self, f"command_{name}")(argument)
@@ -166,8 +161,8 @@ class SlashCommands:
         else:
             self._chat.app.search_themes()
 
-    def command_help(self, argument: str) -> None:
-        self._chat.post_message(HelpAsked())
+    async def command_help(self, argument: str) -> None:
+        await self._chat.run_action("app.show_help")
 
     def command_quit(self, argument: str) -> None:
         self._chat.app.exit()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from quoth.text.sentences import sentences
 from quoth.text.units import format_duration
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ class Line:
 
 def lines_of(answered: Answered, collection: Collection) -> Iterator[Line]:
     """An answer, and the quotes that hold it; a quote that is the answer stands once."""
-    from quoth.text.sentences import sentences
-
     if not answered.found:
         yield Line(NOT_FOUND)
         return

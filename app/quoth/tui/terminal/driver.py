@@ -15,17 +15,11 @@ class PasteCut(Message):
 
     dropped: int
 
-    def __post_init__(self) -> None:
-        super().__init__()
 
+DRIVER: type[Driver] | None = None
+"""The driver for `App(driver_class=...)`; None is the platform's own."""
 
-if sys.platform == "win32":
-
-    def driver_class() -> type[Driver] | None:
-        """The driver for `App(driver_class=...)`; None is the platform's own."""
-        return None
-
-else:
+if sys.platform != "win32":
     import asyncio
     import os
     import selectors
@@ -47,10 +41,6 @@ else:
 
     READ = 1 << 16
     BACKLOG = 16  # messages; more of them in a row, and nothing else would have its turn
-
-    def driver_class() -> type[Driver] | None:
-        """The driver for `App(driver_class=...)`; None is the platform's own."""
-        return QuothDriver
 
     class LastingFile:
         """The terminal as a file that can go away: what is written then is lost, and nothing waits for it.
@@ -89,7 +79,7 @@ else:
                     if selector.select(terminal.wait(monotonic())):
                         data = self._read()
                         if not data:
-                            self._loop.call_soon_threadsafe(self._hang_up)
+                            self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=Exit.HANGUP))
                             return
                         self._dispatch(parser, terminal.feed(data, monotonic()))
                     self._dispatch(parser, terminal.tick(monotonic()))
@@ -100,9 +90,6 @@ else:
             with suppress(OSError):  # EIO: the terminal is gone
                 return os.read(self.fileno, READ)
             return b""
-
-        def _hang_up(self) -> None:
-            self._app.exit(return_code=Exit.HANGUP)
 
         def _dispatch(self, parser: XTermParser, items: Iterable[str | Pasted]) -> None:
             for item in items:
@@ -183,3 +170,5 @@ else:
         def stop_application_mode(self) -> None:
             self._started = False
             super().stop_application_mode()
+
+    DRIVER = QuothDriver

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+import webbrowser
 from urllib.parse import SplitResult, urlsplit
 
 from quoth.errors import InputError
@@ -22,36 +22,28 @@ def shown(url: str) -> str:
 
 def checked(url: str) -> str:
     """The address to open, its host in ASCII. Raises InputError for one that is never opened."""
-    if url != sane(url, max(len(url), 1)) or any(character.isspace() or character == "\\" for character in url):
-        raise _refused(url, "it holds spaces, backslashes or invisible characters")
-    if len(url) > LONGEST:
-        raise _refused(url, f"it is longer than {LONGEST:,} characters")
     parts = _split(url)
-    if parts is None:
-        raise _refused(url, "it is not an address")
-    if parts.scheme not in SCHEMES:
-        raise _refused(url, f"only {', '.join(SCHEMES)} links are opened")
-    if parts.scheme == "mailto":
+    if url != sane(url, max(len(url), 1)) or any(character.isspace() or character == "\\" for character in url):
+        why = "it holds spaces, backslashes or invisible characters"
+    elif len(url) > LONGEST:
+        why = f"it is longer than {LONGEST:,} characters"
+    elif parts is None:
+        why = "it is not an address"
+    elif parts.scheme not in SCHEMES:
+        why = f"only {', '.join(SCHEMES)} links are opened"
+    elif parts.scheme == "mailto":
         return url
-    host = _ascii_host(parts)
-    if not host:
-        raise _refused(url, "it names no host")
-    return parts._replace(netloc=parts.netloc.replace(_written_host(parts), host)).geturl()
+    elif host := _ascii_host(parts):
+        return parts._replace(netloc=parts.netloc.replace(_written_host(parts), host)).geturl()
+    else:
+        why = "it names no host"
+    raise InputError(f"the link {sane(url, 60)!r} is not opened", why, "Copy it if you trust it")
 
 
-def open_link(url: str, opener: Callable[[str], bool] | None = None) -> None:
+def open_link(url: str) -> None:
     """Open an address that a person has seen and confirmed, in the web browser. Raises InputError."""
-    address = checked(url)
-    if opener is None:
-        import webbrowser
-
-        opener = webbrowser.open
-    if not opener(address):
+    if not webbrowser.open(checked(url)):
         raise InputError("the link was not opened", "no web browser was found", "Copy it instead")
-
-
-def _refused(url: str, why: str) -> InputError:
-    return InputError(f"the link {sane(url, 60)!r} is not opened", why, "Copy it if you trust it")
 
 
 def _split(url: str) -> SplitResult | None:
@@ -82,10 +74,9 @@ def _oddities(url: str) -> list[str]:
     parts = _split(url)
     if parts is None:
         return ["not an address"]
-    found = []
+    found, written = [], _written_host(parts)
     if "@" in parts.netloc:
-        found.append(f"goes to {_written_host(parts)}: what stands before the @ is a name")
-    written = _written_host(parts)
+        found.append(f"goes to {written}: what stands before the @ is a name")
     if not written.isascii():
         found.append(f"the host is {_ascii_host(parts) or 'not valid'}")
         scripts = _scripts(written)
@@ -104,7 +95,5 @@ def _unicode_host(host: str) -> str:
 
 
 def _scripts(host: str) -> list[str]:
-    """The scripts of its letters by their Unicode names: LATIN, CYRILLIC."""
-    return sorted(
-        {unicodedata.name(character, "UNKNOWN").split()[0].lower() for character in host if character.isalpha()}
-    )
+    """The scripts of its letters, the first word of each Unicode name."""
+    return sorted({unicodedata.name(letter, "unknown").split()[0].lower() for letter in host if letter.isalpha()})

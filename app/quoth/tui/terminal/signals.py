@@ -13,6 +13,9 @@ from typing import Any
 
 from textual.app import App
 
+if sys.platform != "win32":
+    import termios
+
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 RESTORE = (
     b"\x1b[<u"  # kitty's keyboard mode, while the alternate screen is on: each screen has its own
@@ -30,11 +33,22 @@ def ending(app: App[Any], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     Enter it in the main thread before the app takes the terminal. A signal that was ignored before (nohup) stays
     ignored. A second one ends the process at once: an app or a terminal that hangs cannot hold it.
     """
-    handler = _Handler(app, loop, _restorer())
-    before = {number: signal.getsignal(number) for number in _numbers()}
+    restore, came = _restorer(), False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        if not came:
+            came = True
+            loop.call_soon_threadsafe(lambda: app.exit(return_code=128 + number))
+            return
+        restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    before = {number: signal.getsignal(number) for name in ENDING if (number := getattr(signal, name, None))}
     taken = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
     for number in taken:
-        signal.signal(number, handler)
+        signal.signal(number, handle)
     try:
         yield
     finally:
@@ -42,51 +56,21 @@ def ending(app: App[Any], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             signal.signal(number, old)
 
 
-def _numbers() -> list[int]:
-    return [number for name in ENDING if (number := getattr(signal, name, None)) is not None]
-
-
-class _Handler:
-    def __init__(self, app: App[Any], loop: asyncio.AbstractEventLoop, restore: Callable[[], None]) -> None:
-        self._app = app
-        self._loop = loop
-        self._restore = restore
-        self._came = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if not self._came:
-            self._came = True
-            self._loop.call_soon_threadsafe(self._exit, 128 + number)
-            return
-        self._restore()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    def _exit(self, code: int) -> None:
-        self._app.exit(return_code=code)
-
-
-if sys.platform == "win32":
-
-    def _restorer() -> Callable[[], None]:
+def _restorer() -> Callable[[], None]:
+    """What puts the terminal back as it is now, without the app's help and without waiting for the terminal."""
+    if sys.platform == "win32":
         return lambda: None  # consoles have no signals that could end the app half way
+    keyboard, screen = 0, 2
+    if not (os.isatty(keyboard) and os.isatty(screen)):
+        return lambda: None
+    attributes = termios.tcgetattr(keyboard)
 
-else:
-    import termios
+    def restore() -> None:
+        with suppress(OSError, termios.error):  # the terminal is gone, or takes nothing
+            termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
+            os.set_blocking(screen, False)
+            os.write(screen, RESTORE)
+        with suppress(OSError):
+            os.set_blocking(screen, True)
 
-    def _restorer() -> Callable[[], None]:
-        """What puts the terminal back as it is now, without the app's help and without waiting for the terminal."""
-        keyboard, screen = 0, 2
-        if not (os.isatty(keyboard) and os.isatty(screen)):
-            return lambda: None
-        attributes = termios.tcgetattr(keyboard)
-
-        def restore() -> None:
-            with suppress(OSError, termios.error):  # the terminal is gone, or takes nothing
-                termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
-                os.set_blocking(screen, False)
-                os.write(screen, RESTORE)
-            with suppress(OSError):
-                os.set_blocking(screen, True)
-
-        return restore
+    return restore

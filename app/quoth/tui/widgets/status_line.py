@@ -9,16 +9,12 @@ from textual.widget import Widget
 from quoth.tui.chat.chat_session import State
 
 BAR = 10  # cells
-# What a state is called where nothing more is known of it.
-NAMES = {State.READING: "thinking", State.WRITING: "Escape stops", State.STOPPING: "stopping"}
 
 
 class StatusLine(Widget):
     """One line that says what the engine is and does."""
 
-    DEFAULT_CSS = """
-    StatusLine { height: 1; background: $panel; color: $text-muted; padding: 0 1; }
-    """
+    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; color: $text-muted; padding: 0 1; }"
 
     model: reactive[str] = reactive("no model yet")
     runs_on: reactive[str] = reactive("")
@@ -29,8 +25,9 @@ class StatusLine(Widget):
     private: reactive[bool] = reactive(False)
 
     def show(self, state: State, progress: str, private: bool) -> None:
-        """What a session does, and how far it is."""
-        self.doing, self.private = progress or NAMES.get(state, ""), private
+        """What a session does, and how far it is; of an idle one nothing."""
+        self.doing = progress or ("" if state is State.IDLE else state.value)
+        self.private = private
 
     def render(self) -> Content:
         parts = [Content.styled(self.model, "bold")]
@@ -49,6 +46,5 @@ class StatusLine(Widget):
 
 def context_bar(used: int, room: int) -> str:
     """How much of the context is filled: "▰▰▱▱▱▱▱▱▱▱ 1,204 of 8,192"."""
-    filled = min(BAR, round(BAR * used / room)) if room else 0
-    filled = max(1, filled) if used else 0
+    filled = max(1, min(BAR, round(BAR * used / room))) if used else 0
     return f"{'▰' * filled}{'▱' * (BAR - filled)} {used:,} of {room:,}"
