@@ -39,8 +39,8 @@ class Conversations(Provider):
         for row in self._rows:
             score = matcher.match(row.title)
             if score > 0:
-                shown, open_ = highlighted(matcher, row.title), partial(self._open, row.id)
-                yield Hit(score, shown, open_, text=row.title, help="open this conversation")
+                open_ = partial(self._open, row.id)
+                yield Hit(score, highlighted(matcher, row.title), open_, text=row.title, help="open this conversation")
 
 
 def highlighted(matcher: Matcher, title: str) -> Content:
