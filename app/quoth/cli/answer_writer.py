@@ -47,6 +47,7 @@ class AnswerWriter:
         self._format = format_
         self._about = about
         self._before = before
+        self._as_text = not (format_.json or format_.jsonl)
         self._block = FirstBlock() if format_.block else None
         self.answers: dict[int, FinishedAnswer] = {}
 
@@ -80,10 +81,6 @@ class AnswerWriter:
         if self._before:
             self._show(self._before)
         return answer
-
-    @property
-    def _as_text(self) -> bool:
-        return not (self._format.json or self._format.jsonl)
 
     def _show(self, text: str) -> None:
         if self._as_text:
@@ -123,8 +120,7 @@ class AnswerWriter:
         self._json(fields)
 
     def _json(self, fields: dict[str, Any]) -> None:
-        self._streams.answer(json.dumps(fields, ensure_ascii=False) + "\n")
-        self._streams.finish()
+        self._streams.print(json.dumps(fields, ensure_ascii=False))
 
     def end(self) -> None:
         """Write what can only be written at the end: the JSON object."""

@@ -11,8 +11,7 @@ from quoth.version import __version__
 
 
 def print_lines(streams: Streams, lines: Iterable[str]) -> None:
-    streams.answer("".join(f"{line}\n" for line in lines))
-    streams.finish()
+    streams.print("".join(f"{line}\n" for line in lines))
 
 
 def json_text(fields: Mapping[str, Any]) -> str:
@@ -21,8 +20,7 @@ def json_text(fields: Mapping[str, Any]) -> str:
 
 
 def print_json(streams: Streams, fields: Mapping[str, Any]) -> None:
-    streams.answer(json_text(fields))
-    streams.finish()
+    streams.print(json_text(fields))
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:

@@ -18,10 +18,7 @@ class Progress:
     """
 
     def __init__(
-        self,
-        write: Callable[[str], object] | None,
-        width: Callable[[], int],
-        clock: Callable[[], float],
+        self, write: Callable[[str], object] | None, width: Callable[[], int], clock: Callable[[], float]
     ) -> None:
         self._write = write
         self._width = width

@@ -21,10 +21,11 @@ NOT_FOUND = "not in the documents"
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
 
-def ask(environment: Environment, question: str, files: Sequence[str], *, everything: bool, as_json: bool) -> int:
+def ask(environment: Environment, words: Sequence[str], files: Sequence[str], everything: bool, as_json: bool) -> int:
     """Answer a question, or those that are typed. Returns the exit code."""
     streams = environment.streams
     streams.require_stdout()
+    question = " ".join(words).strip()
     if not files:
         if streams.stdin_isatty:
             raise UsageError("there are no documents to ask about", "", HINT)

@@ -60,11 +60,11 @@ class AnswerSession:
         return str(file.path.absolute()) if file.origin == "file" and not file.installed else file.name
 
     def complete(
-        self, text: str, *, echo: bool, stop: Sequence[str], sequences: int, total: int | None, **sampling: Any
+        self, text: str, *, echo: bool, stop: Sequence[str], sequences: int, max_length: int | None, **sampling: Any
     ) -> None:
         """Continue a text; `echo` prints the text in front of each continuation."""
         chosen = self._sampling(**sampling)
-        events = self._model.continuing(text, chosen, sequences=sequences, stop=stop, total_tokens=total)
+        events = self._model.continuing(text, chosen, sequences=sequences, stop=stop, total_tokens=max_length)
         self._write(events, chosen, before=text if echo else "")
 
     def _sampling(self, **more: Any) -> Sampling:

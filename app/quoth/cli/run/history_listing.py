@@ -67,8 +67,7 @@ def age(moment: float) -> str:
 
 
 def _print_json(environment: Environment, **fields: Any) -> None:
-    environment.streams.answer(json_archive.printable(json_text(fields)))
-    environment.streams.finish()
+    environment.streams.print(json_archive.printable(json_text(fields)))
 
 
 def show_conversation(environment: Environment, name: str, as_json: bool) -> None:
@@ -79,8 +78,7 @@ def show_conversation(environment: Environment, name: str, as_json: bool) -> Non
         fields = {**asdict(conversation), "turns": [json_archive.turn_fields(turn) for turn in turns]}
         _print_json(environment, conversation=fields)
         return
-    environment.streams.answer(export.markdown([(conversation, turns)]))
-    environment.streams.finish()
+    environment.streams.print(export.markdown([(conversation, turns)]))
 
 
 def export_conversations(
@@ -95,8 +93,7 @@ def export_conversations(
         ids = None if everything else [_named(history, name).id for name in names]
         text = export.exported(history, ids, kind)
     if output is None or output == "-":
-        environment.streams.answer(text)
-        environment.streams.finish()
+        environment.streams.print(text)
         return
     with safe_files.attempt(f"write {output}"):
         safe_files.write(Path(output), text.encode("utf-8"))

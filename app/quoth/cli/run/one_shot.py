@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from quoth.chat import Attachment, user_message
 from quoth.cli.environment import Environment
@@ -112,16 +113,13 @@ def _question(environment: Environment, words: Sequence[str], prompt: str | None
 def complete(
     environment: Environment,
     text: str | None,
-    sequences: int,
-    max_length: int | None,
-    echo: bool,
     as_json: bool,
     as_jsonl: bool,
     logprobs: int | None,
     grammar: str | None,
-    stop: Sequence[str],
+    **options: Any,
 ) -> None:
-    """Continue a text."""
+    """Continue a text; `options` are those of AnswerSession.complete."""
     format_ = answer_format(json=as_json, jsonl=as_jsonl, logprobs=logprobs)
     constraints = read_constraints(grammar, None, False)
     environment.streams.require_stdout()
@@ -130,18 +128,10 @@ def complete(
             text = read_piped(environment)
         if not text:
             raise UsageError("there is no text to continue", "", 'For example: quoth complete "Once upon a time"')
-        answering.complete(
-            well_formed(text),
-            echo=echo,
-            stop=stop,
-            sequences=sequences,
-            total=max_length,
-            logprobs=logprobs or 0,
-            **constraints,
-        )
+        answering.complete(well_formed(text), logprobs=logprobs or 0, **constraints, **options)
 
 
-def count_tokens(environment: Environment, file: str | None, *, ids: bool, as_json: bool) -> None:
+def count_tokens(environment: Environment, file: str | None, ids: bool, as_json: bool) -> None:
     """Print how many tokens a text has, or their ids."""
     streams = environment.streams
     streams.require_stdout()

@@ -50,16 +50,14 @@ def convert_checkpoint(
     name: str | None,
     quant: str,
     outtype: OutType,
-    tokenizer: str | None,
-    meta: str | None,
-    n_head: int | None,
     level: Level,
     gguf: str | None,
     dry_run: bool,
     force: bool,
     as_json: bool,
+    **said: Any,
 ) -> None:
-    """Convert a checkpoint; with `gguf` only check that file against it."""
+    """Convert a checkpoint; with `gguf` only check that file against it. `said`: what only the user can say of it."""
     environment.streams.require_stdout()
     request = ConversionRequest(
         source=Path(source),
@@ -67,7 +65,7 @@ def convert_checkpoint(
         outtype=outtype,
         types=parse_types(quant),
         level=level,
-        options=options_of(tokenizer, meta, n_head),
+        options=options_of(**said),
     )
     targets = None if gguf else _targets(environment, request, output, name, force)
     with _on_disk(environment, source, keep=dry_run) as path:
@@ -75,7 +73,7 @@ def convert_checkpoint(
         if targets is None:
             _check(environment, request, Path(gguf or ""), as_json)
         else:
-            _convert(environment, request, targets, source, dry_run=dry_run, as_json=as_json)
+            _convert(environment, request, targets, source, dry_run, as_json)
 
 
 def default_name(source: str) -> str:
@@ -190,13 +188,7 @@ def _targets(
 
 
 def _convert(
-    environment: Environment,
-    request: ConversionRequest,
-    targets: _Targets,
-    source: str,
-    *,
-    dry_run: bool,
-    as_json: bool,
+    environment: Environment, request: ConversionRequest, targets: _Targets, source: str, dry_run: bool, as_json: bool
 ) -> None:
     streams = environment.streams
     described = inspect(request)

@@ -22,25 +22,16 @@ _UNQUANTIZED = ("F32", "F16", "BF16")
 Row = tuple[str, str]
 
 
-def inspect_file(
-    environment: Environment,
-    file: str,
-    *,
-    tokenizer: str | None,
-    meta: str | None,
-    n_head: int | None,
-    tensors: bool,
-    as_json: bool,
-) -> None:
-    """Print what a GGUF or a checkpoint holds."""
+def inspect_file(environment: Environment, file: str, tensors: bool, as_json: bool, **said: Any) -> None:
+    """Print what a GGUF or a checkpoint holds; `said`: what only the user can say of a checkpoint."""
     environment.streams.require_stdout()
     path = path_of(file)
     if path.exists() and not _is_gguf(path):
-        from quoth.cli.run.model_files.checkpoint_facts import inspect_checkpoint
+        from quoth.cli.run.model_files.checkpoint_facts import inspect_checkpoint, options_of
 
-        inspect_checkpoint(environment, path, tokenizer, meta, n_head, tensors=tensors, as_json=as_json)
+        inspect_checkpoint(environment, path, options_of(**said), tensors, as_json)
     else:
-        _inspect_gguf(environment, file, tensors=tensors, as_json=as_json)
+        _inspect_gguf(environment, file, tensors, as_json)
 
 
 def _is_gguf(path: Path) -> bool:
@@ -56,7 +47,7 @@ def _is_gguf(path: Path) -> bool:
         return False
 
 
-def _inspect_gguf(environment: Environment, file: str, *, tensors: bool, as_json: bool) -> None:
+def _inspect_gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> None:
     header = read_header(named(environment, file).path)
     check(header)
     plans, best, plan_lines = _plans(header)
@@ -113,7 +104,6 @@ def _verified(header: Header) -> Iterator[Row]:
 
 
 def _fields(header: Header, plans: list[Plan], best: Plan | None) -> dict[str, Any]:
-    own = {key: value for key, value in sorted(header.metadata.items()) if key.startswith(("quoth.", "general."))}
     return {
         "path": str(header.path),
         "name": header.name,
@@ -133,7 +123,7 @@ def _fields(header: Header, plans: list[Plan], best: Plan | None) -> dict[str, A
             "tokens": header.n_vocab,
         },
         "chat_template": header.chat_template,
-        "metadata": own,
+        "metadata": {k: v for k, v in sorted(header.metadata.items()) if k.startswith(("quoth.", "general."))},
         "sizes": {plan.type: plan.size for plan in plans},
         "recommended": best.type if best else None,
     }

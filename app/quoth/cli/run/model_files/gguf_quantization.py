@@ -98,13 +98,7 @@ def _targets(source: Path, types: Sequence[str], output: str | None, *, beside: 
 
 
 def _write(
-    environment: Environment,
-    source: Path,
-    targets: dict[str, Path],
-    *,
-    requantize: bool,
-    force: bool,
-    as_json: bool,
+    environment: Environment, source: Path, targets: dict[str, Path], *, requantize: bool, force: bool, as_json: bool
 ) -> None:
     streams, progress, files = environment.streams, StepProgress(environment.streams), []
     for type_, target in targets.items():
