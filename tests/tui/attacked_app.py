@@ -27,7 +27,7 @@ from textual.widgets import (
     Tree,
 )
 
-from quoth.tui.terminal.driver import driver_class
+from quoth.tui.terminal.driver import DRIVER
 from quoth.tui.terminal.safe_filter import SafeFilter
 from tests.cli.attacks import ATTACKS
 
@@ -57,7 +57,7 @@ class AttackedApp(App[None]):
     CSS = "* { height: auto; max-height: 4; } Screen { overflow: hidden; } Raw { height: 1; }"
 
     def __init__(self, text: str, *, safe: bool) -> None:
-        super().__init__(driver_class=driver_class())
+        super().__init__(driver_class=DRIVER)
         self._text = f"<{text}>"
         self._filters_of_ours = [SafeFilter()] if safe else []
         self.title = self._text

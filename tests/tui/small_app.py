@@ -15,7 +15,7 @@ from textual.app import App, ComposeResult
 from textual.filter import LineFilter
 from textual.widgets import Static, TextArea
 
-from quoth.tui.terminal.driver import PasteCut, driver_class
+from quoth.tui.terminal.driver import DRIVER, PasteCut
 from quoth.tui.terminal.safe_filter import SafeFilter
 from quoth.tui.terminal.signals import ending
 
@@ -26,7 +26,7 @@ class SmallApp(App[None]):
     BINDINGS = [("ctrl+z", "suspend_process"), ("ctrl+e", "edit")]  # noqa: RUF012  # Textual's own type
 
     def __init__(self, doing: str) -> None:
-        super().__init__(driver_class=driver_class())
+        super().__init__(driver_class=DRIVER)
         self._doing = doing
         self._safe = SafeFilter()
         self.keys, self.pasted, self.streamed = 0, [], 0  # type: tuple[int, list[str], int]

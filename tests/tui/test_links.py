@@ -8,13 +8,17 @@ from quoth.errors import InputError
 from quoth.tui.terminal.links import checked, open_link, shown
 
 
-class Browser:
-    def __init__(self) -> None:
-        self.opened: list[str] = []
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What the browser was asked to open."""
+    addresses: list[str] = []
 
-    def __call__(self, url: str) -> bool:
-        self.opened.append(url)
+    def open_(url: str) -> bool:
+        addresses.append(url)
         return True
+
+    monkeypatch.setattr("webbrowser.open", open_)
+    return addresses
 
 
 @pytest.mark.parametrize(
@@ -48,10 +52,9 @@ def test_the_whole_address_is_shown_with_what_is_odd_about_it(url: str, text: st
         ("http://[::1]:80/", "http://[::1]:80/"),
     ],
 )
-def test_what_may_be_opened_goes_to_the_browser(url: str, address: str) -> None:
-    browser = Browser()
-    open_link(url, browser)
-    assert browser.opened == [address]
+def test_what_may_be_opened_goes_to_the_browser(url: str, address: str, opened: list[str]) -> None:
+    open_link(url)
+    assert opened == [address]
 
 
 @pytest.mark.parametrize(
@@ -75,15 +78,15 @@ def test_what_may_be_opened_goes_to_the_browser(url: str, address: str) -> None:
         ("https://a.example/" + "a" * 2048, "it is longer than 2,048 characters"),
     ],
 )
-def test_everything_else_is_refused_with_a_sentence(url: str, why: str) -> None:
-    browser = Browser()
+def test_everything_else_is_refused_with_a_sentence(url: str, why: str, opened: list[str]) -> None:
     with pytest.raises(InputError) as caught:
-        open_link(url, browser)
-    assert (caught.value.why, browser.opened) == (why, [])
+        open_link(url)
+    assert (caught.value.why, opened) == (why, [])
     assert caught.value.what.startswith("the link '")
     assert checked("https://example.org/") == "https://example.org/"
 
 
-def test_a_machine_without_a_browser_is_reported() -> None:
+def test_a_machine_without_a_browser_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webbrowser.open", lambda url: False)
     with pytest.raises(InputError, match="no web browser was found"):
-        open_link("https://example.org/", lambda _: False)
+        open_link("https://example.org/")

@@ -6,6 +6,7 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -20,11 +21,10 @@ from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.chat_screen import ChatScreen
 from quoth.tui.chat.model_loader import OpenModel
-from quoth.tui.chat.slash_commands import HelpAsked
 from quoth.tui.commands import COMMANDS
 from quoth.tui.help_screen import Help
 from quoth.tui.palette import Conversations
-from quoth.tui.terminal.driver import PasteCut, driver_class
+from quoth.tui.terminal.driver import DRIVER, PasteCut
 from quoth.tui.terminal.safe_filter import SafeFilter
 from quoth.tui.widgets.prompt_input import Prompt
 from quoth.tui.widgets.sidebar import Sidebar
@@ -46,12 +46,12 @@ class QuothApp(App[None]):
 
     def __init__(self, workspace: Workspace, conversation: int | None = None, *, open_model: OpenModel = Model) -> None:
         """`conversation` is the one to begin with. Raises UsageError for a damaged table of keys."""
-        super().__init__(driver_class=driver_class())
+        super().__init__(driver_class=DRIVER)
         self.workspace = workspace
         self.chat = ChatScreen(workspace, open_model, conversation)
         self._keys = keys(workspace.folders)
         self._safe_filter = SafeFilter()
-        self._unsaved = 0
+        self.unsaved = 0  # changes that never got into the history
 
     def get_default_screen(self) -> Screen[Any]:
         return self.chat
@@ -88,14 +88,10 @@ class QuothApp(App[None]):
         for command in COMMANDS:  # the palette parses what it shows as markup
             title = f"{command.name.capitalize()}: {command.help}"
             usage = f"/{command.name} {command.argument}".strip()
-
-            async def carry_out(name: str = command.name) -> None:
-                await self.chat.commands.carry_out(name)
-
+            carry_out = partial(self.chat.commands.carry_out, command.name)
             yield SystemCommand(title.replace("[", "\\["), usage.replace("[", "\\["), carry_out)
         yield SystemCommand("Screenshot", "write an SVG picture of the screen", self.deliver_screenshot)
 
-    @on(HelpAsked)
     def action_show_help(self) -> None:
         from quoth.tui.documents.document_screen import DocumentScreen
         from quoth.tui.widgets.cited_answer import CitedAnswer
@@ -129,10 +125,5 @@ class QuothApp(App[None]):
         self._clipboard = text
         self.chat.turns.copy(text)
 
-    @property
-    def unsaved(self) -> int:
-        """Changes that never got into the history."""
-        return self._unsaved
-
     async def on_unmount(self) -> None:
-        self._unsaved = await asyncio.to_thread(self.chat.shutdown)
+        self.unsaved = await asyncio.to_thread(self.chat.shutdown)

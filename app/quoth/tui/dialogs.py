@@ -14,6 +14,7 @@ from textual.widgets import Input, OptionList, Static, TextArea
 from textual.widgets.option_list import Option
 
 from quoth.errors import QuothError
+from quoth.tui.widgets.sidebar import enter_list
 
 if TYPE_CHECKING:
     from quoth.models.offered_models import Choice
@@ -78,7 +79,6 @@ class EditText(ModalScreen[str | None]):
         area = self.query_one(TextArea)
         area.cursor_blink = False
         area.move_cursor(area.document.end)
-        area.focus()
 
     def action_take(self) -> None:
         self.dismiss(self.query_one(TextArea).text)
@@ -132,8 +132,7 @@ class ChooseModel(ModalScreen["Choice | str | None"]):
 
     def _filter(self, words: str) -> None:
         self._shown = [choice for choice in self._choices if words in choice.label.casefold()]
-        options = self.query_one(OptionList)
-        options.set_options([Option(choice.label) for choice in self._shown])
+        self.query_one(OptionList).set_options([Option(choice.label) for choice in self._shown])
 
     @on(OptionList.OptionHighlighted)
     def _highlighted(self, event: OptionList.OptionHighlighted) -> None:
@@ -162,11 +161,7 @@ class ChooseModel(ModalScreen["Choice | str | None"]):
             self.dismiss(text)
 
     def action_into_list(self) -> None:
-        options = self.query_one(OptionList)
-        if options.option_count:
-            options.focus()
-            if options.highlighted is None:
-                options.highlighted = 0
+        enter_list(self.query_one(OptionList))
 
 
 def is_place(text: str) -> bool:

@@ -56,5 +56,4 @@ class Help(ModalScreen[None]):
 
 
 def _row(left: str, middle: str, right: str) -> Content:
-    parts = (f"  {left:<19} ", "$text-accent"), (f"{middle:<16} ", "$text"), (right, "$text-muted")
-    return Content("").join(Content.styled(text, look) for text, look in parts)
+    return Content.assemble((f"  {left:<19} ", "$text-accent"), (f"{middle:<16} ", "$text"), (right, "$text-muted"))

@@ -14,7 +14,6 @@ from textual.worker import Worker, WorkerState
 
 from quoth.chat import Attachment
 from quoth.errors import QuothError
-from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.running_turn import bug
 from quoth.tui.thread_calls import ThreadCalls
 from quoth.tui.widgets.drawing import Column, DrawnRow
@@ -42,11 +41,8 @@ class ChatLayout(Screen[None], ThreadCalls):
 
     def __init__(self) -> None:
         super().__init__()
-        self.sidebar, self.transcript, self.prompt = (
-            Sidebar(id="sidebar"),
-            Transcript(id="transcript"),
-            Prompt(id="prompt"),
-        )
+        self.sidebar, self.transcript = Sidebar(id="sidebar"), Transcript(id="transcript")
+        self.prompt = Prompt(id="prompt")
         self.status = StatusLine(id="status")
         self._banner, self._detail = Static("", id="banner", markup=False), Static("", id="detail", markup=False)
         self._attachments = Static("", id="attachments", markup=False)
@@ -61,8 +57,7 @@ class ChatLayout(Screen[None], ThreadCalls):
 
     @property
     def welcome(self) -> Welcome | None:
-        found = self.query(Welcome)
-        return found.first(Welcome) if found else None
+        return self.query_one_optional(Welcome)
 
     # What is shown
 
@@ -79,9 +74,6 @@ class ChatLayout(Screen[None], ThreadCalls):
             await self.welcome.remove()
         await self.transcript.add(*views)
 
-    def show_state(self, session: ChatSession) -> None:
-        self.status.show(session.state, session.progress, session.private)
-
     def say(self, text: str) -> None:
         """A notice that goes away by itself."""
         self.notify(text, markup=False)
@@ -96,7 +88,7 @@ class ChatLayout(Screen[None], ThreadCalls):
             _show(self._detail, text)
 
     def show_attachments(self, documents: Sequence[Attachment]) -> None:
-        _show(self._attachments, attachments_line([(d.name, d.text) for d in documents]))
+        _show(self._attachments, attachments_line(documents))
 
     # What is done beside the screen
 

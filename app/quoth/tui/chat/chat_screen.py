@@ -42,11 +42,11 @@ class ChatScreen(ChatLayout):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "stop", "Stop", id="chat.stop"),
-        Binding("ctrl+n", "new", "New", id="chat.new"),
+        Binding("ctrl+n", "command('new')", "New", id="chat.new"),
         Binding("ctrl+b", "sidebar", "Conversations", id="chat.sidebar"),
         Binding("ctrl+f", "search", "Search", show=False, id="chat.search"),
-        Binding("ctrl+o", "choose_model", "Model", id="chat.model"),
-        Binding("ctrl+r", "retry", "Retry", show=False, id="chat.retry"),
+        Binding("ctrl+o", "command('model')", "Model", id="chat.model"),
+        Binding("ctrl+r", "command('retry')", "Retry", show=False, id="chat.retry"),
         Binding("ctrl+up", "turn(-1)", "Turns", id="chat.turns"),
         Binding("ctrl+t", "drop_attachment", "Drop attachment", show=False, id="chat.drop"),
         Binding("ctrl+end", "bottom", "Bottom", show=False, id="chat.bottom"),
@@ -57,10 +57,10 @@ class ChatScreen(ChatLayout):
         super().__init__()
         settings = workspace.settings
         self.session = session = ChatSession(
-            workspace.history, system=settings.system, private=settings.private, changed=self._show_session
+            workspace.history, system=settings.system, private=settings.private, changed=self._show_state
         )
-        self.models = ModelLoader(workspace, session, self, open_model, self._model_loaded)
         self.replies = Replies(session, self, settings.max_tokens, self._turn_ended)
+        self.models = ModelLoader(workspace, session, self, open_model, self.replies.ask_waiting)
         self.files = AttachedFiles(workspace, session, self)
         self.conversations = ConversationList(session, self, self.models, self.files)
         self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.end)
@@ -74,7 +74,7 @@ class ChatScreen(ChatLayout):
     async def on_mount(self) -> None:
         self.sidebar.display = self.app.size.width >= WIDE
         self.prompt.focus()
-        self._show_session()
+        self._show_state()
         await self.show_empty()
         self.watch(self, "focused", self.probabilities.leave, init=False)
         self.set_interval(RETRY_SECONDS, self.conversations.retry_writes)
@@ -103,11 +103,8 @@ class ChatScreen(ChatLayout):
 
     # What the parts of the chat tell each other
 
-    def _show_session(self) -> None:
-        self.show_state(self.session)
-
-    async def _model_loaded(self) -> None:
-        await self.replies.ask_waiting()
+    def _show_state(self) -> None:
+        self.status.show(self.session.state, self.session.progress, self.session.private)
 
     def _turn_ended(self) -> None:
         self.conversations.refresh()
@@ -126,26 +123,20 @@ class ChatScreen(ChatLayout):
             self.banner("")
             self.prompt.focus()
 
-    async def action_new(self) -> None:
-        await self.conversations.new()
+    async def action_command(self, name: str) -> None:
+        await self.commands.carry_out(name)
 
     def action_sidebar(self) -> None:
-        self.sidebar.display = not self.sidebar.display
         if self.sidebar.display:
-            self.conversations.refresh()
-            self.query_one("#search").focus()
-        else:
+            self.sidebar.display = False
             self.prompt.focus()
+        else:
+            self.conversations.refresh()
+            self.action_search()
 
     def action_search(self) -> None:
         self.sidebar.display = True
         self.query_one("#search").focus()
-
-    async def action_choose_model(self) -> None:
-        await self.commands.carry_out("model")
-
-    async def action_retry(self) -> None:
-        await self.commands.carry_out("retry")
 
     def action_turn(self, step: int) -> None:
         """Move the focus from turn to turn; below the last one is the prompt."""
@@ -182,10 +173,9 @@ class ChatScreen(ChatLayout):
             self.prompt.recallable.append(text)
             await self.replies.ask(text)
 
-    @on(Prompt.EditOutside)
-    def _edit_outside(self, event: Prompt.EditOutside) -> None:
+    def action_edit_prompt(self) -> None:
         try:
-            text = edited(event.text, self.app, self._environ)
+            text = edited(self.prompt.text, self.app, self._environ)
         except QuothError as error:
             self.notify(error.what, severity="error", markup=False)
         else:

@@ -17,14 +17,10 @@ class ModelHolder:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._settled = threading.Event()
-        self._model: Model | None = None
+        self.model: Model | None = None
         self._error: QuothError | None = None
         self._wanted = 0
         self._closed = False
-
-    @property
-    def model(self) -> Model | None:
-        return self._model
 
     def load(self, load: Callable[[], Model]) -> Model | None:
         """Replace the model by what `load` returns; None if another was asked for meanwhile.
@@ -34,7 +30,7 @@ class ModelHolder:
         with self._lock:
             self._wanted += 1
             mine = self._wanted
-            old, self._model, self._error = self._model, None, None
+            old, self.model, self._error = self.model, None, None
             self._settled.clear()
         if old is not None:
             old.close()
@@ -48,7 +44,7 @@ class ModelHolder:
             raise
         with self._lock:
             if mine == self._wanted and not self._closed:
-                self._model = model
+                self.model = model
                 self._settled.set()
                 return model
         model.close()
@@ -61,11 +57,11 @@ class ModelHolder:
                 return None
         if self._error is not None:
             raise self._error
-        return self._model
+        return self.model
 
     def close(self) -> None:
         with self._lock:
             self._closed = True
-            model, self._model = self._model, None
+            model, self.model = self.model, None
         if model is not None:
             model.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,7 +17,6 @@ from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
 from quoth.tui.chat.open_conversation import REPLY, Entry, Task
 from quoth.tui.chat.reply_thread import RunningReply, run_reply
 from quoth.tui.chat.running_turn import RunningTurn
-from quoth.tui.terminal import gc_pauses
 from quoth.tui.widgets.turn_view import TurnView
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class Replies:
         if index is not None and session.path[index].turn.role == "summary":
             await self._keep_whole_summary(index)
         await view.transcript.trim()
-        view.call_after_refresh(gc_pauses.collect)
+        view.call_after_refresh(gc.collect)  # while nothing moves on the screen
         self.on_end()
 
     async def _finish(self, entry: Entry, running: RunningTurn) -> None:

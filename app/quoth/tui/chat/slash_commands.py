@@ -7,8 +7,6 @@ from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from textual.message import Message
-
 from quoth.errors import QuothError
 from quoth.history import export
 from quoth.tui.chat.open_conversation import Task
@@ -21,10 +19,6 @@ if TYPE_CHECKING:
 
 FORMATS = {".json": "json", ".html": "html", ".htm": "html"}  # of an export; any other suffix is Markdown
 AUTHORS = {"user": "You", "assistant": "Answer", "summary": "Summary"}
-
-
-class HelpAsked(Message):
-    """The help screen is wanted: it has the bindings of the whole app."""
 
 
 class SlashCommands:
@@ -166,8 +160,8 @@ class SlashCommands:
         else:
             self._chat.app.search_themes()
 
-    def command_help(self, argument: str) -> None:
-        self._chat.post_message(HelpAsked())
+    async def command_help(self, argument: str) -> None:
+        await self._chat.run_action("app.show_help")
 
     def command_quit(self, argument: str) -> None:
         self._chat.app.exit()

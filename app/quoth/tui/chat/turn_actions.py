@@ -56,32 +56,24 @@ class TurnActions:
 
     async def by_task(self, action: str, index: int) -> None:
         """ "retry", "continue" or "probabilities" of the turn at `index` of the path, as its task has it."""
-        await BY_TASK[self.session.path[index].task.kind][action](self, index)
-
-    async def reply_again(self, index: int) -> None:
-        """Answer the question at this turn, or the one before it."""
-        if self.models.has_model():
-            await self.replies.reply_again(index + 1 if self.session.path[index].turn.role == "user" else index)
-
-    async def compact_again(self, index: int) -> None:
-        if self.models.has_model():
-            await self.replies.compact(index)
-
-    async def read_again(self, index: int) -> None:
-        self.documents.read(self.session.path[index].task)
-
-    async def continue_answer(self, index: int) -> None:
         path = self.session.path
-        if index != len(path) - 1 or path[index].turn.role != "assistant":
+        task, of_documents = path[index].task, path[index].task.kind in ("ask", "summarize")
+        if action == "probabilities" and of_documents:
+            self.view.say("What was said about documents has no probabilities")
+        elif action == "probabilities":
+            await self.probabilities.toggle(index)
+        elif of_documents:
+            self.documents.read(task)  # what is known of the documents' parts is not read again
+        elif action == "continue" and (index != len(path) - 1 or path[index].turn.role != "assistant"):
             self.view.say("Only the last answer can be continued")
-        elif self.models.has_model():
+        elif not self.models.has_model():
+            return
+        elif action == "continue":
             await self.replies.continue_answer()
-
-    async def toggle_probabilities(self, index: int) -> None:
-        await self.probabilities.toggle(index)
-
-    async def refuse_probabilities(self, index: int) -> None:
-        self.view.say("What was said about documents has no probabilities")
+        elif task.kind == "compact":
+            await self.replies.compact(index)
+        else:
+            await self.replies.reply_again(index + 1 if path[index].turn.role == "user" else index)
 
     # Edited
 
@@ -129,7 +121,7 @@ class TurnActions:
     def _copy(self, text: str) -> None:
         environ, folder = self.workspace.environ, self.workspace.folders.state
         try:
-            detail = clipboard.copy(text, write=self._write_to_terminal, environ=environ, folder=folder).detail
+            detail = clipboard.copy(text, write=self._write_to_terminal, environ=environ, folder=folder)
         except OSError as error:
             detail = f"it could not be copied: {folder} cannot be written ({error.strerror})"
         self.view.call(self.view.say, detail)
@@ -138,21 +130,3 @@ class TurnActions:
         driver = self.view.app._driver
         if driver is not None:
             self.view.app.call_from_thread(driver.write, sequence)
-
-
-_OF_REPLIES = {
-    "retry": TurnActions.reply_again,
-    "continue": TurnActions.continue_answer,
-    "probabilities": TurnActions.toggle_probabilities,
-}
-_OF_DOCUMENTS = {
-    "retry": TurnActions.read_again,
-    "continue": TurnActions.read_again,  # what is known of the documents' parts is not read again
-    "probabilities": TurnActions.refuse_probabilities,
-}
-BY_TASK = {
-    "reply": _OF_REPLIES,
-    "compact": {**_OF_REPLIES, "retry": TurnActions.compact_again},
-    "ask": _OF_DOCUMENTS,
-    "summarize": _OF_DOCUMENTS,
-}

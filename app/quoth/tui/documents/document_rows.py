@@ -22,7 +22,7 @@ class Rows:
         self.text = text
         self.width = max(2, width)  # cells; no character is wider than 2
         self._starts = array("Q")
-        self._done = 0  # characters laid out
+        self.done = 0  # characters that are laid out
 
     def __len__(self) -> int:
         """The rows that are laid out."""
@@ -30,17 +30,12 @@ class Rows:
 
     @property
     def finished(self) -> bool:
-        return self._done >= len(self.text)
-
-    @property
-    def done(self) -> int:
-        """Characters that are laid out."""
-        return self._done
+        return self.done >= len(self.text)
 
     def extend(self) -> None:
         """Lay out one window more; the rest of a line that it ends in comes with the next."""
-        window = self.text[self._done : self._done + WINDOW]
-        last = self._done + len(window) >= len(self.text)
+        window = self.text[self.done : self.done + WINDOW]
+        last = self.done + len(window) >= len(self.text)
         at = 0
         while at < len(window):
             end = window.find("\n", at)
@@ -48,13 +43,13 @@ class Rows:
                 if at == 0:
                     *whole, rest = breaks(window, self.width)
                     whole, at = (whole, rest) if whole else ([0], len(window))  # characters without width fill no row
-                    self._starts.extend(self._done + start for start in whole)
+                    self._starts.extend(self.done + start for start in whole)
                 break
             end = end if end >= 0 else len(window)
             line = window[at:end]
-            self._starts.extend(self._done + at + start for start in breaks(line, self.width))
+            self._starts.extend(self.done + at + start for start in breaks(line, self.width))
             at = end + 1
-        self._done = len(self.text) if last else self._done + at
+        self.done = len(self.text) if last else self.done + at
 
     def at(self, offset: int) -> int:
         """The row that a character is in, which is laid out."""
@@ -70,7 +65,7 @@ class Rows:
 
     def row(self, number: int) -> str:
         """The text of a row as it stands in the document, without the end of its line."""
-        end = self._starts[number + 1] if number + 1 < len(self._starts) else self._done
+        end = self._starts[number + 1] if number + 1 < len(self._starts) else self.done
         return self.text[self._starts[number] : end].rstrip("\n")
 
 

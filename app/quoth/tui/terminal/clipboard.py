@@ -7,35 +7,40 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from shutil import which
-from typing import Literal
 
 SECONDS = 2.0  # a tool that takes longer hangs: a clipboard is on this machine
 OSC_52_LIMIT = 74_994
 """Bytes of base64 that terminals take: xterm.js and others cut or drop longer sequences (100,000 in all for some)."""
 
-How = Literal["tool", "tmux", "terminal", "file"]
-Run = Callable[[Sequence[str], bytes, Mapping[str, str]], int]
+
+def copy(text: str, *, write: Callable[[str], None], environ: Mapping[str, str], folder: Path) -> str:
+    """Copy a text, and say where it went; `write` sends to the terminal, `folder` is for the file. Raises OSError."""
+    data = text.encode("utf-8", "replace")
+    for command in _tools(environ):
+        name = Path(command[0]).name
+        is_windows = name.lower() == "clip.exe"  # which reads UTF-16
+        if _takes(command, b"\xff\xfe" + text.encode("utf-16-le", "replace") if is_windows else data, environ):
+            return f"copied with {name}"
+    if environ.get("TMUX") and (tmux := _find("tmux", environ)):
+        for options in (["-w"], []):  # -w, the terminal's clipboard too: tmux 3.2
+            if _takes([tmux, "load-buffer", *options, "-"], data, environ):
+                return "in tmux's buffer (prefix ])"
+    payload = base64.b64encode(data).decode("ascii")
+    if len(payload) <= OSC_52_LIMIT:
+        write(_osc_52(payload, environ))
+        return "sent to the terminal (OSC 52); it does not say whether it took it"
+    return f"too long for the terminal: saved to {_saved(data, folder)}"
 
 
-@dataclass(frozen=True, slots=True)
-class Copied:
-    """`detail` is the sentence to show; `verified`: the program that took the text has confirmed it."""
-
-    how: How
-    detail: str
-    verified: bool
-
-
-def run(command: Sequence[str], data: bytes, environ: Mapping[str, str]) -> int:
-    """The exit code of a program that gets these bytes and this environment; 127 if it cannot run, 124 if it hangs.
+def _takes(command: Sequence[str], data: bytes, environ: Mapping[str, str]) -> bool:
+    """Whether a program takes these bytes.
 
     Its output goes nowhere: xclip and wl-copy leave a child behind that holds the text, and would hold a pipe too.
     """
     try:
-        return subprocess.run(
+        done = subprocess.run(
             command,
             input=data,
             env=environ,
@@ -44,31 +49,10 @@ def run(command: Sequence[str], data: bytes, environ: Mapping[str, str]) -> int:
             timeout=SECONDS,
             start_new_session=True,  # what holds the text outlives the terminal
             check=False,
-        ).returncode
-    except subprocess.TimeoutExpired:
-        return 124
-    except OSError:
-        return 127
-
-
-def copy(
-    text: str, *, write: Callable[[str], None], environ: Mapping[str, str], folder: Path, run: Run = run
-) -> Copied:
-    """Copy a text; `write` sends to the terminal, `folder` holds the file if nothing else takes it. Raises OSError."""
-    data = text.encode("utf-8", "replace")
-    for command in _tools(environ):
-        if run(command, _for_tool(command, text), environ) == 0:
-            return Copied("tool", f"copied with {Path(command[0]).name}", verified=True)
-    if environ.get("TMUX") and (tmux := _find("tmux", environ)):
-        for options in (["-w"], []):  # -w, the terminal's clipboard too: tmux 3.2
-            if run([tmux, "load-buffer", *options, "-"], data, environ) == 0:
-                return Copied("tmux", "in tmux's buffer (prefix ])", verified=True)
-    payload = base64.b64encode(data).decode("ascii")
-    if len(payload) <= OSC_52_LIMIT:
-        write(_osc_52(payload, environ))
-        return Copied("terminal", "sent to the terminal (OSC 52); it does not say whether it took it", verified=False)
-    path = _saved(data, folder)
-    return Copied("file", f"too long for the terminal: saved to {path}", verified=True)
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return False
+    return done.returncode == 0
 
 
 def _tools(environ: Mapping[str, str]) -> Iterator[list[str]]:
@@ -90,13 +74,6 @@ def _tools(environ: Mapping[str, str]) -> Iterator[list[str]]:
 
 def _find(name: str, environ: Mapping[str, str]) -> str | None:
     return which(name, path=environ.get("PATH", ""))
-
-
-def _for_tool(command: Sequence[str], text: str) -> bytes:
-    """clip.exe reads UTF-16, the others UTF-8."""
-    if Path(command[0]).name.lower() == "clip.exe":
-        return b"\xff\xfe" + text.encode("utf-16-le", "replace")
-    return text.encode("utf-8", "replace")
 
 
 def _osc_52(payload: str, environ: Mapping[str, str]) -> str:

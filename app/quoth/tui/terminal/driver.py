@@ -19,13 +19,10 @@ class PasteCut(Message):
         super().__init__()
 
 
-if sys.platform == "win32":
+DRIVER: type[Driver] | None = None
+"""The driver for `App(driver_class=...)`; None is the platform's own."""
 
-    def driver_class() -> type[Driver] | None:
-        """The driver for `App(driver_class=...)`; None is the platform's own."""
-        return None
-
-else:
+if sys.platform != "win32":
     import asyncio
     import os
     import selectors
@@ -47,10 +44,6 @@ else:
 
     READ = 1 << 16
     BACKLOG = 16  # messages; more of them in a row, and nothing else would have its turn
-
-    def driver_class() -> type[Driver] | None:
-        """The driver for `App(driver_class=...)`; None is the platform's own."""
-        return QuothDriver
 
     class LastingFile:
         """The terminal as a file that can go away: what is written then is lost, and nothing waits for it.
@@ -183,3 +176,5 @@ else:
         def stop_application_mode(self) -> None:
             self._started = False
             super().stop_application_mode()
+
+    DRIVER = QuothDriver

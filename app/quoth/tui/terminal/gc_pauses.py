@@ -9,12 +9,7 @@ NEVER = 1_000_000
 
 
 def after_first_paint() -> None:
-    """Collect young objects by themselves and all of them only in `collect`; what is there now stays for good."""
+    """Collect young objects by themselves, all of them only when a caller does; what is there now stays for good."""
     gc.freeze()
     gc.set_threshold(YOUNG, 5, NEVER)
     gc.enable()
-
-
-def collect() -> None:
-    """Collect everything, while nothing moves on the screen."""
-    gc.collect()

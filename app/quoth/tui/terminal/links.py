@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
-from collections.abc import Callable
+import webbrowser
 from urllib.parse import SplitResult, urlsplit
 
 from quoth.errors import InputError
@@ -39,14 +39,9 @@ def checked(url: str) -> str:
     return parts._replace(netloc=parts.netloc.replace(_written_host(parts), host)).geturl()
 
 
-def open_link(url: str, opener: Callable[[str], bool] | None = None) -> None:
+def open_link(url: str) -> None:
     """Open an address that a person has seen and confirmed, in the web browser. Raises InputError."""
-    address = checked(url)
-    if opener is None:
-        import webbrowser
-
-        opener = webbrowser.open
-    if not opener(address):
+    if not webbrowser.open(checked(url)):
         raise InputError("the link was not opened", "no web browser was found", "Copy it instead")
 
 
@@ -82,10 +77,9 @@ def _oddities(url: str) -> list[str]:
     parts = _split(url)
     if parts is None:
         return ["not an address"]
-    found = []
+    found, written = [], _written_host(parts)
     if "@" in parts.netloc:
-        found.append(f"goes to {_written_host(parts)}: what stands before the @ is a name")
-    written = _written_host(parts)
+        found.append(f"goes to {written}: what stands before the @ is a name")
     if not written.isascii():
         found.append(f"the host is {_ascii_host(parts) or 'not valid'}")
         scripts = _scripts(written)
@@ -104,7 +98,5 @@ def _unicode_host(host: str) -> str:
 
 
 def _scripts(host: str) -> list[str]:
-    """The scripts of its letters by their Unicode names: LATIN, CYRILLIC."""
-    return sorted(
-        {unicodedata.name(character, "UNKNOWN").split()[0].lower() for character in host if character.isalpha()}
-    )
+    """The scripts of its letters, the first word of each Unicode name."""
+    return sorted({unicodedata.name(letter, "unknown").split()[0].lower() for letter in host if letter.isalpha()})

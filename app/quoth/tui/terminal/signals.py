@@ -30,40 +30,27 @@ def ending(app: App[Any], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
     Enter it in the main thread before the app takes the terminal. A signal that was ignored before (nohup) stays
     ignored. A second one ends the process at once: an app or a terminal that hangs cannot hold it.
     """
-    handler = _Handler(app, loop, _restorer())
-    before = {number: signal.getsignal(number) for number in _numbers()}
+    restore, came = _restorer(), False
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        nonlocal came
+        if not came:
+            came = True
+            loop.call_soon_threadsafe(lambda: app.exit(return_code=128 + number))
+            return
+        restore()
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+
+    before = {number: signal.getsignal(number) for name in ENDING if (number := getattr(signal, name, None))}
     taken = {number: old for number, old in before.items() if old not in (signal.SIG_IGN, None)}
     for number in taken:
-        signal.signal(number, handler)
+        signal.signal(number, handle)
     try:
         yield
     finally:
         for number, old in taken.items():
             signal.signal(number, old)
-
-
-def _numbers() -> list[int]:
-    return [number for name in ENDING if (number := getattr(signal, name, None)) is not None]
-
-
-class _Handler:
-    def __init__(self, app: App[Any], loop: asyncio.AbstractEventLoop, restore: Callable[[], None]) -> None:
-        self._app = app
-        self._loop = loop
-        self._restore = restore
-        self._came = False
-
-    def __call__(self, number: int, frame: FrameType | None) -> None:
-        if not self._came:
-            self._came = True
-            self._loop.call_soon_threadsafe(self._exit, 128 + number)
-            return
-        self._restore()
-        signal.signal(number, signal.SIG_DFL)
-        os.kill(os.getpid(), number)
-
-    def _exit(self, code: int) -> None:
-        self._app.exit(return_code=code)
 
 
 if sys.platform == "win32":

@@ -18,9 +18,7 @@ LATER = re.compile(r"^ {0,3}\[[^\]]+\]:|^\d+[.)] .*\n(?:.*\n)*? {2,}(?:```|~~~)"
 class AnswerView(Markdown, AsHighAsItsContent, Unpainted):
     """Grows while an answer comes; `finish` shows the whole again where what came later changes what came before."""
 
-    DEFAULT_CSS = """
-    AnswerView { padding: 0; margin: 0; background: transparent; }
-    """
+    DEFAULT_CSS = "AnswerView { padding: 0; margin: 0; background: transparent; }"
 
     BLOCKS: ClassVar = {  # type: ignore[misc]  # Textual's is not marked as one
         name: type(block.__name__, (block, Growing), {"__doc__": block.__doc__})

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from itertools import groupby
 
 from textual.content import Content
 from textual.widget import Widget
@@ -14,9 +15,7 @@ LOOKS = (("░", "$foreground 30%"), ("▓", "$primary"), ("█", "$warning"))  
 class CoverageStrip(Widget):
     """A cell for each stretch of the text: cited if anything in it is, else read if anything in it is."""
 
-    DEFAULT_CSS = """
-    CoverageStrip { height: 1; background: $surface; }
-    """
+    DEFAULT_CSS = "CoverageStrip { height: 1; background: $surface; }"
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
@@ -31,14 +30,8 @@ class CoverageStrip(Widget):
 
     def render(self) -> Content:
         cells = states(self.size.width, self._length, self._read, self._cited)
-        parts: list[Content] = []
-        at = 0
-        while at < len(cells):
-            end = next((i for i in range(at, len(cells)) if cells[i] != cells[at]), len(cells))
-            block, look = LOOKS[cells[at]]
-            parts.append(Content.styled(block * (end - at), look))
-            at = end
-        return Content("").join(parts)
+        runs = ((LOOKS[state], len([*run])) for state, run in groupby(cells))
+        return Content.assemble(*((block * length, look) for (block, look), length in runs))
 
 
 def states(width: int, length: int, read: Iterable[tuple[int, int]], cited: Iterable[tuple[int, int]]) -> list[int]:

@@ -16,13 +16,7 @@ class KeyBar(Static):
     """
 
     DEFAULT_CSS = """
-    KeyBar {
-        dock: bottom;
-        height: 1;
-        text-wrap: nowrap;
-        color: $footer-foreground;
-        background: $footer-background;
-    }
+    KeyBar { dock: bottom; height: 1; text-wrap: nowrap; color: $footer-foreground; background: $footer-background; }
     """
     ALLOW_SELECT = False
 

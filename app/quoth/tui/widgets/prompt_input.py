@@ -18,6 +18,8 @@ from quoth.tui.commands import BY_NAME, parse
 
 LONG_PASTE = 4096  # characters; a longer paste becomes an attachment
 MANY_LINES = 60
+OPERAND = re.compile(r"\s@?((?:\\ |\S)*)\Z")  # the last word of a command, spaces in it behind backslashes
+MENTION = re.compile(r"(?:\A|\s)@([^@]*)\Z")  # what is behind an @ that begins a word
 
 
 class Prompt(TextArea):
@@ -25,9 +27,7 @@ class Prompt(TextArea):
 
     DEFAULT_CSS = """
     Prompt {
-        height: auto;
-        min-height: 3;
-        max-height: 10;
+        height: auto; min-height: 3; max-height: 10;
         border: round $surface-lighten-2;
         &:focus { border: round $primary; }
     }
@@ -37,7 +37,7 @@ class Prompt(TextArea):
         Binding("enter", "send", "Send", id="prompt.send"),
         Binding("ctrl+j,shift+enter,alt+enter", "break_line", "New line", id="prompt.newline"),
         Binding("tab", "complete", "Complete @file", show=False, id="prompt.complete"),
-        Binding("ctrl+g", "edit_outside", "Editor", show=False, id="prompt.editor"),
+        Binding("ctrl+g", "screen.edit_prompt", "Editor", show=False, id="prompt.editor"),
     ]
 
     @dataclass
@@ -58,12 +58,6 @@ class Prompt(TextArea):
 
         name: str
         instead_of: str = ""
-
-    @dataclass
-    class EditOutside(Message):
-        """The text should be opened in an editor."""
-
-        text: str
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=False)
@@ -96,9 +90,6 @@ class Prompt(TextArea):
 
     def action_break_line(self) -> None:
         self.insert("\n")
-
-    def action_edit_outside(self) -> None:
-        self.post_message(self.EditOutside(self.text))
 
     def restore_text(self, text: str) -> None:
         """Put back what was sent and could not be taken, before what was typed since."""
@@ -134,8 +125,7 @@ class Prompt(TextArea):
             return False
         if self._recalled == 0:
             self._written = self.text
-        text = self._written if steps == 0 else self.recallable[-steps]
-        self.take(text)
+        self.take(self._written if steps == 0 else self.recallable[-steps])
         self._recalled = steps
         return True
 
@@ -143,11 +133,15 @@ class Prompt(TextArea):
 
     def action_complete(self) -> None:
         """Complete the word after @, or of a command; a second Tab takes the next candidate. Elsewhere Tab moves on."""
-        in_command = self._is_in_command()
-        written = self._operand() if in_command else self._word()
-        if written is None:
+        row, column = self.cursor_location
+        before_cursor = self.document.get_line(row)[:column]
+        command = parse(before_cursor) if row == 0 else None
+        in_command = command is not None and command[0] in BY_NAME and BY_NAME[command[0]].names_files
+        match = (OPERAND if in_command else MENTION).search(before_cursor)
+        if match is None:
             self.screen.focus_next()
             return
+        written = match[1]
         word = written.replace("\\ ", " ") if in_command else written
         if word not in self._candidates:
             self._candidates, self._candidate = [*candidates(word)], -1
@@ -157,33 +151,11 @@ class Prompt(TextArea):
         before = self._candidates[self._candidate] if self._candidate >= 0 else ""
         self._candidate = (self._candidate + 1) % len(self._candidates)
         name = self._candidates[self._candidate]
-        row, column = self.cursor_location
         if in_command:
             self.replace(name.replace(" ", "\\ "), (row, column - len(written)), (row, column))
             return
         self.replace(name, (row, column - len(word)), (row, column))
         self.post_message(self.FileNamed("" if name.endswith(os.sep) else name, before if before != name else ""))
-
-    def _is_in_command(self) -> bool:
-        """Whether the cursor is behind a command that takes files."""
-        command = parse(self.document.get_line(0)[: self.cursor_location[1]])
-        named = BY_NAME.get(command[0]) if command is not None else None
-        return self.cursor_location[0] == 0 and named is not None and named.names_files
-
-    def _operand(self) -> str | None:
-        """The word before the cursor, without an @, spaces in it behind backslashes; None on the command itself."""
-        before = self.document.get_line(0)[: self.cursor_location[1]]
-        match = re.search(r"\s@?((?:\\ |\S)*)\Z", before)
-        return match[1] if match is not None else None
-
-    def _word(self) -> str | None:
-        """The word before the cursor, without the @ that it begins with; None if it begins with none."""
-        row, column = self.cursor_location
-        before = self.document.get_line(row)[:column]
-        at = before.rfind("@")
-        if at < 0 or (at > 0 and not before[at - 1].isspace()):
-            return None
-        return before[at + 1 :]
 
 
 def candidates(word: str, limit: int = 50) -> Iterator[str]:
@@ -193,14 +165,11 @@ def candidates(word: str, limit: int = 50) -> Iterator[str]:
         entries = sorted(os.scandir(folder or "."), key=lambda entry: entry.name)
     except OSError:
         return
-    written = os.path.dirname(word)
-    for entry in entries[: limit * 20]:
-        if entry.name.startswith(name) and (name.startswith(".") or not entry.name.startswith(".")):
-            path = os.path.join(written, entry.name) if written else entry.name
-            yield path + os.sep if entry.is_dir() else path
-            limit -= 1
-            if limit == 0:
-                return
+    found = [entry for entry in entries[: limit * 20] if entry.name.startswith(name)]
+    visible = [entry for entry in found if name.startswith(".") or not entry.name.startswith(".")]
+    for entry in visible[:limit]:
+        path = os.path.join(os.path.dirname(word), entry.name)
+        yield path + os.sep if entry.is_dir() else path
 
 
 def _is_file(text: str) -> bool:

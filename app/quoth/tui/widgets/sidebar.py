@@ -104,17 +104,21 @@ class Sidebar(Vertical):
         self.action_into_list()
 
     def action_into_list(self) -> None:
-        options = self.query_one(OptionList)
-        if options.option_count:
-            options.focus()
-            if options.highlighted is None:
-                options.highlighted = 0
+        enter_list(self.query_one(OptionList))
 
     def action_remove(self) -> None:
         at = self.query_one(OptionList).highlighted
         if at is not None and at < len(self._places) and not self.query_one(Input).has_focus:
             conversation, _, title = self._places[at]
             self.post_message(self.Removed(conversation, title))
+
+
+def enter_list(options: OptionList) -> None:
+    """Go from a search line into the list below it, if there is anything."""
+    if options.option_count:
+        options.focus()
+        if options.highlighted is None:
+            options.highlighted = 0
 
 
 def _row(conversation: Conversation, now: float) -> Content:

@@ -14,9 +14,7 @@ BAR = 10  # cells
 class StatusLine(Widget):
     """One line that says what the engine is and does."""
 
-    DEFAULT_CSS = """
-    StatusLine { height: 1; background: $panel; color: $text-muted; padding: 0 1; }
-    """
+    DEFAULT_CSS = "StatusLine { height: 1; background: $panel; color: $text-muted; padding: 0 1; }"
 
     model: reactive[str] = reactive("no model yet")
     runs_on: reactive[str] = reactive("")
@@ -48,6 +46,5 @@ class StatusLine(Widget):
 
 def context_bar(used: int, room: int) -> str:
     """How much of the context is filled: "▰▰▱▱▱▱▱▱▱▱ 1,204 of 8,192"."""
-    filled = min(BAR, round(BAR * used / room)) if room else 0
-    filled = max(1, filled) if used else 0
+    filled = max(1, min(BAR, round(BAR * used / room))) if used else 0
     return f"{'▰' * filled}{'▱' * (BAR - filled)} {used:,} of {room:,}"

@@ -36,10 +36,7 @@ def band(logprob: float) -> str:
 class TokenProbabilities(Widget, can_focus=True):
     """Left and Right move from token to token; what else could have stood there is told by `Looked`."""
 
-    DEFAULT_CSS = """
-    TokenProbabilities { height: auto; }
-    """
-
+    DEFAULT_CSS = "TokenProbabilities { height: auto; }"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("left", "move(-1)", "Token before", id="probabilities.left"),
         Binding("right", "move(1)", "Token after", id="probabilities.right"),
@@ -64,10 +61,9 @@ class TokenProbabilities(Widget, can_focus=True):
         self._tokens = list(tokens)
 
     def render(self) -> Content:
-        return Content("").join(
-            Content.styled(token.text, f"{band(token.logprob)} reverse" if i == self.cursor else band(token.logprob))
-            for i, token in enumerate(self._tokens)
-        )
+        looks = [band(token.logprob) for token in self._tokens]
+        looks[self.cursor] += " reverse"
+        return Content.assemble(*((token.text, look) for token, look in zip(self._tokens, looks, strict=True)))
 
     @property
     def cursor_region(self) -> Region:
@@ -80,20 +76,13 @@ class TokenProbabilities(Widget, can_focus=True):
         return max(1, Content(text).get_height({}, self.content_size.width))
 
     def on_focus(self) -> None:
-        self._tell()
+        self.watch_cursor()
 
     def watch_cursor(self) -> None:
-        self._tell()
-
-    def _tell(self) -> None:
-        self.post_message(self.Looked(self, self._alternatives()))
-
-    def _alternatives(self) -> str:
         token = self._tokens[self.cursor]
-        others = [(text, logprob) for text, _, logprob in token.top[:SHOWN]]
-        said = f"{self.cursor + 1} of {len(self._tokens)}: {_quoted(token.text)} {math.exp(token.logprob):.1%}"
-        rest = "   ".join(f"{_quoted(text)} {math.exp(logprob):.1%}" for text, logprob in others)
-        return f"{said}\n{rest}"
+        others = "   ".join(_named(text, logprob) for text, _, logprob in token.top[:SHOWN])
+        place = f"{self.cursor + 1} of {len(self._tokens)}"
+        self.post_message(self.Looked(self, f"{place}: {_named(token.text, token.logprob)}\n{others}"))
 
     def action_move(self, step: int) -> None:
         self.cursor = max(0, min(len(self._tokens) - 1, self.cursor + step))
@@ -107,5 +96,6 @@ class TokenProbabilities(Widget, can_focus=True):
         self.post_message(self.Left())
 
 
-def _quoted(text: str) -> str:
-    return f"“{sane(text.replace(chr(10), '⏎'), 20) or text.replace(chr(10), '⏎')}”"
+def _named(text: str, logprob: float) -> str:
+    text = text.replace("\n", "⏎")
+    return f"“{sane(text, 20) or text}” {math.exp(logprob):.1%}"

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Container, Sequence
-from typing import ClassVar, cast
+from typing import cast
 
-from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.geometry import Size
 from textual.widget import Widget
@@ -30,8 +29,6 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         .dropped { color: $text-warning; text-align: center; width: 1fr; margin-bottom: 1; }
     }
     """
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("pageup", "page_up", show=False)]
-
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._earlier: list[TurnView] = []  # not mounted, the oldest first

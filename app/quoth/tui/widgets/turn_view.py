@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, ClassVar
 
@@ -13,6 +14,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Collapsible, Static
 
+from quoth.chat import Attachment
 from quoth.engine import TokenLogprob
 from quoth.history import Turn
 from quoth.tui.history_writer import PendingId
@@ -86,8 +88,7 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         turn = self.turn
         yield PlainText(self._head(), classes="head")
         if turn.documents:
-            line = attachments_line([(d.name, d.text) for d in turn.documents])
-            yield PlainText(line, classes="documents")
+            yield PlainText(attachments_line(turn.documents), classes="documents")
         if turn.thought:
             yield self._fold()
         if turn.role == "user":
@@ -97,12 +98,11 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
 
             self._answer = AnswerView(turn.text)
             yield self._answer
-        foot = PlainText(self._foot(), classes="foot")
-        foot.display = bool(self._foot())
-        yield foot
+        yield PlainText(classes="foot")
 
     def on_mount(self) -> None:
         self._show_thought()
+        self._show_foot()
 
     def _fold(self) -> Collapsible:
         self._thought = PlainText(self.turn.thought)
@@ -113,15 +113,17 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         number, of = self.version
         return Content(f"{name}  ‹ {number}/{of} ›" if of > 1 else name)
 
-    def _foot(self) -> str:
-        parts = [REASONS.get(self.turn.reason, self.turn.reason), self.turn.notice]
-        return " · ".join(part for part in parts if part)
+    def _show_foot(self) -> None:
+        """How it ended, in a line that takes no room without that."""
+        text = " · ".join(filter(None, (REASONS.get(self.turn.reason, self.turn.reason), self.turn.notice)))
+        foot = self.query_one(".foot", Static)
+        foot.update(text)
+        foot.display = bool(text)
 
     def _show_thought(self) -> None:
         for fold in self.query(Collapsible):
-            words = len(self.turn.thought.split())
             fold.display = bool(self.turn.thought)
-            fold.title = f"Reasoning, {words:,} words"
+            fold.title = f"Reasoning, {len(self.turn.thought.split()):,} words"
 
     async def append(self, text: str, thought: str) -> None:
         """Add what was said."""
@@ -142,9 +144,7 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
             await self._answer.finish(turn.text)
         self._show_thought()
         self.query_one(".head", Static).update(self._head())
-        foot = self.query_one(".foot", Static)
-        foot.update(self._foot())
-        foot.display = bool(self._foot())
+        self._show_foot()
 
     async def show_probabilities(self, *, focus: bool = True) -> None:
         """Colour the answer by the probability of each token, as far as they were looked up."""
@@ -179,6 +179,6 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         self.focus()
 
 
-def attachments_line(documents: list[tuple[str, str]]) -> Content:
+def attachments_line(documents: Sequence[Attachment]) -> Content:
     """ "+ report.txt (12,034 characters)" for each."""
-    return Content("  ".join(f"+ {name} ({len(text):,} characters)" for name, text in documents))
+    return Content("  ".join(f"+ {document.name} ({len(document.text):,} characters)" for document in documents))
