@@ -15,6 +15,7 @@ from quoth.cli.printing import json_text
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
 from quoth.documents import Document
+from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.errors import Ended, InputError, QuothError, StorageError, UsageError
 from quoth.library.answer_fields import usage_fields
@@ -169,8 +170,9 @@ class _SummaryWriter:
             match event:
                 case task.Step(verb, done, total, unit, what):
                     self._streams.progress.update(verb, done, total, unit, what)
-                case task.Planned():
-                    self._say_plan(event)
+                case task.Planned() if event.seconds > LONG:
+                    quicker = "--extract takes seconds, a smaller model (-m) less time"
+                    self._streams.say(f"{planned(event, self._model.name)}; {quicker}")
                 case task.Noted(part, notes):
                     self._noted += 1
                     self._say_notes(collection, part, notes)
@@ -199,20 +201,15 @@ class _SummaryWriter:
     def _citation(self, collection: Collection, sentence: task.Sentence) -> str:
         if not self._cites or not sentence.spans:
             return ""
-        return f" [{'; '.join(dict.fromkeys(map(collection.cite, sentence.spans)))}]"
+        return f" {bracketed(dict.fromkeys(map(collection.cite, sentence.spans)))}"
 
     def _put_json(self, fields: dict[str, Any]) -> None:
         self._output.put(json_text(fields))
         self._output.end_summary()
 
-    def _say_plan(self, plan: task.Planned) -> None:
-        if plan.seconds > LONG:
-            quicker = "--extract takes seconds, a smaller model (-m) less time"
-            self._streams.say(f"{planned(plan, self._model.name)}; {quicker}")
-
     def _say_notes(self, collection: Collection, part: int, notes: str) -> None:
         if self._verbose:
-            self._streams.say(f"[{collection.cite(collection.span(part))}]")
+            self._streams.say(bracketed([collection.cite(collection.span(part))]))
             for line in notes.splitlines():
                 self._streams.say(f"  {line}")
 

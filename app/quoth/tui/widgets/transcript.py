@@ -29,6 +29,7 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
         .dropped { color: $text-warning; text-align: center; width: 1fr; margin-bottom: 1; }
     }
     """
+
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id)
         self._earlier: list[TurnView] = []  # not mounted, the oldest first
