@@ -124,15 +124,11 @@ class AnswerWriter:
 
     def end(self) -> None:
         """Write what can only be written at the end: the JSON object."""
-        if self._format.json:
-            for answer in self.answers.values():
-                self._json(self._object(answer))
-
-    def _object(self, answer: FinishedAnswer) -> dict[str, Any]:
-        fields: dict[str, Any] = {"text": answer.text, "reason": answer.reason, **self._about}
-        if self._format.logprobs:
-            fields["logprobs"] = [token_fields(token) for token in answer.logprobs]
-        return {**fields, "usage": usage_fields(answer.usage)}
+        for answer in self.answers.values() if self._format.json else ():
+            fields: dict[str, Any] = {"text": answer.text, "reason": answer.reason, **self._about}
+            if self._format.logprobs:
+                fields["logprobs"] = [*map(token_fields, answer.logprobs)]
+            self._json({**fields, "usage": usage_fields(answer.usage)})
 
 
 def token_fields(token: TokenLogprob) -> dict[str, Any]:
@@ -142,9 +138,8 @@ def token_fields(token: TokenLogprob) -> dict[str, Any]:
 
 
 def _json_fields(event: Event) -> dict[str, Any]:
+    fields = event._asdict()
     if isinstance(event, Piece):
-        fields: dict[str, Any] = {"request": event.request, "text": event.text}
-        if event.logprobs:
-            fields["logprobs"] = [token_fields(token) for token in event.logprobs]
-        return fields
-    return event._asdict()
+        logprobs = [*map(token_fields, fields.pop("logprobs"))]
+        fields |= {"logprobs": logprobs} if logprobs else {}
+    return fields

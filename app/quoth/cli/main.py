@@ -61,7 +61,6 @@ def run(
 
 
 def _fail(error: QuothError, arguments: Sequence[str], streams: Streams) -> int:
-    """The one line of an error."""
     code = int(error.exit_code)
     with suppress(QuothError, PipeClosed):  # only the first thing that went wrong is reported
         _last_event(code, str(error), arguments, streams)
@@ -116,8 +115,7 @@ def _run(arguments: list[str], environment: Environment) -> int:
 def load_command(name: str) -> click.Command:
     """The click command of a name; only its own module is imported."""
     module = importlib.import_module("quoth.cli.prompt" if name == PROMPT else f"quoth.cli.commands.{name}")
-    command = module.command
-    assert isinstance(command, click.Command)
+    command: click.Command = module.command
     return command
 
 

@@ -23,6 +23,11 @@ def print_json(streams: Streams, fields: Mapping[str, Any]) -> None:
     streams.print(json_text(fields))
 
 
+def print_result(streams: Streams, as_json: bool, fields: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print fields as one JSON object, or else what they mean in lines."""
+    streams.print(json_text(fields) if as_json else "".join(f"{line}\n" for line in lines))
+
+
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
     """Rows as aligned columns, on a terminal and in a pipe alike; nothing is cut."""
     *widths, _ = (max(map(_width, column)) for column in zip(*rows, strict=True))

@@ -7,7 +7,7 @@ from typing import Any
 
 from quoth.cli.document_operands import open_documents, span_fields
 from quoth.cli.environment import Environment
-from quoth.cli.printing import print_json, print_lines
+from quoth.cli.printing import print_result
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
 from quoth.documents.citation import bracketed
@@ -77,10 +77,8 @@ class _Questions:
     def _write(self, question: str, answered: Answered) -> None:
         read = len(set(answered.read))
         unread = len(self._collection) - read
-        if self._as_json:
-            print_json(self._streams, self._fields(question, answered, read))
-        else:
-            print_lines(self._streams, self._cited(answered) if answered.found else [NOT_FOUND])
+        lines = self._cited(answered) if answered.found else [NOT_FOUND]
+        print_result(self._streams, self._as_json, self._fields(question, answered, read), lines)
         if not answered.found and unread:
             which = f"the {read:,} that match the question best were read" if read else "none matches the question"
             self._streams.say(f"of {len(self._collection):,} passages {which}; --all reads all of them")

@@ -8,7 +8,7 @@ from typing import Any
 from quoth.chat import Attachment, user_message
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import read_constraints, read_document, read_piped
-from quoth.cli.printing import print_json, print_lines
+from quoth.cli.printing import print_result
 from quoth.cli.run.answer_session import answer, answer_format
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.config import Settings
@@ -59,7 +59,6 @@ def reply(
 
 
 def _conversation_to_continue(environment: Environment, last: bool, id_: int | None) -> Conversation | None:
-    """Raises UsageError if there is none."""
     if not last and id_ is None:
         return None
     if not environment.keeps_history:
@@ -140,7 +139,5 @@ def count_tokens(environment: Environment, file: str | None, ids: bool, as_json:
         if text is None:
             raise UsageError("there is no text to count", "", "Name a file or pipe a text: quoth tokens report.txt")
         tokens = model.tokens(text)
-    if as_json:
-        print_json(streams, {"model": model.name, "tokens": len(tokens), **({"ids": tokens} if ids else {})})
-    else:
-        print_lines(streams, [" ".join(map(str, tokens)) if ids else str(len(tokens))])
+    fields = {"model": model.name, "tokens": len(tokens), **({"ids": tokens} if ids else {})}
+    print_result(streams, as_json, fields, [" ".join(map(str, tokens)) if ids else str(len(tokens))])
