@@ -124,7 +124,9 @@ class AnswerWriter:
 
     def end(self) -> None:
         """Write what can only be written at the end: the JSON object."""
-        for answer in self.answers.values() if self._format.json else ():
+        if not self._format.json:
+            return
+        for answer in self.answers.values():
             fields: dict[str, Any] = {"text": answer.text, "reason": answer.reason, **self._about}
             if self._format.logprobs:
                 fields["logprobs"] = [*map(token_fields, answer.logprobs)]

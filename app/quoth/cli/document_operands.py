@@ -44,7 +44,6 @@ def documents_and_focus(environment: Environment, words: Sequence[str]) -> tuple
 
 
 def _names_documents(word: str) -> bool:
-    """Whether an operand names documents: "-", something on the disk, or a pattern."""
     return word == "-" or os.path.exists(word) or any(mark in word for mark in "*?[")
 
 

@@ -69,16 +69,10 @@ class Streams:
         standard = (sys.stdin, sys.stdout, sys.stderr)
         if None in standard:
             descriptors.fill_closed()
-        stdin_isatty, stdout_isatty, stderr_isatty = (stream is not None and stream.isatty() for stream in standard)
+        names = ("stdin_isatty", "stdout_isatty", "stderr_isatty")
+        terminals = {name: stream is not None and stream.isatty() for name, stream in zip(names, standard, strict=True)}
         stdin, stdout, stderr = (None if stream is None else stream.buffer for stream in standard)
-        return cls(
-            stdin,
-            getattr(stdout, "raw", stdout),
-            getattr(stderr, "raw", stderr),
-            stdin_isatty=stdin_isatty,
-            stdout_isatty=stdout_isatty,
-            stderr_isatty=stderr_isatty,
-        )
+        return cls(stdin, getattr(stdout, "raw", stdout), getattr(stderr, "raw", stderr), **terminals)
 
     @property
     def width(self) -> int:
@@ -233,7 +227,6 @@ class Streams:
 
     @property
     def _is_on_answer_line(self) -> bool:
-        """Whether the terminal's cursor is on a line of the answer."""
         return self._midline and self.stdout_isatty and self.stderr_isatty
 
     def _draw(self, text: str) -> None:

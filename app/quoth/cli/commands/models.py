@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import click
 
-from quoth.cli.environment import Environment
 from quoth.cli.options import json_option, runs, setting_options
 
 
@@ -55,8 +54,8 @@ def add() -> None:
 
 @command.command()
 @click.argument("name")
-@click.pass_obj
-def rm(environment: Environment, name: str) -> None:
+@runs("model_listing:remove_model")
+def rm() -> None:
     """Remove a model. A file that was added without --copy stays on the disk.
 
     \b
@@ -65,8 +64,6 @@ def rm(environment: Environment, name: str) -> None:
       quoth models rm mine
       quoth models rm qwen3-4b
     """
-    model = environment.store.remove(name)
-    environment.streams.say(f"removed {model.name}")
 
 
 @command.command()

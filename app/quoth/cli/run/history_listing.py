@@ -101,21 +101,17 @@ def export_conversations(
 
 def import_conversations(environment: Environment, file: str) -> None:
     """Read a JSON export from a file, or from standard input for "-"."""
-    name = "standard input" if file == "-" else file
+    name, streams = "standard input" if file == "-" else file, environment.streams
+    data = streams.read_stdin(MAX_IMPORT) if file == "-" else bytes_of(file, MAX_IMPORT)
+    if data is None:  # nothing was piped
+        data = streams.read_terminal()
     try:
-        text = _bytes_to_import(environment, file).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8", f"at byte {error.start:,}", "Pass a JSON export") from None
     with _history(environment) as history:
         ids = json_archive.import_into(history, text, name)
-    environment.streams.say(f"imported {_counted(len(ids))}")
-
-
-def _bytes_to_import(environment: Environment, file: str) -> bytes:
-    if file != "-":
-        return bytes_of(file, MAX_IMPORT)
-    data = environment.streams.read_stdin(MAX_IMPORT)
-    return environment.streams.read_terminal() if data is None else data
+    streams.say(f"imported {_counted(len(ids))}")
 
 
 def remove_conversations(environment: Environment, names: Sequence[str], everything: bool, yes: bool) -> None:

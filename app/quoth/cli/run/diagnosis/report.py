@@ -156,7 +156,6 @@ def _state(path: Path) -> str:
 
 
 def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
-    """The model that is used, or why there is none."""
     try:
         return chosen(environment), 'none: run "quoth pull"'
     except QuothError as error:

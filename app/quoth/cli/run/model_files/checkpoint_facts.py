@@ -9,7 +9,7 @@ from typing import Any
 
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
-from quoth.cli.printing import escaped_template, print_json, print_lines, shape_text
+from quoth.cli.printing import escaped_template, print_result, shape_text
 from quoth.text import sane
 from quoth.text.units import format_size
 from quoth_converters.families import Options
@@ -21,9 +21,6 @@ UNQUANTIZED: tuple[OutType, ...] = ("f32", "f16", "bf16")
 
 def inspect_checkpoint(environment: Environment, path: Path, options: Options, tensors: bool, as_json: bool) -> None:
     described = describe(path, options)
-    if as_json:
-        print_json(environment.streams, fields(described))
-        return
     lines = [
         *summary_lines(described),
         *size_lines(described),
@@ -31,7 +28,7 @@ def inspect_checkpoint(environment: Environment, path: Path, options: Options, t
     ]
     if tensors:
         lines += (f"{name}  {t.dtype}  {shape_text(t.shape)}" for name, t in described.source.tensors.items())
-    print_lines(environment.streams, lines)
+    print_result(environment.streams, as_json, fields(described), lines)
 
 
 def options_of(tokenizer: str | None, meta: str | None, n_head: int | None) -> Options:

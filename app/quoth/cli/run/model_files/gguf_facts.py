@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
-from quoth.cli.printing import columns, escaped_template, print_json, print_lines, shape_text
+from quoth.cli.printing import columns, escaped_template, print_result, shape_text
 from quoth.gguf import Header, check, read_header
 from quoth.gguf.tables import TENSOR_TYPES
 from quoth.library.model_choice import named
@@ -51,14 +51,11 @@ def _inspect_gguf(environment: Environment, file: str, tensors: bool, as_json: b
     header = read_header(named(environment, file).path)
     check(header)
     plans, best, plan_lines = _plans(header)
-    if as_json:
-        print_json(environment.streams, _fields(header, plans, best))
-        return
     rows = [(key, sane(value, 4000)) for key, value in _rows(header)]
     lines = [*columns(rows), *plan_lines, *escaped_template(header.chat_template)]
     if tensors:
         lines += (f"{t.name}  {_type(t.type)}  {shape_text(t.shape[::-1])}" for t in header.tensors)
-    print_lines(environment.streams, lines)
+    print_result(environment.streams, as_json, _fields(header, plans, best), lines)
 
 
 def _plans(header: Header) -> tuple[list[Plan], Plan | None, Iterator[str]]:

@@ -43,7 +43,9 @@ def quantize_file(
     if dry_run:
         _print_plans(environment, header, types, as_json)
         return
-    chosen = [*dict.fromkeys(_recommended(header) if each == RECOMMENDED else each for each in types)]
+    best = plans_of(header)[1] if RECOMMENDED in types else None
+    recommended_type = best.type if best else "F16"  # no quantization is worth it
+    chosen = [*dict.fromkeys(recommended_type if each == RECOMMENDED else each for each in types)]
     folder = source.parent if path_of(file).exists() else Path()  # for the name of a model the working directory
     targets = _targets(source, folder, chosen, output, force)
     _write(environment, source, targets, requantize=requantize, force=force, as_json=as_json)
@@ -53,12 +55,6 @@ def plans_of(header: Header, types: Sequence[str] = ()) -> tuple[list[Plan], Pla
     """What the types come to, by default the usual ones, and the one to take."""
     usual = plan(header.path)
     return plan(header.path, types) if types else usual, recommended(usual, header.parameters)
-
-
-def _recommended(header: Header) -> str:
-    """The type to take; F16 if no quantization is worth it."""
-    _, best = plans_of(header)
-    return best.type if best else "F16"
 
 
 def _print_plans(environment: Environment, header: Header, types: Sequence[str], as_json: bool) -> None:
