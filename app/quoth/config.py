@@ -24,18 +24,16 @@ class Setting(NamedTuple):
     name: str
     kind: type
     help: str
-    flags: tuple[str, ...] = ()
+    flags: tuple[str, ...]
     low: float = -math.inf
     high: float = math.inf
 
     def parse(self, text: str) -> Value:
         """A value from text. Raises ValueError with the range in words."""
-        value: Value
         try:
-            value = _BOOLEANS[text.lower()] if self.kind is bool else self.kind(text)
+            return self.check(_BOOLEANS[text.lower()] if self.kind is bool else self.kind(text))
         except (KeyError, ValueError):
             raise ValueError(f"must be {self.range}") from None
-        return self.check(value)
 
     def check(self, value: Value) -> Value:
         """The value itself if it is of this kind and in range. Raises ValueError."""
@@ -138,17 +136,13 @@ class Settings(NamedTuple):
         given = {name: value for name, value in values.items() if value is not None}
         if unknown := given.keys() - BY_NAME.keys():
             raise ValueError(f"unknown settings: {', '.join(sorted(unknown))}")
-        origins = {name: origin or _longest_flag(name) for name in given}
+        origins = {name: origin or max(BY_NAME[name].flags, key=len) for name in given}
         return self._replace(**given, origins={**self.origins, **origins})
 
     @property
     def sampling(self) -> dict[str, tuple[float | None, str]]:
         """The settings that are fields of the engine's Sampling, each with its origin."""
         return {name: (getattr(self, name), self.origin(name)) for name in SAMPLING}
-
-
-def _longest_flag(name: str) -> str:
-    return max(BY_NAME[name].flags, key=len, default=name)
 
 
 def load(folders: Folders, environ: Mapping[str, str]) -> Settings:

@@ -5,13 +5,14 @@ python answering.py [--raw] [--quiet] [--limit=BYTES] [--pieces=CHARACTERS] [--p
 
 from __future__ import annotations
 
+import codecs
 import random
 import sys
 import time
 
 from quoth.cli.streams import PipeClosed, Streams
 from quoth.errors import Exit, QuothError
-from quoth.text import Decoder, decode_input
+from quoth.text import decode_input
 from tests.cli.attacks import ATTACKS
 
 
@@ -32,9 +33,10 @@ def main() -> int:
     streams.quiet, streams.raw = "quiet" in options, "raw" in options
     try:
         if "hostile" in options:
-            data, decoder = hostile_bytes(int(options["hostile"])), Decoder()
+            data = hostile_bytes(int(options["hostile"]))
+            decoder = codecs.getincrementaldecoder("utf-8")("replace")
             for start in range(0, len(data), 4096):
-                streams.answer(decoder.feed(data[start : start + 4096]))
+                streams.answer(decoder.decode(data[start : start + 4096]))
         elif "attacks" in options:
             for name, attack in ATTACKS.items():
                 for piece in (f"<<<{name}\n", *attack, "\n>>>\n"):

@@ -10,6 +10,7 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -17,6 +18,9 @@ from quoth.documents import Document, gather, read, read_stream
 from quoth.documents.raw_document import steady_chunks
 from quoth.errors import InputError
 from tests.documents.files import docx, paragraph, pdf
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 Reading = Callable[..., Document]
 
@@ -69,11 +73,21 @@ def test_standard_input_is_of_the_kind_that_its_content_shows() -> None:
 
 
 def test_a_pipe_that_gives_few_bytes_at_a_time_is_read_whole() -> None:
-    class Slow(io.BytesIO):
-        def read(self, size: int | None = -1, /) -> bytes:
-            return super().read(min(7, size if size and size > 0 else 7))
+    data = pdf([["slow words"]])
 
-    assert len(read_stream(Slow(pdf([["slow words"]])), limit=10**6).text) == 11
+    class Slow(io.RawIOBase):
+        at = 0
+
+        def readable(self) -> bool:
+            return True
+
+        def readinto(self, buffer: WriteableBuffer, /) -> int:
+            part = data[self.at : self.at + 7]
+            memoryview(buffer)[: len(part)] = part
+            self.at += len(part)
+            return len(part)
+
+    assert len(read_stream(io.BufferedReader(Slow()), limit=10**6).text) == 11
 
 
 def test_an_endless_device_ends_in_a_sentence() -> None:

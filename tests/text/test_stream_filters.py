@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+from quoth.text import LoopDetector, StopStrings, Thinking
 from tests.rounds import rounds
 
 
@@ -21,51 +21,6 @@ def cuts(text: str) -> Iterator[list[str]]:
     yield list(text)
     for cut in range(1, len(text)):
         yield [text[:cut], "", text[cut:]]
-
-
-# Decoder
-
-
-def decoded(pieces: list[bytes]) -> str:
-    decoder = Decoder()
-    return "".join([decoder.feed(piece) for piece in pieces]) + decoder.flush()
-
-
-def check_decoder(data: bytes) -> None:
-    whole = data.decode("utf-8", "replace")
-    assert decoded([data[i : i + 1] for i in range(len(data))]) == whole
-    for cut in range(len(data) + 1):
-        assert decoded([data[:cut], data[cut:]]) == whole
-
-
-BYTES = st.one_of(
-    st.binary(max_size=16),
-    st.text(max_size=8).map(lambda text: text.encode("utf-8", "surrogatepass")),
-    st.lists(st.sampled_from([b"a", b"\xf7", b"\xbf", b"\xe2\x82", b"\xf0\x9f", b"\xed\xa0\x80"])).map(b"".join),
-)
-
-
-@given(BYTES)
-@settings(max_examples=200, deadline=None)
-def test_bytes_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
-    check_decoder(data)
-
-
-@pytest.mark.long
-@pytest.mark.timeout(600)
-@given(BYTES)
-@settings(max_examples=rounds(20_000), deadline=None)
-def test_many_byte_strings_in_pieces_decode_as_they_do_whole(data: bytes) -> None:
-    check_decoder(data)
-
-
-def test_a_bad_byte_is_replaced_at_once_and_holds_nothing_back() -> None:
-    decoder = Decoder()
-    assert [decoder.feed(data) for data in (b"ok\xf7", b"\xbf\xbf\xbf", b"more")] == ["ok\ufffd", "\ufffd" * 3, "more"]
-    assert decoder.feed("é".encode()[:1]) == ""
-    assert decoder.feed("é".encode()[1:] + b"!") == "é!"
-    assert decoder.feed(b"\xe2\x82") + decoder.flush() == "\ufffd"
-    assert decoder.feed(b"new text") + decoder.flush() == "new text"
 
 
 # Stop strings

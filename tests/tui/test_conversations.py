@@ -54,7 +54,7 @@ async def test_a_conversation_that_is_gone_is_told_not_fatal(home: Path) -> None
         for command in ("/fork", f"/export {home}/x.md", "/title T", "/system S"):
             await say(app, pilot, command, wait=False)
         app.chat.conversations.open(number)
-        app.chat.conversations.remove(number, "gone")
+        app.chat.beside(app.chat.conversations.remove(number, "gone"))
         await until(pilot, lambda: app.screen is not app.chat)
         await pilot.press("y")
         await until(pilot, lambda: app.screen is app.chat)

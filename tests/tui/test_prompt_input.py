@@ -8,6 +8,7 @@ import pytest
 from textual.events import Paste
 
 from quoth.chat import Attachment
+from quoth.tui.terminal.driver import PasteCut
 from tests.tui.driving import (
     LONG,
     SLOW,
@@ -30,8 +31,13 @@ async def test_what_is_typed_behind_enter_is_the_next_question(home: Path) -> No
         assert texts(app)[0] == ("user", "one")
 
 
-async def test_a_long_paste_becomes_an_attachment(home: Path) -> None:
+async def test_a_paste_that_was_cut_is_told(home: Path) -> None:
+    async with chat(home) as (app, pilot):
+        app.post_message(PasteCut(1234))
+        await until(pilot, lambda: notices(app) == ["The paste was too long: 1,234 of it were left out"])
 
+
+async def test_a_long_paste_becomes_an_attachment(home: Path) -> None:
     models = ScriptedModels(["Read."])
     text = "line of a log\n" * 80_000
     async with chat(home, models=models) as (app, pilot):

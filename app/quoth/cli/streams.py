@@ -69,10 +69,16 @@ class Streams:
         standard = (sys.stdin, sys.stdout, sys.stderr)
         if None in standard:
             descriptors.fill_closed()
-        names = ("stdin_isatty", "stdout_isatty", "stderr_isatty")
-        terminals = {name: stream is not None and stream.isatty() for name, stream in zip(names, standard, strict=True)}
+        stdin_isatty, stdout_isatty, stderr_isatty = (stream is not None and stream.isatty() for stream in standard)
         stdin, stdout, stderr = (None if stream is None else stream.buffer for stream in standard)
-        return cls(stdin, getattr(stdout, "raw", stdout), getattr(stderr, "raw", stderr), **terminals)
+        return cls(
+            stdin,
+            getattr(stdout, "raw", stdout),
+            getattr(stderr, "raw", stderr),
+            stdin_isatty=stdin_isatty,
+            stdout_isatty=stdout_isatty,
+            stderr_isatty=stderr_isatty,
+        )
 
     @property
     def width(self) -> int:

@@ -127,10 +127,8 @@ def _known(declared: str) -> str:
 
 def _measured(chunks: list[bytes]) -> tuple[int, int]:
     """Characters beyond ASCII that are sound UTF-8, and bytes that are not UTF-8."""
-    decoder = codecs.getincrementaldecoder("utf-8")("surrogateescape")
     good = bad = 0
-    for chunk in (*chunks, b""):
-        text = decoder.decode(chunk, final=not chunk)
+    for text in codecs.iterdecode(chunks, "utf-8", "surrogateescape"):
         if not text.isascii():
             escaped = sum(1 for _ in _ESCAPED.finditer(text))
             bad += escaped
@@ -172,11 +170,9 @@ def _plausible(sample: bytes, encoding: str) -> bool:
 
 
 def _holds(chunks: list[bytes], encoding: str) -> bool:
-    """Whether all bytes are of an encoding."""
     try:
-        decoder = codecs.getincrementaldecoder(encoding)("strict")
-        for chunk in (*chunks, b""):
-            decoder.decode(chunk, final=not chunk)
+        for _ in codecs.iterdecode(chunks, encoding):
+            pass
     except (UnicodeDecodeError, LookupError):
         return False
     return True

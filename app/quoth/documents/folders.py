@@ -37,7 +37,9 @@ def gather(operands: Sequence[str]) -> Gathered:
                 found = list(_in_folder(path, skipped))
                 files.update(dict.fromkeys(found))
                 if not found and len(files) == before:
-                    raise InputError(f"{path} has no readable files", _why_none(skipped, path))
+                    count = sum(1 for name, _ in skipped if name.startswith(path))
+                    why = f"{count} skipped: {skipped[-1][1]}" if count else "it is empty"
+                    raise InputError(f"{path} has no readable files", why)
             else:
                 files.setdefault(path)
     return Gathered(tuple(files), tuple(skipped))
@@ -98,8 +100,3 @@ def _why_skipped(path: str) -> str:
         return error.why
     suffix = PurePath(path).suffix
     return f"{suffix} files are of no known kind" if suffix and not named and kind.name in ("text", "code") else ""
-
-
-def _why_none(skipped: Sequence[tuple[str, str]], folder: str) -> str:
-    count = sum(1 for path, _ in skipped if path.startswith(folder))
-    return f"{count} skipped: {skipped[-1][1]}" if count else "it is empty"

@@ -93,7 +93,6 @@ class Ranking:
         return [Ranked(number - 1, -score) for score, number in found]
 
     def _weighted(self, question: str) -> dict[str, float]:
-        """The terms to look for, with their weights."""
         asked = content_terms(question) or terms(question)
         weighted = {term: WEAK if term in weak_terms() else 1.0 for term in asked}
         if len(weighted) <= MOST_TERMS:
@@ -120,10 +119,8 @@ class Ranking:
 
 @contextmanager
 def _as_storage_error() -> Iterator[None]:
-    """Raise SQLite's errors as StorageError."""
     try:
         yield
     except sqlite3.Error as error:
-        raise StorageError(
-            "the passages cannot be ranked", str(error), "Free some space for temporary files, or set TMPDIR"
-        ) from error
+        try_ = "Free some space for temporary files, or set TMPDIR"
+        raise StorageError("the passages cannot be ranked", str(error), try_) from error

@@ -54,7 +54,6 @@ class RawDocument:
         return ZipArchive(self.data(), self.name, self.limit)
 
     def data(self) -> bytes:
-        """All bytes."""
         data = b"".join(self._chunks)
         self._chunks.clear()
         return data
@@ -65,13 +64,12 @@ class RawDocument:
 
 
 def _open(path: str) -> BinaryIO:
-    """A file for reading. Raises InputError."""
     if not path or "\0" in path:
         raise InputError(f"{path!r} names no file")
     try:
         if stat.S_ISDIR(os.stat(path).st_mode):
             raise InputError(f"{path} is a folder")
-        return open(path, "rb", buffering=0)
+        return open(path, "rb")
     except FileNotFoundError:
         raise InputError(f"{path} does not exist") from None
     except OSError as error:
@@ -113,23 +111,12 @@ def read_chunks(stream: BinaryIO, name: str, limit: int) -> list[bytes]:
 
 
 def _full_chunks(stream: BinaryIO, name: str) -> Iterator[bytes]:
-    """Chunks of CHUNK bytes, whatever a pipe gives at once: the first shows what a file is."""
-    parts: list[bytes] = []
-    size = 0
-    while True:
-        try:
-            part = stream.read(CHUNK - size)
-        except OSError as error:
-            raise InputError(f"{name} cannot be read", error.strerror or str(error)) from None
-        if not part:
-            break
-        parts.append(part)
-        size += len(part)
-        if size >= CHUNK:
-            yield b"".join(parts)
-            parts, size = [], 0
-    if parts:
-        yield b"".join(parts)
+    """Chunks of CHUNK bytes, as a buffered stream gives them of a slow pipe too: the first shows what a file is."""
+    try:
+        while chunk := stream.read(CHUNK):
+            yield chunk
+    except OSError as error:
+        raise InputError(f"{name} cannot be read", error.strerror or str(error)) from None
 
 
 def _unpacked(chunks: Iterator[bytes], name: str) -> Iterator[bytes]:

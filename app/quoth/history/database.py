@@ -70,14 +70,11 @@ class Database:
     def _transaction(self, begin: str, end: str, failed: str) -> Iterator[sqlite3.Connection]:
         connection = self.connection()
         try:
-            try:
+            with connection:
                 connection.execute(f"PRAGMA busy_timeout = {round(self.lock_wait * 1000)}")
                 connection.execute(begin)
                 yield connection
-                connection.execute(end)
-            except BaseException:
-                connection.rollback()
-                raise
+                connection.execute(end)  # of a damaged file a snapshot can be rolled back, not committed
         except sqlite3.Error as error:
             raise self.explained(error, failed) from None
 
@@ -186,7 +183,6 @@ def _prepared(connection: sqlite3.Connection, writes: bool) -> sqlite3.Connectio
 
 
 def _code(error: Exception) -> int:
-    """The primary result code."""
     return int(getattr(error, "sqlite_errorcode", 0)) & 0xFF
 
 

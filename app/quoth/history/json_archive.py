@@ -6,7 +6,7 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 from quoth.chat import Attachment
 from quoth.errors import InputError
@@ -16,7 +16,7 @@ from quoth.history.sqlite_history import History
 _FORMAT = "quoth-history"
 _VERSION = 1
 _TRY = 'Pass what "quoth history export --format json" wrote'
-_KINDS = {str: "text", int: "a whole number", float: "a number"}
+_KINDS = {str: "text", int: "a whole number", float: "a number", dict: "an object", list: "a list"}
 _PLAIN: dict[str, type] = {  # fields of a turn that are text or numbers
     **dict.fromkeys(("text", "thought", "model", "notice"), str),
     **dict.fromkeys(("id", "prompt_tokens", "reused_tokens", "generated_tokens"), int),
@@ -24,24 +24,20 @@ _PLAIN: dict[str, type] = {  # fields of a turn that are text or numbers
 }
 
 Tree = tuple[Conversation, list[Turn]]
+T = TypeVar("T")
 
 
 def export(history: History, ids: Sequence[int] | None = None) -> str:
     """Conversations with their whole trees as JSON; None: all of them, the last changed last."""
     chosen = [each.id for each in history.conversations(-1)][::-1] if ids is None else ids
-    return to_json([(history.conversation(id_), history.tree(id_)) for id_ in chosen])
+    conversations = [_conversation_fields(history.conversation(id_), history.tree(id_)) for id_ in chosen]
+    whole = {"format": _FORMAT, "version": _VERSION, "conversations": conversations}
+    return printable(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n"
 
 
 def import_into(history: History, text: str, name: str = "the text") -> list[int]:
     """Add what `export` wrote; returns the new ids. Raises InputError naming the place; nothing is added then."""
     return history.add_copies(from_json(text, name))
-
-
-def to_json(trees: Sequence[Tree]) -> str:
-    """JSON text, the turns of each conversation numbered from 1."""
-    conversations = [_conversation_fields(conversation, turns) for conversation, turns in trees]
-    whole = {"format": _FORMAT, "version": _VERSION, "conversations": conversations}
-    return printable(json.dumps(whole, ensure_ascii=False, indent=1)) + "\n"
 
 
 def printable(text: str) -> str:
@@ -50,6 +46,7 @@ def printable(text: str) -> str:
 
 
 def _conversation_fields(conversation: Conversation, turns: Sequence[Turn]) -> dict[str, Any]:
+    """A conversation as JSON has it, its turns numbered from 1."""
     numbers: dict[int | None, int | None] = {turn.id: number for number, turn in enumerate(turns, 1)}
     return {
         **{name: getattr(conversation, name) for name in ("title", "system", "origin", "created", "changed")},
@@ -86,20 +83,20 @@ def _refuse(constant: str) -> None:
 
 
 def _trees(whole: Any) -> list[Tree]:
-    head = _object(whole, "the whole")
+    head = _of_kind(dict, whole, "the whole")
     if head.get("format") != _FORMAT:
         raise _InvalidArchive(f'"format" is not "{_FORMAT}"')
     if head.get("version") != _VERSION:
         raise _InvalidArchive(f'"version" is {_short(head.get("version"))}; this program reads {_VERSION}')
-    conversations = _list(head.get("conversations"), "conversations")
+    conversations = _of_kind(list, head.get("conversations"), "conversations")
     return [_tree(each, f"conversations[{at}]") for at, each in enumerate(conversations)]
 
 
 def _tree(value: Any, place: str) -> Tree:
-    fields = _object(value, place)
+    fields = _of_kind(dict, value, place)
     turns: list[Turn] = []
-    for at, each in enumerate(_list(fields.get("turns"), f"{place}.turns")):
-        turn = _turn(_object(each, f"{place}.turns[{at}]"), f"{place}.turns[{at}]")
+    for at, each in enumerate(_of_kind(list, fields.get("turns"), f"{place}.turns")):
+        turn = _turn(_of_kind(dict, each, f"{place}.turns[{at}]"), f"{place}.turns[{at}]")
         if turn.id != at + 1:
             raise _InvalidArchive(f"{place}.turns[{at}].id is {turn.id}; the turns must be numbered from 1")
         if turn.parent is not None and not 1 <= turn.parent <= at:
@@ -132,7 +129,7 @@ def _turn(fields: Mapping[str, Any], place: str) -> Turn:
         parent=parent,
         role=_one_of(fields.get("role"), ROLES, f"{place}.role"),
         documents=tuple(_documents(fields.get("documents", []), f"{place}.documents")),
-        settings=_object(fields.get("settings", {}), f"{place}.settings"),
+        settings=_of_kind(dict, fields.get("settings", {}), f"{place}.settings"),
         reason=_one_of(fields.get("reason", "stop"), ("", *REASONS), f"{place}.reason"),
         **{name: get(name, kind) for name, kind in _PLAIN.items()},
     )
@@ -140,8 +137,8 @@ def _turn(fields: Mapping[str, Any], place: str) -> Turn:
 
 def _documents(value: Any, place: str) -> list[Attachment]:
     documents = []
-    for at, each in enumerate(_list(value, place)):
-        get = _getter(_object(each, f"{place}[{at}]"), f"{place}[{at}]")
+    for at, each in enumerate(_of_kind(list, value, place)):
+        get = _getter(_of_kind(dict, each, f"{place}[{at}]"), f"{place}[{at}]")
         documents.append(Attachment(get("name", str), get("text", str)))
     return documents
 
@@ -162,15 +159,9 @@ def _getter(fields: Mapping[str, Any], place: str) -> Callable[[str, type], Any]
     return get
 
 
-def _object(value: Any, place: str) -> dict[str, Any]:
-    if not isinstance(value, dict):
-        raise _InvalidArchive(f"{place} is {_short(value)}, not an object")
-    return value
-
-
-def _list(value: Any, place: str) -> list[Any]:
-    if not isinstance(value, list):
-        raise _InvalidArchive(f"{place} is {_short(value)}, not a list")
+def _of_kind(kind: type[T], value: Any, place: str) -> T:
+    if not isinstance(value, kind):
+        raise _InvalidArchive(f"{place} is {_short(value)}, not {_KINDS[kind]}")
     return value
 
 

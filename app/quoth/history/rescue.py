@@ -64,12 +64,8 @@ def _nameless(id_: int, created: float, sequence: int) -> Row:
 
 
 def _fill(new: sqlite3.Connection, conversations: Iterable[Row], turns: Iterable[Row]) -> None:
-    new.execute("BEGIN IMMEDIATE")
-    try:
+    with new:
+        new.execute("BEGIN IMMEDIATE")
         for table, found in (("conversations", conversations), ("turns", turns)):
             for row in found:
                 Tables(new).add_copied_row(table, row)
-        new.execute("COMMIT")
-    except BaseException:
-        new.rollback()
-        raise

@@ -88,15 +88,11 @@ def migrate(connection: Connection, migrations: tuple[str, ...] = MIGRATIONS) ->
     """Apply the missing migrations in one transaction; another process may be doing the same."""
     if version_of(connection) >= len(migrations):
         return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with connection:
+        connection.execute("BEGIN IMMEDIATE")
         for script in migrations[version_of(connection) :]:
             for statement in script.split(";"):
                 if statement.strip():
                     connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION}")
         connection.execute(f"PRAGMA user_version = {max(len(migrations), version_of(connection))}")
-        connection.execute("COMMIT")
-    except BaseException:
-        connection.rollback()
-        raise

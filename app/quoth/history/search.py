@@ -27,7 +27,10 @@ def search(connection: Connection, words: str, limit: int) -> list[Hit]:
     if not wanted or limit < 1:
         return []
     found = _by_index(connection, asked, limit) if asked else _by_text(connection, wanted)
-    return [_hit(row, words) for row in islice(found, limit)]
+    return [
+        Hit(conversation, title, turn, role, *snippet(text, words), created)
+        for conversation, title, turn, role, text, created in islice(found, limit)
+    ]
 
 
 def _by_index(connection: Connection, asked: str, limit: int) -> Iterator[Any]:
@@ -40,8 +43,3 @@ def _by_text(connection: Connection, wanted: list[str]) -> Iterator[Any]:
     for rows, text, id_ in ((_TITLES, "title", "conversations.id"), (_TURNS, "text", "turns.id")):
         holds = " AND ".join([f"instr({text}, ?)"] * len(wanted))
         yield from connection.execute(f"{rows} WHERE {holds} ORDER BY {id_} DESC", wanted)
-
-
-def _hit(row: Any, words: str) -> Hit:
-    conversation, title, turn, role, text, created = row
-    return Hit(conversation, title, turn, role, *snippet(text, words), created)

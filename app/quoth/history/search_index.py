@@ -9,34 +9,26 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
 
 from quoth.text.words import UNSPACED
 
 SNIPPET = 160  # characters
 
+# Patterns as text: `re` compiles them at their first use, which most runs never come to.
 _PICTURES = "\u2190-\u23ff\u2600-\u27bf\u2b00-\u2bff\U0001f000-\U0001faff"
-
-
-@cache
-def _single() -> re.Pattern[str]:
-    return re.compile(f"[{UNSPACED}{_PICTURES}]")
-
-
-@cache
-def _picture() -> re.Pattern[str]:
-    return re.compile(f"[{_PICTURES}]")
+_PICTURE = f"[{_PICTURES}]"
+_SINGLE = f"[{UNSPACED}{_PICTURES}]"
 
 
 def indexed(text: str) -> str:
     """A text as the index takes it."""
     if text.isascii():
         return text
-    return _single().sub(lambda match: f" {_name(match[0])} ", text)
+    return re.sub(_SINGLE, lambda match: f" {_name(match[0])} ", text)
 
 
 def _name(character: str) -> str:
-    return f"u{ord(character):x}" if _picture().match(character) else character
+    return f"u{ord(character):x}" if re.match(_PICTURE, character) else character
 
 
 def parts(search: str) -> list[str]:
@@ -52,7 +44,7 @@ def query(search: str) -> str:
 
 def _phrase(part: str) -> str:
     words = indexed(part)
-    begins = len(part) > 1 and part[-1].isalnum() and not _single().match(part[-1])
+    begins = len(part) > 1 and part[-1].isalnum() and not re.match(_SINGLE, part[-1])
     return f'"{words}"' + (" *" if begins else "")
 
 

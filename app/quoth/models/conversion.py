@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, Literal, NamedTuple
 
@@ -116,7 +116,8 @@ def _quantized(conversion: pipeline.Conversion, request: ConversionRequest, prog
             files[type_] = whole
         elif type_ not in files:
             files[type_] = whole.with_name(f"{whole.name.removesuffix('.gguf').rpartition('.')[0]}.{type_}.gguf")
-            _quantize(whole, files[type_], type_, progress)
+            count = partial(_count_tensors, progress, type_)
+            llama_quantization.quantize(whole, files[type_], type_, progress=count)
     return files
 
 
@@ -125,11 +126,8 @@ def _recommended(conversion: pipeline.Conversion) -> str:
     return found.type if found else conversion.outtype.upper()
 
 
-def _quantize(whole: Path, target: Path, type_: str, progress: Progress) -> None:
-    def count(done: int, total: int) -> None:
-        progress(ConversionProgress("quantizing", done, total, type_))
-
-    llama_quantization.quantize(whole, target, type_, progress=count)
+def _count_tensors(progress: Progress, type_: str, done: int, total: int) -> None:
+    progress(ConversionProgress("quantizing", done, total, type_))
 
 
 def _checked(
@@ -158,11 +156,9 @@ def install(result: ConversionResult, store: InstalledModels, names: dict[str, s
     for type_, path in result.files.items():
         name = names[type_]
         with safe_files.attempt(f"read {path}"):
-            digest = safe_files.digest(path, lambda done, total: None)
-            os.chmod(path, 0o600)
-        model = store.install(
-            path, describe(read_header(path), name, origin, sha256=digest), file=f"{name_from(name)}.{type_}.gguf"
-        )
+            digest = safe_files.digest(path)
+        described = describe(read_header(path), name, origin, sha256=digest)
+        model = store.install(path, described, file=f"{name_from(name)}.{type_}.gguf")
         store.trust(model.path)
         models.append(model)
     return models

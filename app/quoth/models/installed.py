@@ -106,7 +106,7 @@ class InstalledModels:
         return self.install(part, model._replace(sha256=digest), file=f"{name_from(file.stem)}.gguf")
 
     def install(self, part: Path, model: ModelFile, *, file: str) -> ModelFile:
-        """Move a verified file into place under `file`, then record it.
+        """Move a verified file into place under `file`, for its owner alone, then record it.
 
         A model of the same name serves until the record is renamed; only then is its file removed.
         """
@@ -115,6 +115,7 @@ class InstalledModels:
             raise UsageError(f"{file!r} is not a file name")
         with safe_files.attempt(f"install the model {name} in {self.folder}"):
             path = _free_path(self.folder / name, file)
+            os.chmod(part, 0o600)
             safe_files.flush(part)
             os.replace(part, path)
             safe_files.flush_folder(path.parent)
@@ -152,10 +153,8 @@ class InstalledModels:
         with safe_files.attempt(f"read {model.path}"):
             digest = safe_files.digest(model.path, progress)
         if model.sha256 not in (None, digest):
-            what, why = (
-                f"the file of the model {model.name} has changed",
-                f"its SHA-256 is {digest}, not {model.sha256}",
-            )
+            what = f"the file of the model {model.name} has changed"
+            why = f"its SHA-256 is {digest}, not {model.sha256}"
             raise ModelError(what, why, f"Remove it with `quoth models rm {model.name}` and fetch it again")
         return digest
 
@@ -171,14 +170,11 @@ class InstalledModels:
 
     def trust(self, path: Path) -> bool:
         """Remember that a file, installed or not, was loaded once. False if that could not be written."""
-        fingerprint, known = _fingerprint(path), self._trusted()
-        if fingerprint is None:
-            return False
-        key = os.path.realpath(path)
-        known.pop(key, None)
-        known[key] = fingerprint
-        newest = dict(list(known.items())[-_MOST_TRUSTED:])
+        key, known = os.path.realpath(path), self._trusted()
+        known.pop(key, None)  # the newest stands last
         try:
+            known[key] = _fingerprint(path)
+            newest = dict(list(known.items())[-_MOST_TRUSTED:])
             safe_files.make_folder(self.folder)
             safe_files.write(self.folder / _TRUSTED, json.dumps(newest).encode())
         except OSError:
@@ -187,8 +183,10 @@ class InstalledModels:
 
     def is_trusted(self, path: Path) -> bool:
         """Whether exactly this file, by size and time of change, was loaded once."""
-        fingerprint = _fingerprint(path)
-        return fingerprint is not None and self._trusted().get(os.path.realpath(path)) == fingerprint
+        try:
+            return bool(self._trusted().get(os.path.realpath(path)) == _fingerprint(path))
+        except OSError:
+            return False
 
     def _trusted(self) -> dict[str, Any]:
         return safe_files.read_object(self.folder / _TRUSTED) or {}
@@ -225,16 +223,9 @@ def _model(name: str, data: bytes, place: Path) -> ModelFile:
         raise ValueError("not text")
     if record["kind"] not in ("chat", "base") or not isinstance(record["sha256"], str | None):
         raise ValueError("not a kind or a hash")
-    return ModelFile(
-        name=name,
-        path=place / record["path"],
-        **texts,
-        size=int(record["size"]),
-        kind=record["kind"],
-        n_ctx_train=int(record["n_ctx_train"]),
-        sha256=record["sha256"],
-        installed=True,
-    )
+    numbers: dict[str, Any] = {key: int(record[key]) for key in ("size", "n_ctx_train")}
+    checked = {**texts, **numbers, "kind": record["kind"], "sha256": record["sha256"]}
+    return ModelFile(name, place / record["path"], installed=True, **checked)
 
 
 def _free_path(folder: Path, file: str) -> Path:
@@ -263,9 +254,6 @@ def _read(path: Path) -> bytes | None:
     return safe_files.read_small(path) or (b"" if os.path.lexists(path) else None)
 
 
-def _fingerprint(path: Path) -> list[int] | None:
-    try:
-        status = path.stat()
-    except OSError:
-        return None
+def _fingerprint(path: Path) -> list[int]:
+    status = path.stat()
     return [status.st_size, status.st_mtime_ns]

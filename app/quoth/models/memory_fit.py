@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final, NamedTuple
 
 from quoth.engine.needs import kv_bytes, working_bytes
@@ -13,16 +12,14 @@ _STEP: Final = 256  # llama.cpp rounds a context up to a multiple of this
 _USUAL_CONTEXT: Final = 4096  # tokens
 
 
-@dataclass(frozen=True, slots=True)
-class FreeMemory:
+class FreeMemory(NamedTuple):
     """Bytes; `gpu` is 0 without a GPU."""
 
     main: int
     gpu: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Need:
+class Need(NamedTuple):
     """Bytes that a model takes with one context."""
 
     weights: int
@@ -53,7 +50,7 @@ def estimate(header: Header, n_ctx: int, *, batch: int = 512) -> Need:
     Layers without attention (n_head_kv 0, or between those of full_attention_interval) keep no keys.
     """
     n_ctx = -(-max(n_ctx, 1) // _STEP) * _STEP
-    weights = max(header.weights, 0) + sum(_size_of_others(header))
+    weights = max(header.weights, 0) + sum(part.stat().st_size for part in header.parts[1:] if part.is_file())
     kv = kv_bytes(n_ctx, _kv_heads(header), header.key_length, header.value_length)
     return Need(weights, kv, working_bytes(batch, n_ctx, header.n_embd, header.n_vocab, _widest(header)))
 
@@ -86,13 +83,3 @@ def _widest(header: Header) -> int:
     key = header.own("feed_forward_length")
     widths = header.array(key) if key in header.arrays else [header.integer(key, 4 * header.n_embd)]
     return max((width for width in widths if isinstance(width, int)), default=0)
-
-
-def _size_of_others(header: Header) -> list[int]:
-    sizes = []
-    for part in header.parts[1:]:
-        try:
-            sizes.append(part.stat().st_size)
-        except OSError:
-            sizes.append(0)
-    return sizes

@@ -44,13 +44,14 @@ def find(
         if key in models or len(models) >= _MOST_MODELS:
             continue
         try:
-            models[key] = _described(candidate) if headers else candidate
+            models[key] = with_header(candidate) if headers else candidate
         except ModelError as error:
             broken.append(BrokenModel(candidate.name, candidate.origin, str(error)))
     return ModelListing(tuple(models.values()), tuple(broken))
 
 
-def _described(model: ModelFile) -> ModelFile:
+def with_header(model: ModelFile) -> ModelFile:
+    """A found model with what its header says. Raises ModelError for a file that is not a model."""
     return describe(read_header(model.path), model.name, model.origin, sha256=model.sha256)
 
 
@@ -167,8 +168,7 @@ def _gguf_files(folder: Path, origin: str) -> Iterator[ModelFile | BrokenModel]:
         if path.suffix.lower() != ".gguf" or "mmproj" in path.name.lower():
             continue
         name, parts = path.stem, [path]
-        part = _PART.search(name)
-        if part:
+        if part := _PART.search(name):
             if int(part[1]) != 1:
                 continue
             name = name[: part.start()]

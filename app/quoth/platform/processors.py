@@ -32,13 +32,11 @@ def _allowed_cpus() -> set[int]:
 
 
 def _linux_cores(allowed: set[int]) -> int:
-    siblings = set()
-    for cpu in allowed:
-        try:
-            siblings.add(Path(f"/sys/devices/system/cpu/cpu{cpu}/topology/thread_siblings_list").read_text())
-        except OSError:
-            return 0
-    return len(siblings)
+    topology = "/sys/devices/system/cpu/cpu{}/topology/thread_siblings_list"
+    try:
+        return len({Path(topology.format(cpu)).read_text() for cpu in allowed})
+    except OSError:
+        return 0
 
 
 def busy_seconds() -> float:

@@ -3,9 +3,9 @@
 from quoth.text.cleaning import Cleaner, clean, sane, well_formed
 from quoth.text.decoding import Decoded, decode_input
 from quoth.text.fenced_blocks import FirstBlock, first_block
-from quoth.text.stream_filters import Decoder, LoopDetector, StopStrings, Thinking
+from quoth.text.stream_filters import LoopDetector, StopStrings, Thinking
 
 __all__ = [
-    "Cleaner", "Decoded", "Decoder", "FirstBlock", "LoopDetector", "StopStrings", "Thinking", "clean", "decode_input",
+    "Cleaner", "Decoded", "FirstBlock", "LoopDetector", "StopStrings", "Thinking", "clean", "decode_input",
     "first_block", "sane", "well_formed",
 ]  # fmt: skip

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left, bisect_right
-from functools import cache
 
 Span = tuple[int, int]  # start, end in characters
 
 
-@cache
-def _fence() -> re.Pattern[str]:
-    # At any depth, because list items and quotations indent their blocks; a backtick behind it makes it inline code.
-    return re.compile(r"^([ \t>]*)(?:(`{3,})([^`\n]*)|(~{3,})([^\n]*))$", re.MULTILINE)
+# At any depth, because list items and quotations indent their blocks; a backtick behind it makes it inline code.
+# As text: `re` compiles it at its first use.
+_FENCE = r"(?m)^([ \t>]*)(?:(`{3,})([^`\n]*)|(~{3,})([^\n]*))$"
 
 
 class CodeBlocks:
@@ -26,7 +24,7 @@ class CodeBlocks:
 
     def feed(self, text: str) -> None:
         """The next lines."""
-        for line in _fence().finditer(text) if "```" in text or "~~~" in text else ():
+        for line in re.finditer(_FENCE, text) if "```" in text or "~~~" in text else ():
             fence, rest = (line[2], line[3]) if line[2] else (line[4], line[5])
             if not self._fence:
                 self._fence = fence
@@ -82,7 +80,7 @@ class FirstBlock:
             return ""
         indent = len(line) - len(line.lstrip(" \t"))
         if not self.found:
-            if (opening := _fence().match(line.removesuffix("\n"))) and ">" not in opening[1]:
+            if (opening := re.match(_FENCE, line.removesuffix("\n"))) and ">" not in opening[1]:
                 self.found, self._indent, self._fence = True, indent, opening[2] or opening[4]
             return ""
         mark = line.strip()

@@ -1,24 +1,10 @@
-"""An answer as it comes, piece by piece: its bytes, its stop strings, its thoughts, its loops."""
+"""An answer as it comes, piece by piece: its stop strings, its thoughts, its loops."""
 
 from __future__ import annotations
 
-import codecs
 from collections import deque
 from collections.abc import Sequence
 from typing import Literal
-
-
-class Decoder:
-    """UTF-8 in pieces to text. Holds back only the beginning of a character; what cannot be one becomes U+FFFD."""
-
-    def __init__(self) -> None:
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-
-    def feed(self, data: bytes) -> str:
-        return self._decoder.decode(data)
-
-    def flush(self) -> str:
-        return self._decoder.decode(b"", final=True)
 
 
 class StopStrings:

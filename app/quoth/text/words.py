@@ -17,6 +17,9 @@ UNSPACED = (
 _PAIRED = UNSPACED + "\uac00-\ud7a3"  # Korean has spaces, but its particles are written onto the words
 # Vowels and points that are parts of words.
 _MARKS = "\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0900-\u0963\u0966-\u0dff"
+# Patterns as text: `re` compiles them at their first use, which most runs never come to.
+_WORD = f"([{_PAIRED}]+)|(?:(?![{_PAIRED}])[^\\W_]|[{_MARKS}])+"
+_COUNTED_WORD = rf"[{UNSPACED}]|[^\W_{UNSPACED}](?:[^\W_{UNSPACED}]|['’.,-](?=[^\W_{UNSPACED}]))*"
 _ASCII_WORD = re.compile("[a-z0-9]+")
 _ACCENTS = re.compile("[\u0300-\u036f]+")
 
@@ -70,7 +73,7 @@ def terms(text: str) -> list[str]:
     if text.isascii():
         return [_stem(word) for word in _ASCII_WORD.findall(text.lower().replace("'", ""))]
     found: list[str] = []
-    for match in _word().finditer(_folded(text)):
+    for match in re.finditer(_WORD, _folded(text)):
         run = match[1]
         found += [_stem(match[0])] if run is None else [a + b for a, b in pairwise(run)] or [run]
     return found
@@ -83,7 +86,7 @@ def content_terms(text: str) -> list[str]:
 
 def count_words(text: str) -> int:
     """Words of a text, as people count them: one of Chinese or Japanese is a character."""
-    return sum(1 for _ in _counted_word().finditer(text))
+    return sum(1 for _ in re.finditer(_COUNTED_WORD, text))
 
 
 def is_stopword(term: str) -> bool:
@@ -97,7 +100,7 @@ def is_stopword(term: str) -> bool:
 
 def is_single(term: str) -> bool:
     """Whether a term is a single character of a script whose characters are indexed in pairs."""
-    return len(term) == 1 and not term.isascii() and (match := _word().match(term)) is not None and bool(match[1])
+    return len(term) == 1 and not term.isascii() and (match := re.match(_WORD, term)) is not None and bool(match[1])
 
 
 @cache
@@ -110,16 +113,6 @@ def _folded(text: str) -> str:
     """Lower case, without accents and apostrophes; full-width letters as plain ones. Lengths change."""
     bare = _ACCENTS.sub("", unicodedata.normalize("NFD", unicodedata.normalize("NFKC", text).casefold()))
     return unicodedata.normalize("NFC", bare).replace("'", "").replace("’", "")
-
-
-@cache
-def _word() -> re.Pattern[str]:
-    return re.compile(f"([{_PAIRED}]+)|(?:(?![{_PAIRED}])[^\\W_]|[{_MARKS}])+")
-
-
-@cache
-def _counted_word() -> re.Pattern[str]:
-    return re.compile(rf"[{UNSPACED}]|[^\W_{UNSPACED}](?:[^\W_{UNSPACED}]|['’.,-](?=[^\W_{UNSPACED}]))*")
 
 
 @cache

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +47,3 @@ def parse(text: str) -> tuple[str, str] | None:
     if not name.isalpha():
         return None
     return name.lower(), argument.strip()
-
-
-def nearest(name: str) -> Iterator[str]:
-    """Commands that were perhaps meant."""
-    yield from get_close_matches(name, BY_NAME, n=2, cutoff=0.5)

@@ -79,11 +79,7 @@ class HistoryWriter:
 
     def finish(self, turn: PendingId, text: str, thought: str, reason: str, **fields: Any) -> None:
         self._written.pop(turn, None)
-
-        def write() -> None:
-            self.history.finish(stored(turn), text, thought, reason, **fields)
-
-        self.do(write)
+        self.do(lambda: self.history.finish(stored(turn), text, thought, reason, **fields))
 
     def do(self, write: Callable[[], object]) -> None:
         """Any write, in its place in the order."""

@@ -48,28 +48,20 @@ def _bounds(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     """Show as written: a very long run of lines, and what follows a number of blocks that no screen could draw."""
     if silent:
         return False
-    if state.level == 0:
-        state.env[_BLOCK_AT] = len(state.tokens)
-        if len(state.tokens) > TOKENS:
-            return _as_written(state, start, end)
-    elif len(state.tokens) - state.env.get(_BLOCK_AT, 0) > BLOCK_TOKENS:
-        return _as_written(state, start, _end_of_block(state, start, end))
-    if (
-        state.level == 0
-        and (start == 0 or state.isEmpty(start - 1))
-        and not _FENCE.match(state.src, state.bMarks[start])
-    ):
-        run = _end_of_run(state, start, end)
-        if run - start > RUN:
-            return _as_written(state, start, run)
-    return False
+    if state.level > 0:
+        is_long = len(state.tokens) - state.env.get(_BLOCK_AT, 0) > BLOCK_TOKENS
+        return is_long and _as_written(state, start, _end_of_block(state, start, end))
+    state.env[_BLOCK_AT] = len(state.tokens)
+    if len(state.tokens) > TOKENS:
+        return _as_written(state, start, end)
+    if (start > 0 and not state.isEmpty(start - 1)) or _FENCE.match(state.src, state.bMarks[start]):
+        return False
+    run = _end_of_run(state, start, end)
+    return run - start > RUN and _as_written(state, start, run)
 
 
 def _end_of_run(state: StateBlock, start: int, end: int) -> int:
-    line = start
-    while line < end and not state.isEmpty(line):
-        line += 1
-    return line
+    return next((line for line in range(start, end) if state.isEmpty(line)), end)
 
 
 def _end_of_block(state: StateBlock, start: int, end: int) -> int:
@@ -93,8 +85,6 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
     if start + 2 > end or "|" not in state.src[state.bMarks[start] : state.eMarks[start + 1]]:
         return table_rule(state, start, end, silent)
     columns = state.src.count("|", state.bMarks[start + 1], state.eMarks[start + 1]) - 1
-    if columns <= COLUMNS and columns * 20 <= CELLS and state.lineMax - start < 20:
-        return table_rule(state, start, end, silent)
     if not table_rule(state, start, end, True):
         return False
     run = _end_of_run(state, start, end)
@@ -104,7 +94,6 @@ def _table(state: StateBlock, start: int, end: int, silent: bool) -> bool:
 
 
 def _inline(state: StateCore) -> None:
-    """Parse the text of each block that is not too costly."""
     budget = COST
     for token in state.tokens:
         if token.type != "inline":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from inspect import isawaitable
 from typing import Any
 
@@ -10,12 +11,13 @@ from textual.message import Message
 from textual.message_pump import MessagePump
 
 
+@dataclass(eq=False)
 class ThreadCall(Message):
     """A function or a coroutine to call. Of several in a row that are only the `latest`, the last one is called."""
 
-    def __init__(self, function: Callable[..., Any], arguments: Sequence[Any], latest: bool) -> None:
-        super().__init__()
-        self.function, self.arguments, self.latest = function, arguments, latest
+    function: Callable[..., Any]
+    arguments: Sequence[Any]
+    latest: bool
 
     def can_replace(self, message: Message) -> bool:
         return isinstance(message, ThreadCall) and self.latest and message.latest and message.function == self.function

@@ -109,7 +109,6 @@ class _Body:
         self._after_item = False
 
     def write(self, events: Iterator[XmlEvent]) -> None:
-        """Write all of them."""
         for event in events:
             if event.kind != "text" and event.value in _LEFT_OUT:
                 self._left_out += 1 if event.kind == "start" else -1

@@ -45,21 +45,21 @@ def read_html(raw: RawDocument) -> Document:
 
 def write_html(builder: DocumentBuilder, source: str, *, xml: bool = False, lines: bool = True) -> dict[str, int]:
     """Write a page's text, if `lines` with the lines of its source; returns where its anchors (ids) are in it."""
-    anchors: dict[str, int] = {}
-    _HtmlPage(builder, source, xml, lines, anchors).write()
-    return anchors
+    page = _HtmlPage(builder, source, xml, lines)
+    page.write()
+    return page.anchors
 
 
 class _HtmlPage:
-    """One page while its tokens pass."""
+    """A page while its tokens pass; `anchors` are where its ids are in the text."""
 
-    def __init__(self, builder: DocumentBuilder, source: str, xml: bool, lines: bool, anchors: dict[str, int]) -> None:
+    def __init__(self, builder: DocumentBuilder, source: str, xml: bool, lines: bool) -> None:
+        self.anchors: dict[str, int] = {}
         self._builder = builder
         self._source = source
         self._tokens = Tokens(source, xml=xml)
         self._xml = xml
         self._lines = lines
-        self._anchors = anchors
         self._noise = True  # leave out what is not text
         self._line = 1
         self._counted = 0  # offset up to which lines are counted
@@ -72,7 +72,6 @@ class _HtmlPage:
         self._heading: tuple[int, list[str], int] | None = None  # level, texts, line
 
     def write(self) -> None:
-        """All of it."""
         self._noise = not self._ends_left_out()  # an element left open that would hide the rest hides nothing
         self._skipping = ""
         builder = self._builder
@@ -130,7 +129,7 @@ class _HtmlPage:
     def _start(self, token: Token) -> None:
         name, builder = token.value, self._builder
         if "id" in token.raw:
-            self._anchors.setdefault(token.attributes().get("id", ""), builder.next_start)
+            self.anchors.setdefault(token.attributes().get("id", ""), builder.next_start)
         if self._left_out(token):
             self._leave_out(token)
         elif name in _HEADINGS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -10,7 +11,7 @@ from quoth.engine.worker.kv_cache import Cancelled, KVCache
 from quoth.engine.worker.prompts.thinking import ThinkingMarks
 from quoth.engine.worker.sampling import build_chain, token_logprob
 from quoth.native import LlamaModel
-from quoth.text import Decoder, LoopDetector, StopStrings, Thinking
+from quoth.text import LoopDetector, StopStrings, Thinking
 
 JOIN_SECONDS = 0.05  # pieces of text written within this time travel as one frame
 
@@ -31,7 +32,7 @@ class TokenWriter:
         self._request = request
         self._vocabulary = model.vocabulary
         self._chain = build_chain(request.sampling, model, prompt)
-        self._decoder = Decoder()
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._stops = StopStrings((*request.stop, *(marks.drop if marks else ())))
         self._loops = LoopDetector()
         self._thinking = Thinking(marks.open, marks.close, inside_thought, marks.drop) if marks else None
@@ -69,7 +70,7 @@ class TokenWriter:
                     self._pending.append(token_logprob(cache.context.logits(), self._vocabulary, token, top))
                 self.generated += 1
                 piece = self._vocabulary.piece(token, special=token in self._mark_tokens)
-                events, stopped = self._split(self._decoder.feed(piece))
+                events, stopped = self._split(self._decoder.decode(piece))
                 yield from events
                 if stopped:
                     break
@@ -121,7 +122,7 @@ class TokenWriter:
 
     def _flush(self) -> list[Event]:
         """What was held back, in the end."""
-        events, stopped = self._split(self._decoder.flush())
+        events, stopped = self._split(self._decoder.decode(b"", final=True))
         if self._thinking and not stopped:
             more, stopped = self._events(self._thinking.flush())
             events += more

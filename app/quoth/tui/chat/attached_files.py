@@ -12,7 +12,7 @@ from quoth.library.workspace import Workspace
 from quoth.text import well_formed
 from quoth.tui.chat.chat_layout import ChatLayout
 from quoth.tui.chat.chat_session import ChatSession
-from quoth.tui.widgets.prompt_input import path_of
+from quoth.tui.widgets.prompt_input import dropped_file
 
 
 @dataclass(eq=False)
@@ -27,13 +27,9 @@ class AttachedFiles:
         self.session.attachments = [*documents]
         self.view.show_attachments(documents)
 
-    def drop_last(self) -> None:
-        self.set(self.session.attachments[:-1])
-
     def add_paste(self, pasted: str) -> None:
         """A long text, or the path of a file."""
-        path = path_of(pasted)
-        if len(path) < 4096 and "\n" not in path and os.path.isfile(path):
+        if path := dropped_file(pasted):
             self.add_file(path)
             return
         number = 1 + sum(document.name.startswith("pasted") for document in self.session.attachments)

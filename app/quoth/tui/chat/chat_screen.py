@@ -55,7 +55,7 @@ class ChatScreen(ChatLayout):
     def __init__(self, workspace: Workspace, open_model: OpenModel, conversation: int | None = None) -> None:
         """`conversation` is the one to begin with; None: an empty one."""
         super().__init__()
-        settings = workspace.settings
+        self.workspace, settings = workspace, workspace.settings
         self.session = session = ChatSession(
             workspace.history, system=settings.system, private=settings.private, changed=self._show_state
         )
@@ -65,10 +65,8 @@ class ChatScreen(ChatLayout):
         self.conversations = ConversationList(session, self, self.models, self.files)
         self.documents = DocumentTasks(workspace, session, self, self.models, self.replies.end)
         self.probabilities = ProbabilityLookup(session, self, self.models)
-        parts = self.models, self.replies, self.documents, self.probabilities, self.conversations
-        self.turns = TurnActions(workspace, session, self, *parts)
+        self.turns = TurnActions(self)
         self.commands = SlashCommands(self)
-        self._environ = workspace.environ
         self._first = conversation
 
     async def on_mount(self) -> None:
@@ -151,7 +149,7 @@ class ChatScreen(ChatLayout):
             self.transcript.scroll_home(animate=False)
 
     def action_drop_attachment(self) -> None:
-        self.files.drop_last()
+        self.files.set(self.session.attachments[:-1])
 
     def action_bottom(self) -> None:
         self.transcript.anchor()
@@ -175,7 +173,7 @@ class ChatScreen(ChatLayout):
 
     def action_edit_prompt(self) -> None:
         try:
-            text = edited(self.prompt.text, self.app, self._environ)
+            text = edited(self.prompt.text, self.app, self.workspace.environ)
         except QuothError as error:
             self.notify(error.what, severity="error", markup=False)
         else:
@@ -212,7 +210,7 @@ class ChatScreen(ChatLayout):
 
     @on(Sidebar.Removed)
     def _conversation_removed(self, event: Sidebar.Removed) -> None:
-        self.conversations.remove(event.conversation, event.title)
+        self.beside(self.conversations.remove(event.conversation, event.title))
 
     @on(TurnView.Asked)
     async def _asked_of_turn(self, event: TurnView.Asked) -> None:
@@ -228,7 +226,6 @@ class ChatScreen(ChatLayout):
         self.beside(self._open_link(event.href))
 
     async def _open_link(self, url: str) -> None:
-        """Show a link in full, and open it if that is wanted."""
         if await self.app.push_screen_wait(Confirm("Open this link in the browser?", links.shown(url))):
             try:
                 links.open_link(url)

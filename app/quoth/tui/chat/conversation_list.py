@@ -68,7 +68,7 @@ class ConversationList:
         if turn is not None:
             history.select(turn)
         row, turns = history.conversation(conversation), history.path(conversation)
-        versions = [_version(history.siblings(each.id), each.id) for each in turns]
+        versions = [((ids := history.siblings(each.id)).index(each.id) + 1, len(ids)) for each in turns]
         self.view.call(self._show, writer, row, turns, versions, turn)
 
     async def _show(
@@ -149,11 +149,8 @@ class ConversationList:
         self.view.banner("")
         return True
 
-    def remove(self, conversation: int, title: str) -> None:
-        """Delete a conversation, if that is wanted."""
-        self.view.beside(self._remove(conversation, title))
-
-    async def _remove(self, conversation: int, title: str) -> None:
+    async def remove(self, conversation: int, title: str) -> None:
+        """Delete a conversation, if that is wanted; waits for the user."""
         question = Confirm("Delete this conversation for good?", title, enter=False)
         if not await self.view.app.push_screen_wait(question):
             return
@@ -172,7 +169,3 @@ class ConversationList:
     def _flush(self) -> None:
         if self.session.lasting.waiting and self.session.lasting.flush():
             self.view.call(self.view.banner, "")
-
-
-def _version(siblings: list[int], turn: int) -> tuple[int, int]:
-    return (siblings.index(turn) + 1, len(siblings)) if turn in siblings else (1, 1)

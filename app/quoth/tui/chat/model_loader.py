@@ -104,7 +104,7 @@ class ModelLoader:
         """Show what there is to choose from, where the conversation will be."""
         if self.view.welcome is not None:
             self.view.welcome.looking()
-        self.view.thread(self._look_for_choices, group="choices")
+        self.view.thread(lambda: self.view.call(self._offer, self._choices()), group="choices")
 
     # In threads: offers and pulls are slow to import
 
@@ -150,9 +150,6 @@ class ModelLoader:
             if "quoth pull" not in error.try_:
                 raise
             self.view.call(self.fetch, name)
-
-    def _look_for_choices(self) -> None:
-        self.view.call(self._offer, self._choices())
 
     def _choices(self) -> Sequence[Choice]:
         from quoth.library.model_offers import all_choices
@@ -229,9 +226,8 @@ def pull_sentence(at: PullProgress) -> str:
     """How far a pull is: "downloading: 120 of 480 MB, 3 min left"."""
     done, total = at.done / 1e6, (at.total or 0) / 1e6
     amount = f": {done:,.0f} of {total:,.0f} MB" if total else (f": {at.detail}" if at.detail else "")
-    return f"{at.stage}{amount}" + (
-        f", {at.seconds_left / 60:.0f} min left" if at.seconds_left and at.seconds_left > 60 else ""
-    )
+    left = f", {at.seconds_left / 60:.0f} min left" if at.seconds_left and at.seconds_left > 60 else ""
+    return f"{at.stage}{amount}{left}"
 
 
 def is_model(text: str) -> bool:

@@ -31,8 +31,7 @@ REPLY = Task()
 
 def document_task(text: str) -> Task | None:
     """The work on documents that a prompt asks for, if it asks for any."""
-    command = parse(text)
-    match command:
+    match parse(text):
         case ("ask" | "summarize") as kind, argument:
             return Task(kind, argument)
     return None

@@ -54,7 +54,6 @@ class ProbabilityLookup:
             self.view.thread(self._look_up, *arguments, group=PROBABILITIES, exclusive=True)
 
     def _look_up(self, view: TurnView, text: str, model: Model, messages: list[Message]) -> None:
-        """In a thread."""
         worker: Worker[None] = get_current_worker()
         call, aside, engine = self.view.call, self.session.look_aside, model.engine
         call(aside, "looking up probabilities")

@@ -64,23 +64,17 @@ class Replies:
 
     async def ask_at(self, index: int, text: str, documents: Sequence[Attachment]) -> None:
         """Ask in place of the turn at `index` of the path, and of all that followed it."""
-        version = self.session.conversation.versions_at(index) + 1
-        await self._cut(index)
+        version = await self._cut(index)
         question, write = self.session.conversation.add("user", text, documents=documents)
         await self._reply([(TurnView(question.turn, question.ref, (version, version)), write)])
 
     async def reply_again(self, index: int) -> None:
         """Answer the question before the turn at `index` once more; the first answer stays beside it."""
-        version = self.session.conversation.versions_at(index) + 1
-        await self._cut(index)
-        await self._reply(version=version)
+        await self._reply(version=await self._cut(index))
 
     async def compact(self, index: int | None = None) -> None:
         """Have what was said summarized, before the turn at `index`; from then on the summary stands for it."""
-        version = 1
-        if index is not None:
-            version += self.session.conversation.versions_at(index)
-            await self._cut(index)
+        version = 1 if index is None else await self._cut(index)
         await self._reply(role="summary", version=version, extra=Message("user", COMPACT))
 
     async def continue_answer(self) -> None:
@@ -128,7 +122,7 @@ class Replies:
         self.view.cancel(PROBABILITIES)
         self._rated = monotonic()
         self.session.begin(reply)
-        self.view.thread(run_reply, reply, self, self.view.call, group="turn")
+        self.view.thread(run_reply, reply, self, group="turn")
 
     # Shown
 
@@ -159,9 +153,6 @@ class Replies:
             text = f"― the first {what} not fit any more and will not be read; /compact puts a summary there ―"
             await self.view.transcript.show_dropped(text, reply.turn)
 
-    def notice(self, text: str) -> None:
-        self.view.say(text)
-
     async def end(self, running: RunningTurn) -> None:
         """A turn is over: a reply, or a task on documents."""
         session, view = self.session, self.view
@@ -186,7 +177,6 @@ class Replies:
         self.on_end()
 
     async def _finish(self, entry: Entry, running: RunningTurn) -> None:
-        """Show an answer as it is kept."""
         model = running.model_name or entry.turn.model
         entry.turn = replace(entry.turn, text=running.said, thought=running.thought, reason=running.reason, model=model)
         view = self.view.transcript.view_of(entry.ref)
@@ -202,5 +192,8 @@ class Replies:
         await self.view.transcript.cut(self.session.conversation.discard(index))
         self.view.say("The summary was not completed; the conversation stays as it was")
 
-    async def _cut(self, index: int) -> None:
+    async def _cut(self, index: int) -> int:
+        """Take the turns from `index` on off the screen; returns the number of the version that follows the first."""
+        version = self.session.conversation.versions_at(index) + 1
         await self.view.transcript.cut(self.session.conversation.cut(index))
+        return version

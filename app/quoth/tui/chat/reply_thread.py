@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -39,32 +39,24 @@ class RunningReply(RunningTurn):
     continues: bool = False
     extra: Message | None = None  # asked for in place of a turn, as /compact does
 
-    @property
-    def messages(self) -> list[Message]:
-        said = messages_of(self.turns)
-        return [*with_system(self.system, said), *([self.extra] if self.extra else [])]
 
-
-def run_reply(reply: RunningReply, show: Replies, call: Callable[..., None]) -> None:
-    """Never raises: every reply ends in one call of `show.end`, after what was said is in the history.
-
-    `call` calls methods of `show` in the app's own thread.
-    """
+def run_reply(reply: RunningReply, show: Replies) -> None:
+    """Never raises: every reply ends in one call of `show.end`, after what was said is in the history."""
     if reply.continues:
         reply.said, reply.thought = reply.turns[-1].text, reply.turns[-1].thought
-    reply.finish(lambda: _answer(reply, show, call))
-    call(show.end, reply)
+    reply.finish(lambda: _answer(reply, show))
+    show.view.call(show.end, reply)
 
 
-def _answer(reply: RunningReply, show: Replies, call: Callable[..., None]) -> str:
-    """Returns the reason of the end."""
+def _answer(reply: RunningReply, show: Replies) -> str:
     reply.begin()
     engine = reply.model.engine
     reserve = min(reply.max_tokens or 1 << 30, engine.info.n_ctx // RESERVE)
-    messages, dropped = fitting(engine, reply.messages, reserve, reply.messages_dropped)
+    asked = [*with_system(reply.system, messages_of(reply.turns)), *([reply.extra] if reply.extra else [])]
+    messages, dropped = fitting(engine, asked, reserve, reply.messages_dropped)
     if dropped:
-        call(show.dropped, reply, dropped)
-    stream = _PieceJoiner(reply, show, call)
+        show.view.call(show.dropped, reply, dropped)
+    stream = _PieceJoiner(reply, show)
     reason = "died"
     reply.sampling = reply.model.sampling()
     events = reply.model.replying(
@@ -86,7 +78,7 @@ def _answer(reply: RunningReply, show: Replies, call: Callable[..., None]) -> st
                     stream.say(text=text, tokens=tokens)
                 case Notice(_, text):
                     reply.notices.append(text)
-                    call(show.notice, text)
+                    show.view.call(show.view.say, text)
                 case Done(_, reason, usage):
                     reply.usage = usage
     finally:
@@ -104,10 +96,9 @@ def fitting(engine: Engine, messages: list[Message], reserve: int, at_least: int
 class _PieceJoiner:
     """Joins what comes within a moment, cleans it, and keeps the history up to date."""
 
-    def __init__(self, reply: RunningReply, show: Replies, call: Callable[..., None]) -> None:
+    def __init__(self, reply: RunningReply, show: Replies) -> None:
         self._reply = reply
         self._show = show
-        self._call = call
         self._cleaner, self._thought_cleaner = Cleaner(), Cleaner()
         self._text = self._thought = ""
         self._tokens = 0
@@ -118,12 +109,12 @@ class _PieceJoiner:
 
     def read(self, done: int, total: int) -> None:
         elapsed = monotonic() - self._begun
-        if done <= self._first_read or elapsed < 0.2:
-            self._first_read = self._first_read or done
-            left = None
-        else:
+        left = None
+        if done > self._first_read and elapsed >= 0.2:
             left = elapsed / (done - self._first_read) * (total - done)
-        self._call(self._show.read, self._reply, done, total, left, latest=True)
+        else:
+            self._first_read = self._first_read or done
+        self._show.view.call(self._show.read, self._reply, done, total, left, latest=True)
         if done >= total:
             self._begun = self._posted = monotonic()
 
@@ -131,13 +122,10 @@ class _PieceJoiner:
         self._text += self._cleaner.feed(text)
         self._thought += self._thought_cleaner.feed(thought)
         self._tokens += tokens
-        first = not (self._reply.said or self._reply.thought)
-        if first or (monotonic() - self._posted >= JOIN_SECONDS and self._is_shown()):
+        first, waited = not (self._reply.said or self._reply.thought), monotonic() - self._posted
+        # A slow terminal gets fewer and larger pieces.
+        if first or waited > SLOW_SECONDS or (waited >= JOIN_SECONDS and self._shown.is_set()):
             self._send()
-
-    def _is_shown(self) -> bool:
-        """Whether the screen has kept up; a slow terminal gets fewer and larger pieces."""
-        return self._shown.is_set() or monotonic() - self._posted > SLOW_SECONDS
 
     def _send(self) -> None:
         if not (self._text or self._thought):
@@ -148,7 +136,7 @@ class _PieceJoiner:
         now = monotonic()
         self._shown = threading.Event()
         rate = self._tokens / max(now - self._begun, 1e-6)
-        self._call(self._show.text, reply, self._text, self._thought, rate, self._shown)
+        self._show.view.call(self._show.text, reply, self._text, self._thought, rate, self._shown)
         reply.writer.write(reply.turn, reply.said, reply.thought)
         self._text = self._thought = ""
         self._posted = now

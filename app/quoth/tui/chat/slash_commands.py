@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from difflib import get_close_matches
 from inspect import isawaitable
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 from quoth.errors import QuothError
 from quoth.history import export
 from quoth.tui.chat.open_conversation import Task
-from quoth.tui.commands import BY_NAME, nearest
+from quoth.tui.commands import BY_NAME
 from quoth.tui.dialogs import EditText
 from quoth.tui.widgets.prompt_input import path_of
 
@@ -30,7 +31,7 @@ class SlashCommands:
 
     async def carry_out(self, name: str, argument: str = "") -> None:
         if name not in BY_NAME:
-            near = " or ".join(f"/{each}" for each in nearest(name))
+            near = " or ".join(f"/{each}" for each in get_close_matches(name, BY_NAME, n=2, cutoff=0.5))
             self._chat.say(f"There is no /{name}. " + (f"Did you mean {near}?" if near else "/help lists them"))
             return
         result = getattr(self, f"command_{name}")(argument)

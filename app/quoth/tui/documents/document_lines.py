@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from quoth.documents.citation import bracketed
+from quoth.text.sentences import sentences
 
 if TYPE_CHECKING:
     from quoth.tasks.collection import Collection, Span
@@ -29,8 +30,6 @@ class Line:
 
 def lines_of(answered: Answered, collection: Collection) -> Iterator[Line]:
     """An answer, and the quotes that hold it; a quote that is the answer stands once."""
-    from quoth.text.sentences import sentences
-
     if not answered.found:
         yield Line(NOT_FOUND)
         return

@@ -54,8 +54,8 @@ class DocumentScreen(Screen[None], ThreadCalls):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "Stop, or back", id="document.leave"),
-        Binding("q", "close", "Back", show=False, id="document.close"),
-        Binding("a,slash", "ask", "Ask", id="document.ask"),
+        Binding("q", "dismiss(None)", "Back", show=False, id="document.close"),
+        Binding("a,slash", "screen.focus('#question')", "Ask", id="document.ask"),
         Binding("n", "document(1)", "Next document", id="document.next"),
         Binding("p", "document(-1)", "Document before", show=False, id="document.previous"),
     ]
@@ -152,7 +152,7 @@ class DocumentScreen(Screen[None], ThreadCalls):
     def begin(self, task: Task) -> bool:
         """Begin to answer a question about the documents, or to summarize them; False if that cannot be now."""
         if task == Task("ask"):
-            self.action_ask()
+            self.question.focus()
             return False
         running = self._begin(self, task)
         if running is None:
@@ -226,17 +226,10 @@ class DocumentScreen(Screen[None], ThreadCalls):
         elif self.question.has_focus and self.question.value:
             self.question.clear()
         else:
-            self.action_close()
-
-    def action_close(self) -> None:
-        self.dismiss(None)
-
-    def action_ask(self) -> None:
-        self.question.focus()
+            self.dismiss(None)
 
     def action_document(self, step: int) -> None:
-        if len(self.documents.documents) > 1:
-            self.show((self._shown + step) % len(self.documents.documents))
+        self.show((self._shown + step) % len(self.documents.documents))
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         return len(self.documents.documents) > 1 if action == "document" else True

@@ -56,7 +56,6 @@ class DocumentTasks:
             view.thread(self._open, task, session.documents(), group=DOCUMENTS, exclusive=True)
 
     def _open(self, task: Task, attached: Sequence[Attachment]) -> None:
-        """Read the documents; the screen is shown when they are there."""
         from quoth.tui.documents import opening, task_thread  # noqa: F401  # slow to import: not in the app's thread
 
         worker, view = get_current_worker(), self.view
@@ -78,7 +77,6 @@ class DocumentTasks:
         self.view.prompt.restore_text(task.command)
 
     def _show(self, task: Task, opened: Opened) -> None:
-        """Show the documents, and begin."""
         from quoth.tui.documents.document_screen import DocumentScreen
         from quoth.tui.documents.opening import DocumentThread
 

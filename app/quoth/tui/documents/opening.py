@@ -35,14 +35,14 @@ def open_documents(
     """Raises InputError for what cannot be read, and where there is nothing to read; `tell` gets what was left out."""
     names, text = operands(task.argument)
     limit = document_limit(workspace)
+    if not names:
+        _check_name(text)
     if names:
         documents = read_named(names, limit=limit, tell=tell, stopped=stopped)
     elif attached:
-        _check_name(text)
         streams = [(one.name, BytesIO(one.text.encode("utf-8", "replace"))) for one in attached]
         documents = [read_stream(stream, name=name, limit=limit) for name, stream in streams]
     else:
-        _check_name(text)
         usage, what = ("/ask FILE question", "ask about") if task.kind == "ask" else ("/summarize FILE", "summarize")
         raise InputError(f"there are no documents to {what}", "", f"Name one: {usage}; or attach one first")
     if not stopped():

@@ -40,18 +40,13 @@ class DocumentTaskThread:
     """Works on the documents of a screen with the model that `wait` returns once it is loaded."""
 
     def __init__(
-        self,
-        running: RunningDocumentTask,
-        screen: DocumentScreen,
-        wait: Callable[[Callable[[], bool]], Model | None],
-        clock: Callable[[], float] = monotonic,
+        self, running: RunningDocumentTask, screen: DocumentScreen, wait: Callable[[Callable[[], bool]], Model | None]
     ) -> None:
         self._running = running
         self._screen = screen
         self._thread = screen.documents
         self._wait = wait
-        self._clock = clock
-        self._progress = ProgressLine(clock)
+        self._progress = ProgressLine(monotonic)
         self._began = 0.0
 
     def run(self) -> RunningDocumentTask:
@@ -64,7 +59,7 @@ class DocumentTaskThread:
         return running
 
     def _do(self) -> str:
-        running, model = self._running, None
+        running = self._running
         self._show_progress("waiting for the model")
         try:
             model = None if running.stop.is_set() else self._wait(running.stop.is_set)
@@ -74,7 +69,7 @@ class DocumentTaskThread:
         if model is None:
             return "cancelled"
         self._show_progress(f"reading {', '.join(document.name for document in self._thread.documents)}")
-        self._began = self._clock()
+        self._began = monotonic()
         return self._ask(model) if running.task.kind == "ask" else self._summarize(model)
 
     # What is shown and written
@@ -139,11 +134,9 @@ class DocumentTaskThread:
         elif not answered.found and unread:
             running.end = f"{len(read):,} passages that rank best were read, {unread:,} were not"
         else:
-            running.end = f"read {len(read):,} of {len(collection):,} passages in {self._seconds()}"
+            took = format_duration(monotonic() - self._began)
+            running.end = f"read {len(read):,} of {len(collection):,} passages in {took}"
         return answered.reason
-
-    def _seconds(self) -> str:
-        return format_duration(self._clock() - self._began)
 
     # A summary
 
@@ -195,5 +188,5 @@ class DocumentTaskThread:
             kept = "" if running.private else "; the notes on them are kept: the same command goes on from there"
             running.end = f"read {end.parts_read:,} of {end.parts:,} parts{kept}"
         else:
-            running.end = covered(end, self._clock() - self._began)
+            running.end = covered(end, monotonic() - self._began)
         return end.reason

@@ -57,18 +57,16 @@ def _takes(command: Sequence[str], data: bytes, environ: Mapping[str, str]) -> b
 
 def _tools(environ: Mapping[str, str]) -> Iterator[list[str]]:
     """The native tools that reach the clipboard of the user at the terminal, in order."""
-    remote = bool(environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
-    candidates: list[list[str]] = []
-    if not remote:
-        candidates.append(["pbcopy"])
-        if environ.get("WAYLAND_DISPLAY"):
-            candidates.append(["wl-copy"])
-    if environ.get("DISPLAY"):
-        candidates += [["xclip", "-selection", "clipboard"], ["xsel", "--clipboard", "--input"]]
-    if not remote and (environ.get("WSL_DISTRO_NAME") or os.name == "nt"):
-        candidates.append(["clip.exe"])
-    for name, *options in candidates:
-        if path := _find(name, environ):
+    display, is_here = environ.get("DISPLAY"), not (environ.get("SSH_CONNECTION") or environ.get("SSH_TTY"))
+    candidates = (
+        (is_here, ["pbcopy"]),
+        (is_here and environ.get("WAYLAND_DISPLAY"), ["wl-copy"]),
+        (display, ["xclip", "-selection", "clipboard"]),
+        (display, ["xsel", "--clipboard", "--input"]),
+        (is_here and (environ.get("WSL_DISTRO_NAME") or os.name == "nt"), ["clip.exe"]),
+    )
+    for reaches_user, (name, *options) in candidates:
+        if reaches_user and (path := _find(name, environ)):
             yield [path, *options]
 
 

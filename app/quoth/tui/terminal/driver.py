@@ -15,9 +15,6 @@ class PasteCut(Message):
 
     dropped: int
 
-    def __post_init__(self) -> None:
-        super().__init__()
-
 
 DRIVER: type[Driver] | None = None
 """The driver for `App(driver_class=...)`; None is the platform's own."""
@@ -82,7 +79,7 @@ if sys.platform != "win32":
                     if selector.select(terminal.wait(monotonic())):
                         data = self._read()
                         if not data:
-                            self._loop.call_soon_threadsafe(self._hang_up)
+                            self._loop.call_soon_threadsafe(lambda: self._app.exit(return_code=Exit.HANGUP))
                             return
                         self._dispatch(parser, terminal.feed(data, monotonic()))
                     self._dispatch(parser, terminal.tick(monotonic()))
@@ -93,9 +90,6 @@ if sys.platform != "win32":
             with suppress(OSError):  # EIO: the terminal is gone
                 return os.read(self.fileno, READ)
             return b""
-
-        def _hang_up(self) -> None:
-            self._app.exit(return_code=Exit.HANGUP)
 
         def _dispatch(self, parser: XTermParser, items: Iterable[str | Pasted]) -> None:
             for item in items:

@@ -22,31 +22,28 @@ def shown(url: str) -> str:
 
 def checked(url: str) -> str:
     """The address to open, its host in ASCII. Raises InputError for one that is never opened."""
-    if url != sane(url, max(len(url), 1)) or any(character.isspace() or character == "\\" for character in url):
-        raise _refused(url, "it holds spaces, backslashes or invisible characters")
-    if len(url) > LONGEST:
-        raise _refused(url, f"it is longer than {LONGEST:,} characters")
     parts = _split(url)
-    if parts is None:
-        raise _refused(url, "it is not an address")
-    if parts.scheme not in SCHEMES:
-        raise _refused(url, f"only {', '.join(SCHEMES)} links are opened")
-    if parts.scheme == "mailto":
+    if url != sane(url, max(len(url), 1)) or any(character.isspace() or character == "\\" for character in url):
+        why = "it holds spaces, backslashes or invisible characters"
+    elif len(url) > LONGEST:
+        why = f"it is longer than {LONGEST:,} characters"
+    elif parts is None:
+        why = "it is not an address"
+    elif parts.scheme not in SCHEMES:
+        why = f"only {', '.join(SCHEMES)} links are opened"
+    elif parts.scheme == "mailto":
         return url
-    host = _ascii_host(parts)
-    if not host:
-        raise _refused(url, "it names no host")
-    return parts._replace(netloc=parts.netloc.replace(_written_host(parts), host)).geturl()
+    elif host := _ascii_host(parts):
+        return parts._replace(netloc=parts.netloc.replace(_written_host(parts), host)).geturl()
+    else:
+        why = "it names no host"
+    raise InputError(f"the link {sane(url, 60)!r} is not opened", why, "Copy it if you trust it")
 
 
 def open_link(url: str) -> None:
     """Open an address that a person has seen and confirmed, in the web browser. Raises InputError."""
     if not webbrowser.open(checked(url)):
         raise InputError("the link was not opened", "no web browser was found", "Copy it instead")
-
-
-def _refused(url: str, why: str) -> InputError:
-    return InputError(f"the link {sane(url, 60)!r} is not opened", why, "Copy it if you trust it")
 
 
 def _split(url: str) -> SplitResult | None:

@@ -10,7 +10,6 @@ import re
 
 from rich.cells import cell_len
 from rich.segment import Segment
-from rich.style import Style
 from textual.color import Color
 from textual.filter import LineFilter
 
@@ -43,16 +42,12 @@ def _safe(segments: list[Segment]) -> list[Segment]:
     """The line without what is unsafe, as many cells wide as it was."""
     width = Segment.get_line_length(segments)
     safe = [
-        Segment(UNSAFE.sub(REPLACEMENT, text), _without_link(style))
+        # A terminal opens a hyperlink without asking, and its address may hold control codes.
+        Segment(UNSAFE.sub(REPLACEMENT, text), style.update_link(None) if style is not None and style.link else style)
         for text, style, control in segments
         if not control  # its text would be written too: Strip.render knows no difference
     ]
     return _fitted(safe, width)
-
-
-def _without_link(style: Style | None) -> Style | None:
-    """A terminal opens a hyperlink without asking, and its address may hold control codes."""
-    return style.update_link(None) if style is not None and style.link else style
 
 
 def _fitted(segments: list[Segment], width: int) -> list[Segment]:

@@ -13,6 +13,9 @@ from typing import Any
 
 from textual.app import App
 
+if sys.platform != "win32":
+    import termios
+
 ENDING = ("SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT")
 RESTORE = (
     b"\x1b[<u"  # kitty's keyboard mode, while the alternate screen is on: each screen has its own
@@ -53,27 +56,21 @@ def ending(app: App[Any], loop: asyncio.AbstractEventLoop) -> Iterator[None]:
             signal.signal(number, old)
 
 
-if sys.platform == "win32":
-
-    def _restorer() -> Callable[[], None]:
+def _restorer() -> Callable[[], None]:
+    """What puts the terminal back as it is now, without the app's help and without waiting for the terminal."""
+    if sys.platform == "win32":
         return lambda: None  # consoles have no signals that could end the app half way
+    keyboard, screen = 0, 2
+    if not (os.isatty(keyboard) and os.isatty(screen)):
+        return lambda: None
+    attributes = termios.tcgetattr(keyboard)
 
-else:
-    import termios
+    def restore() -> None:
+        with suppress(OSError, termios.error):  # the terminal is gone, or takes nothing
+            termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
+            os.set_blocking(screen, False)
+            os.write(screen, RESTORE)
+        with suppress(OSError):
+            os.set_blocking(screen, True)
 
-    def _restorer() -> Callable[[], None]:
-        """What puts the terminal back as it is now, without the app's help and without waiting for the terminal."""
-        keyboard, screen = 0, 2
-        if not (os.isatty(keyboard) and os.isatty(screen)):
-            return lambda: None
-        attributes = termios.tcgetattr(keyboard)
-
-        def restore() -> None:
-            with suppress(OSError, termios.error):  # the terminal is gone, or takes nothing
-                termios.tcsetattr(keyboard, termios.TCSANOW, attributes)
-                os.set_blocking(screen, False)
-                os.write(screen, RESTORE)
-            with suppress(OSError):
-                os.set_blocking(screen, True)
-
-        return restore
+    return restore

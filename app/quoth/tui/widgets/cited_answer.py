@@ -42,13 +42,13 @@ class CitedAnswer(OptionList):
 
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
-        self._shown: list[Line] = []
+        self.lines: list[Line] = []
         self._chosen = (-1, 0)
 
     def add(self, lines: Iterable[Line]) -> None:
         """Put lines at the end, and scroll there unless the user is walking through them."""
         lines = [*lines]
-        self._shown += lines
+        self.lines += lines
         self.add_options([Option(_content(line)) for line in lines])
         if self.highlighted is None:
             self.scroll_end(animate=False, force=True)
@@ -61,24 +61,20 @@ class CitedAnswer(OptionList):
 
     def first_place(self, since: int) -> Line | None:
         """Move to the first of the lines from `since` on that has a place, with line `since` at the top."""
-        at = next((i for i in range(since, len(self._shown)) if self._shown[i].spans), None)
+        at = next((i for i in range(since, len(self.lines)) if self.lines[i].spans), None)
         if at is None:
             return None
         self.highlighted = at
         self._chosen = (at, 0)
         self.scroll_to(y=self._index_to_line.get(since, 0), animate=False, force=True)
-        return self._shown[at]
-
-    @property
-    def lines(self) -> tuple[Line, ...]:
-        return tuple(self._shown)
+        return self.lines[at]
 
     def action_place(self, step: int) -> None:
         """Go to the next line with a place; behind the last one to the next widget."""
-        count = len(self._shown)
+        count = len(self.lines)
         at = self.highlighted if self.highlighted is not None else (-1 if step > 0 else count)
         order = range(at + step, count if step > 0 else -1, step)
-        found = next((i for i in order if self._shown[i].spans), None)
+        found = next((i for i in order if self.lines[i].spans), None)
         if found is not None:
             self.highlighted = found
         elif step > 0:
@@ -89,7 +85,7 @@ class CitedAnswer(OptionList):
     @on(OptionList.OptionSelected)
     def _selected(self, event: OptionList.OptionSelected) -> None:
         event.stop()
-        line, (chosen, nth) = self._shown[event.option_index], self._chosen
+        line, (chosen, nth) = self.lines[event.option_index], self._chosen
         self._chosen = (event.option_index, nth + 1 if chosen == event.option_index else 0)
         if line.spans:
             self.post_message(self.Asked(line, self._chosen[1]))

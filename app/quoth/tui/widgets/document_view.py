@@ -98,16 +98,11 @@ class DocumentView(ScrollView, can_focus=True):
             self._go(self.marked[0], highlighted=True)
 
     @property
-    def _gutter(self) -> int:
-        """Cells of the line numbers, and of the mark behind them."""
-        return self._digits + 2 if self._digits else 2
-
-    @property
     def _width(self) -> int:
-        return max(2, self.scrollable_content_region.width - self._gutter)
+        """Of the text: before it are the line's number, a mark and a space."""
+        return max(2, self.scrollable_content_region.width - self._digits - 2)
 
     def _lay_out(self, place: int, *, highlighted: bool = False) -> None:
-        """Lay out anew, and show a place."""
         if self.document is None or not self.scrollable_content_region.width:
             return
         self._rows = Rows(self.document.text, self._width)
@@ -161,37 +156,18 @@ class DocumentView(ScrollView, can_focus=True):
 
     def render_line(self, y: int) -> Strip:
         width, base = self.scrollable_content_region.width, self.rich_style
-        number = self.scroll_offset.y + y
-        if self._rows is None or number >= len(self._rows):
+        rows, number = self._rows, self.scroll_offset.y + y
+        if self.document is None or rows is None or number >= len(rows):
             return Strip.blank(width, base)
-        segments = [*self._margin(self._rows, number), *self._text(self._rows, number)]
-        return Strip(segments).adjust_cell_length(width, base)
-
-    def _margin(self, rows: Rows, number: int) -> list[Segment]:
-        document = self.document
-        line = ""
-        if self._digits and document is not None and document.lines and rows.begins_line(number):
-            line = str(document.lines.at(rows.start(number)))
-        mark = "▌" if self._marked_in(rows, number) else " "
-        style = self.rich_style + self.get_component_rich_style("document--number", partial=True)
-        return [Segment(f"{line:>{self._digits}}{mark} ", style)]
-
-    def _marked_in(self, rows: Rows, number: int) -> tuple[int, int] | None:
-        """What of a row is highlighted: characters of the row."""
-        start, text = rows.start(number), rows.row(number)
-        first, last = max(0, self.marked[0] - start), min(len(text), self.marked[1] - start)
-        return (first, last) if first < last else None
-
-    def _text(self, rows: Rows, number: int) -> list[Segment]:
-        text, marked, base = rows.row(number), self._marked_in(rows, number), self.rich_style
-        if marked is None:
-            return [Segment(shown(text), base)]
-        look = base + self.get_component_rich_style("document--marked", partial=True)
-        segments: list[Segment] = []
+        start, text, lines = rows.start(number), rows.row(number), self.document.lines
+        first, last = (min(max(0, edge - start), len(text)) for edge in self.marked)
+        line = str(lines.at(start)) if lines and rows.begins_line(number) else ""
+        margin = base + self.get_component_rich_style("document--number", partial=True)
+        marked = base + self.get_component_rich_style("document--marked", partial=True)
+        segments = [Segment(f"{line:>{self._digits}}{'▌' if first < last else ' '} ", margin)]
         column = 0
-        first, last = marked
-        for part, style in ((text[:first], base), (text[first:last], look), (text[last:], base)):
+        for part, style in ((text[:first], base), (text[first:last], marked), (text[last:], base)):
             drawn = shown(part, column)
             column += cell_len(drawn)
             segments.append(Segment(drawn, style))
-        return segments
+        return Strip(segments).adjust_cell_length(width, base)

@@ -70,16 +70,14 @@ class Bar(ScrollBar):
     drawn: float | None = None  # the position that was drawn last
 
     def render_lines(self, crop: Region) -> list[Strip]:
-        segments = self._segments()
-        kinds = {id(segment): segment for segment in segments}
+        segments, strips = self._segments(), dict[int, Strip]()
         background = self.background_colors[1]
         under = Style(bgcolor=background.rich_color)
-        strips = {}
-        for key, segment in kinds.items():
+        for segment in {id(segment): segment for segment in segments}.values():
             strip = Strip([Segment(segment.text, under + segment.style if segment.style else under)], self.size.width)
             for line_filter in self.get_line_filters():
                 strip = strip.apply_filter(line_filter, background)
-            strips[key] = strip.crop(crop.x, crop.right)
+            strips[id(segment)] = strip.crop(crop.x, crop.right)
         return [strips[id(segment)] for segment in segments[crop.y : crop.bottom]]
 
     def _segments(self) -> list[Segment]:

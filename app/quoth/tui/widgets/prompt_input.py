@@ -103,7 +103,7 @@ class Prompt(TextArea):
 
     async def _on_paste(self, event: events.Paste) -> None:
         text = event.text
-        if len(text) > LONG_PASTE or text.count("\n") > MANY_LINES or _is_file(text):
+        if len(text) > LONG_PASTE or text.count("\n") > MANY_LINES or dropped_file(text):
             event.stop()
             event.prevent_default()
             self.post_message(self.LongPaste(text))
@@ -172,13 +172,10 @@ def candidates(word: str, limit: int = 50) -> Iterator[str]:
         yield path + os.sep if entry.is_dir() else path
 
 
-def _is_file(text: str) -> bool:
-    """Whether a paste is one path, as a terminal writes it when a file is dropped on it."""
+def dropped_file(text: str) -> str:
+    """The path that a paste is when a file was dropped on the terminal; empty for any other paste."""
     path = path_of(text)
-    try:
-        return "\n" not in path and 1 < len(path) < 4096 and os.path.isfile(path)
-    except ValueError:
-        return False
+    return path if "\n" not in path and 1 < len(path) < 4096 and os.path.isfile(path) else ""
 
 
 def path_of(text: str) -> str:

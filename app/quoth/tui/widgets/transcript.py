@@ -132,20 +132,16 @@ class Transcript(VerticalScroll, Unpainted, can_focus=False):
             self.run_worker(self._load_earlier(), group="earlier")
 
     async def _load_earlier(self) -> None:
-        try:
-            line = self.query(".earlier")
-            if not line:  # all turns are being replaced
-                return
-            before, at = self.virtual_size.height, self.scroll_y
-            await self.mount_all(self._take(MORE), after=line.first())
+        line, before, at = self.query_one_optional(".earlier"), self.virtual_size.height, self.scroll_y
+
+        def stay() -> None:
+            self.scroll_to(y=at + self.virtual_size.height - before, animate=False, force=True)
+
+        if line is not None:  # else all turns are being replaced
+            await self.mount_all(self._take(MORE), after=line)
             self._say_earlier()
-
-            def stay() -> None:
-                self.scroll_to(y=at + self.virtual_size.height - before, animate=False, force=True)
-
             self.call_after_refresh(stay)
-        finally:
-            self._loading = False
+        self._loading = False
 
 
 def fresh(view: TurnView) -> TurnView:

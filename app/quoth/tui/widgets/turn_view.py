@@ -46,9 +46,8 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
         &.-user { border-left: outer $primary; }
         &.-summary { border-left: outer $warning; }
         &:focus { background: $boost; border-left: outer $accent; }
-        .head { color: $text-muted; }
+        .head, .documents { color: $text-muted; }
         .foot { color: $text-warning; }
-        .documents { color: $text-muted; }
         Collapsible { padding: 0; border: none; background: transparent; }
     }
     """

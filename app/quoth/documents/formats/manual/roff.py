@@ -46,7 +46,6 @@ class _Page:
         self._table: list[str] | None = None
 
     def write(self, lines: list[str]) -> None:
-        """All of it."""
         for number, line in _continued(lines):
             self._line(line, number)
         if self._hidden or self._depth:
