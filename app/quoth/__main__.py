@@ -18,20 +18,17 @@ def main() -> int:
     """Run the command line; returns the exit code."""
     try:
         _leave_on_signals()
-        return _main(sys.argv[1:])
+        if None in (sys.stdin, sys.stdout, sys.stderr):
+            from quoth.cli.descriptors import fill_closed
+
+            fill_closed()  # or the worker's pipes would get their numbers
+        arguments = sys.argv[1:]
+        process = _spawn(arguments)
+        from quoth.cli.main import run
+
+        return run(arguments, process)
     except Ended as ended:  # before or after the command itself, which has its own way to leave
         return ended.exit_code
-
-
-def _main(arguments: Sequence[str]) -> int:
-    if None in (sys.stdin, sys.stdout, sys.stderr):
-        from quoth.cli.descriptors import fill_closed
-
-        fill_closed()  # or the worker's pipes would get their numbers
-    process = _spawn(arguments)
-    from quoth.cli.main import run
-
-    return run(arguments, process)
 
 
 def _spawn(arguments: Sequence[str]) -> subprocess.Popen[bytes] | None:

@@ -10,8 +10,8 @@ import random
 import sys
 import time
 
-from quoth.cli.streams import MAX_INPUT, PipeClosed, Streams
-from quoth.errors import QuothError
+from quoth.cli.streams import PipeClosed, Streams
+from quoth.errors import Exit, QuothError
 from quoth.text import decode_input
 from tests.cli.attacks import ATTACKS
 
@@ -29,7 +29,8 @@ def hostile_bytes(size: int) -> bytes:
 
 def main() -> int:
     options = dict(argument.lstrip("-").partition("=")[::2] for argument in sys.argv[1:])
-    streams = Streams.of_process(quiet="quiet" in options, raw="raw" in options)
+    streams = Streams.of_process()
+    streams.quiet, streams.raw = "quiet" in options, "raw" in options
     try:
         if "hostile" in options:
             data = hostile_bytes(int(options["hostile"]))
@@ -44,7 +45,7 @@ def main() -> int:
             answer(streams, options)
         streams.finish()
     except PipeClosed:
-        return PipeClosed.exit_code
+        return Exit.PIPE_CLOSED
     except KeyboardInterrupt:
         streams.finish()
         return 130
@@ -55,7 +56,7 @@ def main() -> int:
 
 
 def answer(streams: Streams, options: dict[str, str]) -> None:
-    data = streams.read_stdin(int(options.get("limit", MAX_INPUT)))
+    data = streams.read_stdin(int(options.get("limit", 8 << 20)))
     if data is None:
         streams.say("no standard input")
         data = b"nothing was piped"

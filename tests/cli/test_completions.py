@@ -66,3 +66,4 @@ def test_another_shell_is_a_usage_error(environ: dict[str, str]) -> None:
     outcome = run_here("completions", "powershell", environ=environ)
     assert (outcome.code, outcome.out) == (2, "")
     assert "'bash', 'zsh', 'fish'" in outcome.err
+    assert "as a prompt" not in outcome.err

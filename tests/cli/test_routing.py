@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from quoth.cli.commands import COMMANDS
-from quoth.cli.routing import PROMPT, as_prompt, distance, is_sentence, nearest, route
+from quoth.cli.routing import PROMPT, as_prompt_hint, distance, is_sentence, nearest, route
 from quoth.errors import UsageError
 from tests.cli.commands import run_here
 
@@ -139,7 +139,7 @@ chat about cats
 chat with me
 chat hello
 completions of incomplete proofs
-completions please
+completions please help
 """.strip("\n").splitlines()
 SENTENCES.remove("tokens, what are they")  # "tokens," is no command's name
 
@@ -155,7 +155,7 @@ def test_a_mistyped_command_followed_by_flags_or_files_is_no_prompt(line: str) -
     with pytest.raises(UsageError) as caught:
         route(words, [*COMMANDS, *LATER], FILES.__contains__)
     assert caught.value.why.startswith("did you mean quoth ")
-    assert caught.value.try_ == f"To send it as a prompt: {as_prompt(words)}"
+    assert caught.value.try_ == as_prompt_hint(words)
 
 
 @pytest.mark.parametrize(("line", "command"), COMMAND_LINES.items())
@@ -177,7 +177,7 @@ def test_operands_that_make_no_sense_are_answered_with_the_line_that_sends_them(
     assert outcome.code in (2, 3, 5)
     assert outcome.out == ""
     assert outcome.err.startswith("quoth: error: ")
-    assert outcome.err.endswith(f"To send it as a prompt: {as_prompt(words)}\n")
+    assert outcome.err.endswith(f"{as_prompt_hint(words)}\n")
     assert outcome.err.count("\n") == 1
 
 
@@ -235,7 +235,7 @@ def test_three_words_that_begin_with_no_command_are_a_prompt(first: str, rest: l
     ],
 )
 def test_the_line_that_sends_words_as_a_prompt_is_one_a_shell_can_run(words: list[str], line: str) -> None:
-    assert as_prompt(words) == line
+    assert as_prompt_hint(words) == f"To send it as a prompt: {line}"
     sent = shlex.split(line)[1:]
     assert route(sent, COMMANDS, lambda path: True)[0] == PROMPT
 

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from quoth.text.long_text import LongText
-from quoth.tui.documents.document_lines import ProgressLine
+from quoth.text.progress_line import ProgressLine
 from quoth.tui.documents.document_rows import Rows, shown
 from quoth.tui.documents.operands import joined, operands
 from quoth.tui.widgets.coverage_strip import CITED, READ, UNREAD, states

@@ -47,6 +47,7 @@ class AnswerWriter:
         self._format = format_
         self._about = about
         self._before = before
+        self._as_text = not (format_.json or format_.jsonl)
         self._block = FirstBlock() if format_.block else None
         self.answers: dict[int, FinishedAnswer] = {}
 
@@ -80,10 +81,6 @@ class AnswerWriter:
         if self._before:
             self._show(self._before)
         return answer
-
-    @property
-    def _as_text(self) -> bool:
-        return not (self._format.json or self._format.jsonl)
 
     def _show(self, text: str) -> None:
         if self._as_text:
@@ -123,20 +120,17 @@ class AnswerWriter:
         self._json(fields)
 
     def _json(self, fields: dict[str, Any]) -> None:
-        self._streams.answer(json.dumps(fields, ensure_ascii=False) + "\n")
-        self._streams.finish()
+        self._streams.print(json.dumps(fields, ensure_ascii=False))
 
     def end(self) -> None:
         """Write what can only be written at the end: the JSON object."""
-        if self._format.json:
-            for answer in self.answers.values():
-                self._json(self._object(answer))
-
-    def _object(self, answer: FinishedAnswer) -> dict[str, Any]:
-        fields: dict[str, Any] = {"text": answer.text, "reason": answer.reason, **self._about}
-        if self._format.logprobs:
-            fields["logprobs"] = [token_fields(token) for token in answer.logprobs]
-        return {**fields, "usage": usage_fields(answer.usage)}
+        if not self._format.json:
+            return
+        for answer in self.answers.values():
+            fields: dict[str, Any] = {"text": answer.text, "reason": answer.reason, **self._about}
+            if self._format.logprobs:
+                fields["logprobs"] = [*map(token_fields, answer.logprobs)]
+            self._json({**fields, "usage": usage_fields(answer.usage)})
 
 
 def token_fields(token: TokenLogprob) -> dict[str, Any]:
@@ -146,9 +140,8 @@ def token_fields(token: TokenLogprob) -> dict[str, Any]:
 
 
 def _json_fields(event: Event) -> dict[str, Any]:
+    fields = event._asdict()
     if isinstance(event, Piece):
-        fields: dict[str, Any] = {"request": event.request, "text": event.text}
-        if event.logprobs:
-            fields["logprobs"] = [token_fields(token) for token in event.logprobs]
-        return fields
-    return event._asdict()
+        logprobs = [*map(token_fields, fields.pop("logprobs"))]
+        fields |= {"logprobs": logprobs} if logprobs else {}
+    return fields

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from typing import Any
 
-from quoth.cli.environment import Environment, existing
+from quoth.cli.environment import Environment
 from quoth.documents import Document, read_stream
 from quoth.errors import InputError, UsageError
 from quoth.library.opened_documents import OpenDocuments, document_limit, looks_like_file, read_named, require_text
@@ -21,12 +22,10 @@ def open_documents(environment: Environment, names: Sequence[str], hint: str) ->
 
 def read_documents(environment: Environment, names: Sequence[str]) -> list[Document]:
     """The documents that files, folders, patterns and "-" name, as library.opened_documents.read_named reads them."""
-    limit = document_limit(environment)
-
-    def piped() -> Document:
-        return read_stream(environment.streams.stdin(), limit=limit)
-
-    return read_named(names, limit=limit, tell=environment.tell, piped=piped)
+    streams, limit = environment.streams, document_limit(environment)
+    return read_named(
+        names, limit=limit, tell=environment.tell, piped=lambda: read_stream(streams.stdin(), limit=limit)
+    )
 
 
 def documents_and_focus(environment: Environment, words: Sequence[str]) -> tuple[list[Document], str]:
@@ -45,8 +44,7 @@ def documents_and_focus(environment: Environment, words: Sequence[str]) -> tuple
 
 
 def _names_documents(word: str) -> bool:
-    """Whether an operand names documents: "-", something on the disk, or a pattern."""
-    return word == "-" or existing(word) or any(mark in word for mark in "*?[")
+    return word == "-" or os.path.exists(word) or any(mark in word for mark in "*?[")
 
 
 def span_fields(collection: Collection, span: Span) -> dict[str, Any]:

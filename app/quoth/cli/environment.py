@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -28,11 +27,3 @@ class Environment(Workspace):
         self.streams.quiet = settings.quiet
         self.streams.raw = settings.raw
         return settings
-
-
-def existing(path: str) -> bool:
-    """Whether a word names something on the disk."""
-    try:
-        return os.path.exists(path)
-    except ValueError:
-        return False

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import click
 
 from quoth.cli.commands import COMMANDS
-from quoth.cli.environment import Environment, existing
+from quoth.cli.environment import Environment
 from quoth.cli.routing import PROMPT, as_prompt_hint, is_sentence, nearest, route
 from quoth.cli.streams import PipeClosed, Streams
 from quoth.errors import Ended, Exit, InputError, ModelError, QuothError, UsageError, sentences
@@ -61,7 +61,6 @@ def run(
 
 
 def _fail(error: QuothError, arguments: Sequence[str], streams: Streams) -> int:
-    """The one line of an error."""
     code = int(error.exit_code)
     with suppress(QuothError, PipeClosed):  # only the first thing that went wrong is reported
         _last_event(code, str(error), arguments, streams)
@@ -83,16 +82,14 @@ def _last_event(code: int, message: str, arguments: Sequence[str], streams: Stre
         return
     import json
 
-    streams.answer(json.dumps({"event": "error", "code": code, "message": message}, ensure_ascii=False) + "\n")
-    streams.finish()
+    streams.print(json.dumps({"event": "error", "code": code, "message": message}, ensure_ascii=False))
 
 
 def _run(arguments: list[str], environment: Environment) -> int:
     if arguments[:1] == ["--version"]:
-        environment.streams.answer(f"quoth {__version__}\n")
-        environment.streams.finish()
+        environment.streams.print(f"quoth {__version__}")
         return 0
-    name, rest = route(arguments, COMMANDS, existing)
+    name, rest = route(arguments, COMMANDS, os.path.exists)
     command = load_command(name)
     try:
         # Not command.main, which prints errors and exits by itself.
@@ -101,13 +98,12 @@ def _run(arguments: list[str], environment: Environment) -> int:
     except click.exceptions.Exit as error:
         return error.exit_code
     except click.exceptions.NoArgsIsHelpError as error:
-        environment.streams.answer(error.ctx.get_help() if error.ctx else "")
-        environment.streams.finish()
+        environment.streams.print(error.ctx.get_help() if error.ctx else "")
         return int(Exit.USAGE)
     except click.ClickException as error:
         raise _usage_error(error, name, arguments) from None
     except (ModelError, InputError, UsageError) as error:
-        if name in COMMANDS and COMMANDS[name].names_things and is_prompt_by_mistake(arguments, command):
+        if name in COMMANDS and COMMANDS[name].names_things and _is_prompt_by_mistake(arguments, command):
             error.try_ = sentences(error.try_, as_prompt_hint(arguments))
         raise
     except BrokenPipeError:  # click writes its help itself
@@ -119,12 +115,11 @@ def _run(arguments: list[str], environment: Environment) -> int:
 def load_command(name: str) -> click.Command:
     """The click command of a name; only its own module is imported."""
     module = importlib.import_module("quoth.cli.prompt" if name == PROMPT else f"quoth.cli.commands.{name}")
-    command = module.command
-    assert isinstance(command, click.Command)
+    command: click.Command = module.command
     return command
 
 
-def is_prompt_by_mistake(arguments: Sequence[str], command: click.Command) -> bool:
+def _is_prompt_by_mistake(arguments: Sequence[str], command: click.Command) -> bool:
     """Whether operands that name nothing look like a sentence: two words or more, or one with its punctuation."""
     words = list(arguments[1:])
     if isinstance(command, click.Group) and words and words[0] in command.commands:
@@ -148,6 +143,7 @@ def _usage_error(error: click.ClickException, name: str, arguments: Sequence[str
         return UsageError(f"{program} has no option {error.option_name}", why, see)
     what = error.format_message().rstrip(".")
     words = [*takewhile(lambda word: not word.startswith("-"), arguments[1:])]
-    names_nothing = name != PROMPT and not isinstance(error, click.MissingParameter) and is_sentence(words)
-    hint = as_prompt_hint(arguments) if names_nothing else ""
+    least = 2 if isinstance(error, click.BadParameter) else 1  # one word in the place of another is a wrong value
+    names_nothing = not isinstance(error, click.MissingParameter) and len(words) >= least and is_sentence(words)
+    hint = as_prompt_hint(arguments) if name != PROMPT and names_nothing else ""
     return UsageError(f"{program}: {what[:1].lower()}{what[1:]}", "", sentences(see, hint))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import wraps
+from importlib import import_module
 from typing import Any
 
 import click
@@ -33,6 +34,25 @@ def checkpoint_options(command: Callable[..., Any]) -> Any:
     ):
         command = option(command)
     return command
+
+
+def runs(function: str) -> Callable[[Callable[[], None]], Callable[..., Any]]:
+    """Have a command call MODULE:NAME of quoth.cli.run with the environment and what was parsed.
+
+    The module is imported then: help needs none of it. A group does so when no command of its own follows.
+    """
+    module, _, name = function.partition(":")
+
+    def decorate(described: Callable[[], None]) -> Callable[..., Any]:
+        @wraps(described)
+        def run(**parsed: Any) -> Any:
+            context = click.get_current_context()
+            if context.invoked_subcommand is None:
+                return getattr(import_module(f"quoth.cli.run.{module}"), name)(context.obj, **parsed)
+
+        return run
+
+    return decorate
 
 
 class SettingType(click.ParamType[Any]):

@@ -11,8 +11,7 @@ from quoth.version import __version__
 
 
 def print_lines(streams: Streams, lines: Iterable[str]) -> None:
-    streams.answer("".join(f"{line}\n" for line in lines))
-    streams.finish()
+    streams.print("".join(f"{line}\n" for line in lines))
 
 
 def json_text(fields: Mapping[str, Any]) -> str:
@@ -21,8 +20,12 @@ def json_text(fields: Mapping[str, Any]) -> str:
 
 
 def print_json(streams: Streams, fields: Mapping[str, Any]) -> None:
-    streams.answer(json_text(fields))
-    streams.finish()
+    streams.print(json_text(fields))
+
+
+def print_result(streams: Streams, as_json: bool, fields: Mapping[str, Any], lines: Iterable[str]) -> None:
+    """Print fields as one JSON object, or else what they mean in lines."""
+    streams.print(json_text(fields) if as_json else "".join(f"{line}\n" for line in lines))
 
 
 def columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:

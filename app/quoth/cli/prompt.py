@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
 from quoth.cli.commands import COMMANDS
-from quoth.cli.environment import Environment
 from quoth.cli.main import EXIT_CODES
-from quoth.cli.options import json_option, jsonl_option, logprobs_option, setting_options, stop_option
+from quoth.cli.options import json_option, jsonl_option, logprobs_option, runs, setting_options, stop_option
 
 
 class PromptCommand(click.Command):
@@ -37,8 +34,8 @@ class PromptCommand(click.Command):
 @click.option("--conversation", type=int, metavar="ID", help="Continue this conversation of the history.")
 @setting_options()
 @click.option("--version", is_flag=True, hidden=True, expose_value=False)
-@click.pass_obj
-def command(environment: Environment, /, **options: Any) -> int:
+@runs("one_shot:reply")
+def command() -> None:
     """Answer PROMPT with a model on this machine.
 
     Text from a pipe and from -f files reaches the model too, marked as data.
@@ -49,6 +46,3 @@ def command(environment: Environment, /, **options: Any) -> int:
       git diff --cached | quoth "write a commit message"
       quoth -f notes.txt "List the open questions." --json
     """
-    from quoth.cli.run.one_shot import reply
-
-    return reply(environment, **options)

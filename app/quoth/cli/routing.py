@@ -41,10 +41,9 @@ def nearest(word: str, commands: Collection[str]) -> str | None:
     """The command within two edits of a word; within one for a word of up to four letters."""
     if not word.isascii() or not word.replace("-", "").isalpha():
         return None
-    near = sorted((distance(word.lower(), command), command) for command in commands)
-    if not near or near[0][0] > (1 if len(word) <= 4 else 2):
-        return None
-    return near[0][1]
+    most = 1 if len(word) <= 4 else 2
+    edits, command = min(((distance(word.lower(), command), command) for command in commands), default=(9, ""))
+    return command if edits <= most else None
 
 
 def distance(a: str, b: str) -> int:
@@ -73,13 +72,8 @@ def _is_plain_word(word: str) -> bool:
 
 
 def as_prompt_hint(words: Sequence[str]) -> str:
-    return f"To send it as a prompt: {as_prompt(words)}"
-
-
-def as_prompt(words: Sequence[str]) -> str:
-    """The line that sends words as a prompt; flags behind the words stay flags."""
+    """Names the line that sends words as a prompt; flags behind the words stay flags."""
     words = [word for word in words if word != "--"]
     first = next((i for i, word in enumerate(words) if word.startswith("-")), len(words))
-    if first == len(words):
-        return shlex.join(["quoth", "--", *words])
-    return shlex.join(["quoth", "-p", " ".join(words[:first]), *words[first:]])
+    asked = ["--", *words] if first == len(words) else ["-p", " ".join(words[:first]), *words[first:]]
+    return f"To send it as a prompt: {shlex.join(['quoth', *asked])}"

@@ -15,11 +15,8 @@ from typing import BinaryIO, cast
 from quoth.cli import descriptors
 from quoth.cli.descriptors import DescriptorReader, DescriptorWriter
 from quoth.cli.progress import Progress
-from quoth.errors import Exit, InputError, QuothError, StorageError
+from quoth.errors import InputError, QuothError, StorageError
 from quoth.text import Cleaner, sane
-
-MAX_INPUT = 8 * 1024 * 1024
-"""Bytes of standard input that are read unless `--max-input` says otherwise."""
 
 _LINE = 4000  # characters of one notice
 _CHUNK = 65536  # bytes
@@ -27,8 +24,6 @@ _CHUNK = 65536  # bytes
 
 class PipeClosed(Exception):
     """The reader of the answer has gone: end without a message."""
-
-    exit_code = Exit.PIPE_CLOSED
 
 
 class Streams:
@@ -46,8 +41,7 @@ class Streams:
         stdin_isatty: bool = False,
         stdout_isatty: bool = False,
         stderr_isatty: bool = False,
-        environment: Mapping[str, str] | None = None,
-        width: int | None = None,
+        environment: Mapping[str, str] = os.environ,
         quiet: bool = False,
         raw: bool = False,
         clock: Callable[[], float] = time.monotonic,
@@ -55,23 +49,22 @@ class Streams:
         self.stdin_isatty = stdin_isatty
         self.stdout_isatty = stdout_isatty
         self.stderr_isatty = stderr_isatty
-        self.environment = os.environ if environment is None else environment
+        self.environment = environment
         self.quiet = quiet
         self.raw = raw  # off a terminal, control codes in the answer pass
         self._stdin = stdin
         self._stdout = stdout
         self._stderr = stderr
-        self._fixed_width = width
         self._clock = clock
         self._cleaner = Cleaner()
         self._newlines = 0  # held back: those at the end of an answer become one
         self._wrote = False  # something of this answer
         self._midline = False  # the last thing on standard output was not a newline
         self._failed = False
-        self._progress: Progress | None = None
+        self._progress: Progress | None = None  # made when it is first used: quiet is known then
 
     @classmethod
-    def of_process(cls, *, quiet: bool = False, raw: bool = False) -> Streams:
+    def of_process(cls) -> Streams:
         """The streams of this process. The null device takes the place of those that are closed."""
         standard = (sys.stdin, sys.stdout, sys.stderr)
         if None in standard:
@@ -85,15 +78,11 @@ class Streams:
             stdin_isatty=stdin_isatty,
             stdout_isatty=stdout_isatty,
             stderr_isatty=stderr_isatty,
-            quiet=quiet,
-            raw=raw,
         )
 
     @property
     def width(self) -> int:
         """Columns of the terminal, 80 if unknown."""
-        if self._fixed_width:
-            return self._fixed_width
         columns = self.environment.get("COLUMNS", "")
         if columns.isdecimal() and int(columns):
             return int(columns)
@@ -105,19 +94,15 @@ class Streams:
         return 80
 
     @property
-    def color(self) -> bool:
-        """Whether this program may write escape codes to standard output."""
-        return self.stdout_isatty and not self.environment.get("NO_COLOR") and self._has_capable_terminal
-
-    @property
     def progress(self) -> Progress:
         """The progress line: drawn on standard error, only if that is a terminal."""
         if self._progress is None:
-            draws = self.stderr_isatty and self._has_capable_terminal and not self.quiet
+            capable = self.environment.get("TERM", "" if os.name == "nt" else "dumb") != "dumb"
+            draws = self.stderr_isatty and capable and not self.quiet
             self._progress = Progress(self._draw if draws else None, lambda: self.width, self._clock)
         return self._progress
 
-    def read_stdin(self, limit: int = MAX_INPUT) -> bytes | None:
+    def read_stdin(self, limit: int) -> bytes | None:
         """All of standard input; None if it is a terminal or closed.
 
         Raises InputError beyond `limit` bytes, without reading on, or if it cannot be read.
@@ -176,7 +161,7 @@ class Streams:
 
         Raises PipeClosed if its reader has gone, StorageError if it cannot be written.
         """
-        self._write(text if self._passes_raw else self._cleaner.feed(text))
+        self._write(text if self.raw and not self.stdout_isatty else self._cleaner.feed(text))
 
     def finish(self) -> None:
         """End the answer with exactly one newline; an answer without text writes nothing."""
@@ -188,6 +173,11 @@ class Streams:
         if count and not self._failed:
             codes = "1 control code was" if count == 1 else f"{count:,} control codes were"
             self.say(f"{codes} removed from the answer" + ("" if self.stdout_isatty else " (--raw keeps them)"))
+
+    def print(self, text: str) -> None:
+        """Write a whole answer."""
+        self.answer(text)
+        self.finish()
 
     def interrupt(self) -> None:
         """End the answer so far, and the line on which the terminal has echoed Ctrl-C."""
@@ -210,14 +200,6 @@ class Streams:
         """Discard all further output, also what the interpreter flushes when it ends."""
         self._failed = True
         descriptors.redirect_to_null(self._stdout)
-
-    @property
-    def _passes_raw(self) -> bool:
-        return self.raw and not self.stdout_isatty
-
-    @property
-    def _has_capable_terminal(self) -> bool:
-        return self.environment.get("TERM", "" if os.name == "nt" else "dumb") != "dumb"
 
     def _write(self, text: str) -> None:
         body = text.rstrip("\n")
@@ -251,7 +233,6 @@ class Streams:
 
     @property
     def _is_on_answer_line(self) -> bool:
-        """Whether the terminal's cursor is on a line of the answer."""
         return self._midline and self.stdout_isatty and self.stderr_isatty
 
     def _draw(self, text: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
 
@@ -24,6 +25,11 @@ def citation(name: str, place: Place) -> str:
         return f"{name} p.{_range(place.page, place.end_page)}"
     title = place.chapter or (place.headings[-1] if place.headings else "")
     return f"{name}, {title}" if title else name
+
+
+def bracketed(citations: Iterable[str]) -> str:
+    """Citations as they stand behind the words that they support."""
+    return f"[{'; '.join(citations)}]"
 
 
 def _range(first: int, last: int) -> str:

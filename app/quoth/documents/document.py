@@ -50,7 +50,7 @@ class Document:
         )
 
     def cite(self, place: Place) -> str:
-        """A place as it is shown: "policy.txt:12-14"."""
+        """A place as it is shown: "policy.txt:12-14", "report.pdf p.3", "book.epub, Chapter 3"."""
         return citation(self.name, place)
 
     def _path(self, offset: int) -> tuple[str, ...]:

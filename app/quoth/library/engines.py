@@ -39,10 +39,9 @@ def start_engine(workspace: Workspace, model: ModelFile, tell: Callable[[str], N
 
     `tell` gets a sentence when a way of computing does not work here; by default the workspace's.
     """
-    options = load_options(workspace, model)
     return Client(
         model.path,
-        options,
+        load_options(workspace, model),
         log=workspace.log,
         process=workspace.take_process(),
         findings=workspace.findings,

@@ -103,10 +103,10 @@ class Model:
         asked = {name: (more.get(name, value), origin) for name, (value, origin) in settings.sampling.items()}
         values = sampling_values(self.file, dict(self.info.sampling), asked)
         seed = more.get("seed", settings.seed)
+        if seed is None:
+            seed = int.from_bytes(os.urandom(4), "little") >> 1
         rest = {name: value for name, value in more.items() if name not in (*SAMPLING, "seed")}
-        return sampling_of(
-            {name: value for name, (value, _) in values.items()}, seed=new_seed() if seed is None else seed, **rest
-        )
+        return sampling_of({name: value for name, (value, _) in values.items()}, seed=seed, **rest)
 
     # Events, for the command line and the app
 
@@ -197,12 +197,7 @@ class Model:
         )
 
     def complete(
-        self,
-        text: str,
-        *,
-        max_tokens: int | None = None,
-        stop: Sequence[str] = (),
-        **sampling: Unpack[SamplingOptions],
+        self, text: str, *, max_tokens: int | None = None, stop: Sequence[str] = (), **sampling: Unpack[SamplingOptions]
     ) -> Answer:
         """The continuation of a text, without a chat template.
 
@@ -266,16 +261,14 @@ def open_model(
     for key, value in asked.items():
         _check_setting(key, value)
     workspace.use(asked, "open_model")
-    file = chosen(workspace) or _best_here(workspace)
+    file = chosen(workspace)
+    if file is None:
+        from quoth.library.model_offers import best_here, found_here
+
+        file = best_here(found_here(workspace))
     if file is None:
         raise ModelError("there is no model on this machine", "", 'Run "quoth pull"')
     return Model(workspace, file, owns_workspace=True)
-
-
-def _best_here(workspace: Workspace) -> ModelFile | None:
-    from quoth.library.model_offers import best_here, found_here
-
-    return best_here(found_here(workspace))
 
 
 def _check_setting(name: str, value: Any) -> None:
@@ -286,8 +279,3 @@ def _check_setting(name: str, value: Any) -> None:
         setting.check(value)
     except ValueError as error:
         raise UsageError(f"{name} {error}", f"it is {value!r}", setting.help) from None
-
-
-def new_seed() -> int:
-    """A seed for an answer that asked for none."""
-    return int.from_bytes(os.urandom(4), "little") >> 1

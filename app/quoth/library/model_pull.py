@@ -24,12 +24,17 @@ def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], No
 
     Raises what quoth.models.pull.pull raises.
     """
+
+    def quantize(source: Path, target: Path, quantization: str) -> None:
+        with bare_engine(workspace) as engine:
+            engine.quantize(source, target, quantization)
+
     return pull(
         spec,
         workspace.store,
         offline=workspace.offline,
         progress=progress,
-        quantize=lambda source, target, quantization: _quantize(workspace, source, target, quantization),
+        quantize=quantize,
         trial=lambda path: try_model(workspace, path),
         free=None if workspace.offline else free_memory(workspace),
     )
@@ -66,8 +71,3 @@ def try_model(workspace: Workspace, path: Path) -> None:
         if "cpu" not in known:
             _, found = prove_rungs(path, options, [BY_NAME["cpu"]], rounds=1, log=workspace.log)
             workspace.findings.put(about, Known({**known, **found}, compared=True))
-
-
-def _quantize(workspace: Workspace, source: Path, target: Path, quantization: str) -> None:
-    with bare_engine(workspace) as engine:
-        engine.quantize(source, target, quantization)

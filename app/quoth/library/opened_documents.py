@@ -118,10 +118,7 @@ class OpenDocuments:
     """Documents, and their parts and index for one engine. For one thread, because the index is."""
 
     def __init__(
-        self,
-        documents: Sequence[Document],
-        *,
-        progress: Progress = lambda verb, done, total, unit: None,
+        self, documents: Sequence[Document], *, progress: Progress = lambda verb, done, total, unit: None
     ) -> None:
         self.documents = tuple(documents)
         self._progress = progress

@@ -93,22 +93,21 @@ class Recording:
         if question is not None:
             self._try(lambda: self._history.discard(question))
 
-    def _ask(self) -> None:
-        if self._question is not None:
-            return
-        self._history.open()
-        if not self._history.writable:
-            self.problem = self._history.problem
-            return
-        if self._after is None:
-            self.conversation, self._question = self._history.begin(
-                self._text, self._documents, system=self._system, origin=self._origin
-            )
+    def _ask(self) -> tuple[int, int]:
+        """The conversation and the question in it, saved if it is not yet. Raises StorageError."""
+        if self.conversation is not None and self._question is not None:
+            return self.conversation, self._question
+        history, after = self._history, self._after
+        history.open()
+        if not history.writable:
+            raise StorageError(history.problem)
+        if after is None:
+            asked = history.begin(self._text, self._documents, system=self._system, origin=self._origin)
         else:
-            self._question = self._history.add(
-                self._after.id, self._after.leaf, "user", self._text, documents=self._documents
-            )
-        self.problem = self._history.problem
+            asked = after.id, history.add(after.id, after.leaf, "user", self._text, documents=self._documents)
+        self.problem = history.problem
+        self.conversation, self._question = asked
+        return asked
 
     def _write_sometimes(self) -> None:
         if self._clock() < self._next:
@@ -118,27 +117,21 @@ class Recording:
         self._next = self._clock() + WRITE_INTERVAL
 
     def _write(self) -> None:
-        self._ask()
-        if self.conversation is None or self._question is None:
-            return
+        conversation, question = self._ask()
         if self._answer is None:
-            self._answer = self._history.add(
-                self.conversation, self._question, "assistant", "", **self._about, ended=False
-            )
+            self._answer = self._history.add(conversation, question, "assistant", "", **self._about, ended=False)
         self._history.write(self._answer, "".join(self._said), "".join(self._thought))
 
     def _finish(self, reason: str, notice: str) -> None:
-        self._ask()
-        if self.conversation is None or self._question is None:
-            return
+        conversation, question = self._ask()
         text, thought = "".join(self._said), "".join(self._thought)
         if self._answer is not None:
             self._history.finish(self._answer, text, thought, reason, notice=notice, **self._numbers)
             return
         whole: dict[str, Any] = {"thought": thought, "reason": reason, "notice": notice, **self._about, **self._numbers}
-        self._answer = self._history.record(Turn(0, self.conversation, self._question, "assistant", text, **whole))
+        self._answer = self._history.record(Turn(0, conversation, question, "assistant", text, **whole))
 
-    def _try(self, action: Callable[[], None]) -> None:
+    def _try(self, action: Callable[[], object]) -> None:
         try:
             action()
         except StorageError as error:

@@ -99,8 +99,5 @@ class Workspace:
             if (opened := self.__dict__.pop(name, None)) is not None:
                 opened.close()
         if (process := self.take_process()) is not None:
-            process.kill()
-            for stream in (process.stdin, process.stdout):
-                if stream is not None:
-                    stream.close()
-            process.wait()
+            with process:  # closes its pipes, and waits for it
+                process.kill()

@@ -203,7 +203,8 @@ def _report(described: Described, path: Path, level: Level, quantized: Sequence[
     if level == "none":
         return Report(level, (), 0.0)
     if not path.is_file():
-        raise ModelError(f"{escaped(path)} is not a file" if path.exists() else f"{escaped(path)} does not exist")
+        what = "is not a file" if path.exists() else "does not exist"
+        raise ModelError(f"{escaped(path)} {what}", "", "Check the name")
     begun = time.monotonic()
     run = _Run(described, path, level, quantized, progress)
     checks = tuple(run.checks())

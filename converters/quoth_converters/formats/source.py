@@ -79,7 +79,7 @@ def open_source(path: Path | str) -> Source:
         if stat.S_ISREG(mode):
             return _open_file(origin)
     except (FileNotFoundError, NotADirectoryError):
-        raise ModelError(f"{escaped(origin)} does not exist") from None
+        raise ModelError(f"{escaped(origin)} does not exist", "", "Check the name") from None
     except OSError as error:
         raise ModelError(f"{escaped(origin)} cannot be read", escaped(error.strerror or error)) from None
     raise ModelError(f"{escaped(origin)} is neither a file nor a folder", "", "Give a checkpoint")

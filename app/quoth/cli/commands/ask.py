@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import DOCUMENT_SETTINGS, json_option, setting_options
+from quoth.cli.options import DOCUMENT_SETTINGS, json_option, runs, setting_options
 
 
 @click.command()
@@ -16,10 +15,8 @@ from quoth.cli.options import DOCUMENT_SETTINGS, json_option, setting_options
 @click.option("--all", "everything", is_flag=True, help="Put the question to every passage; this takes time.")
 @json_option
 @setting_options(*DOCUMENT_SETTINGS)
-@click.pass_obj
-def command(
-    environment: Environment, /, words: tuple[str, ...], files: tuple[str, ...], everything: bool, as_json: bool
-) -> int:
+@runs("answer_citations:ask")
+def command() -> None:
     """Answer QUESTION from documents, and cite the lines that say so.
 
     Quotes are checked against the documents before they are shown. If the documents do not answer the question, the
@@ -31,6 +28,3 @@ def command(
       quoth ask -f src/ -f README.md "Where is the timeout set?"
       pdftotext report.pdf - | quoth ask "Who signed it?"
     """
-    from quoth.cli.run.answer_citations import ask
-
-    return ask(environment, " ".join(words).strip(), files, everything=everything, as_json=as_json)

@@ -24,14 +24,12 @@ def command(environment: Environment, /, clear: bool, as_json: bool) -> None:
       quoth cache
       quoth cache --clear
     """
-    from quoth.cli.printing import print_json, print_lines
+    from quoth.cli.printing import print_result
 
     streams, notes = environment.streams, environment.notes
     streams.require_stdout()
     number, size = notes.clear() if clear else notes.count()
     path = str(environment.folders.notes)
-    if as_json:
-        print_json(streams, {"path": path, "notes": number, "bytes": size, "cleared": clear})
-    else:
-        counted = f"{number:,} note{'' if number == 1 else 's'}, {size / 1024:,.0f} KB"
-        print_lines(streams, [f"removed {counted}" if clear else f"{path}: {counted}"])
+    counted = f"{number:,} note{'' if number == 1 else 's'}, {size / 1024:,.0f} KB"
+    fields = {"path": path, "notes": number, "bytes": size, "cleared": clear}
+    print_result(streams, as_json, fields, [f"removed {counted}" if clear else f"{path}: {counted}"])

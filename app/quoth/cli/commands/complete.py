@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import jsonl_option, logprobs_option, setting_options, stop_option
+from quoth.cli.options import jsonl_option, logprobs_option, runs, setting_options, stop_option
 
 
 @click.command()
@@ -28,8 +25,8 @@ from quoth.cli.options import jsonl_option, logprobs_option, setting_options, st
     "model", "max_tokens", "temperature", "top_k", "top_p", "min_p", "repeat_penalty", "seed", "ctx", "threads",
     "gpu_layers", "max_input", "raw", "private", "offline", "quiet",
 )  # fmt: skip
-@click.pass_obj
-def command(environment: Environment, /, text: str | None, **options: Any) -> None:
+@runs("one_shot:complete")
+def command() -> None:
     """Continue TEXT, or the text on standard input, without a chat template.
 
     This is what GPT2LMHeadModel.generate does: greedy at -t 0; --max-length includes the tokens of the prompt.
@@ -40,6 +37,3 @@ def command(environment: Environment, /, text: str | None, **options: Any) -> No
       quoth complete "Once upon a time" -t 0 --max-length 50 --echo
       quoth complete "The best name for a cat is" -n 5 --num-sequences 3
     """
-    from quoth.cli.run.one_shot import complete
-
-    complete(environment, text, **options)

@@ -28,8 +28,7 @@ _quoth() {{
 }}
 complete -o filenames -F _quoth quoth
 """
-_BASH_OPERANDS = '            {name}) COMPREPLY=($(compgen -W "{operands}" -- "$word")) ;;'
-_BASH_CASE = '            {name}) COMPREPLY=($(compgen -W "{flags}" -- "$word")) ;;'
+_BASH_CASE = '            {name}) COMPREPLY=($(compgen -W "{words}" -- "$word")) ;;'
 
 _ZSH = """\
 #compdef quoth
@@ -53,7 +52,7 @@ _ZSH_CASE = "        {name}) [[ $words[CURRENT] == -* ]] && compadd -- {flags} |
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
 @click.pass_obj
-def command(environment: Environment, /, shell: str) -> int:
+def command(environment: Environment, /, shell: str) -> None:
     """Print a completion script for SHELL: bash, zsh or fish.
 
     \b
@@ -62,23 +61,20 @@ def command(environment: Environment, /, shell: str) -> int:
       quoth completions zsh > "${fpath[1]}/_quoth"
       quoth completions fish > ~/.config/fish/completions/quoth.fish
     """
-    script = {"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]()
-    environment.streams.answer(script)
-    environment.streams.finish()
-    return 0
+    environment.streams.print({"bash": _bash, "zsh": _zsh, "fish": _fish}[shell]())
 
 
 def _flags() -> dict[str, list[tuple[str, str]]]:
     """Every command's flags with their help; the prompt's under its own name."""
-    flags = {}
-    for name in (PROMPT, *COMMANDS):
-        flags[name] = [
-            (flag, getattr(parameter, "help", None) or "")
-            for parameter in load_command(name).params
-            if isinstance(parameter, click.Option) and not parameter.hidden
-            for flag in (*parameter.opts, *parameter.secondary_opts)
+    return {
+        name: [
+            (flag, option.help or "")
+            for option in load_command(name).params
+            if isinstance(option, click.Option) and not option.hidden
+            for flag in (*option.opts, *option.secondary_opts)
         ]
-    return flags
+        for name in (PROMPT, *COMMANDS)
+    }
 
 
 def _operands(name: str) -> list[str]:
@@ -92,8 +88,8 @@ def _operands(name: str) -> list[str]:
 
 def _bash() -> str:
     flags = _flags()
-    cases = "\n".join(_BASH_CASE.format(name=name, flags=_words(flags[name])) for name in COMMANDS)
-    operands = "\n".join(_BASH_OPERANDS.format(name=name, operands=" ".join(_operands(name))) for name in COMMANDS)
+    cases = "\n".join(_BASH_CASE.format(name=name, words=_words(flags[name])) for name in COMMANDS)
+    operands = "\n".join(_BASH_CASE.format(name=name, words=" ".join(_operands(name))) for name in COMMANDS)
     return _BASH.format(commands=" ".join(COMMANDS), flags=_words(flags[PROMPT]), cases=cases, operands=operands)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import checkpoint_options, json_option, setting_options
+from quoth.cli.options import checkpoint_options, json_option, runs, setting_options
 
 
 @click.command()
@@ -26,8 +23,8 @@ from quoth.cli.options import checkpoint_options, json_option, setting_options
 @click.option("--force", is_flag=True, help="Replace an existing file or model of that name.")
 @json_option
 @setting_options("offline", "quiet")
-@click.pass_obj
-def command(environment: Environment, /, source: str, **options: Any) -> None:
+@runs("model_files.checkpoint_conversion:convert_checkpoint")
+def command() -> None:
     """Convert a checkpoint to a GGUF, check that the two are the same model, and install it.
 
     SRC is a folder or a file: a nanoGPT ckpt.pt, what save_pretrained or a Trainer wrote, safetensors, or
@@ -39,6 +36,3 @@ def command(environment: Environment, /, source: str, **options: Any) -> None:
       quoth convert ./my-gpt2 --quant Q8_0,Q4_K_M -o my-gpt2.gguf
       quoth convert --check my-gpt2.gguf ./my-gpt2
     """
-    from quoth.cli.run.model_files.checkpoint_conversion import convert_checkpoint
-
-    convert_checkpoint(environment, source, **options)

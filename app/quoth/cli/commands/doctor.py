@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import json_option, setting_options
+from quoth.cli.options import json_option, runs, setting_options
 
 
 @click.command()
 @json_option
 @click.option("--prove", is_flag=True, help="Try every way of computing again, and measure it.")
 @setting_options("model", "offline", "quiet")
-@click.pass_obj
-def command(environment: Environment, /, as_json: bool, prove: bool) -> int:
+@runs("diagnosis.report:diagnose")
+def command() -> None:
     """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
 
     --prove tries every way of computing again with the default model, and measures it.
@@ -24,6 +23,3 @@ def command(environment: Environment, /, as_json: bool, prove: bool) -> int:
       quoth doctor --prove
       quoth doctor --json
     """
-    from quoth.cli.run.diagnosis.report import diagnose
-
-    return diagnose(environment, prove=prove, as_json=as_json)

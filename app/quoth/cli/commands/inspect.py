@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import checkpoint_options, json_option, setting_options
+from quoth.cli.options import checkpoint_options, json_option, runs, setting_options
 
 
 @click.command()
@@ -16,8 +13,8 @@ from quoth.cli.options import checkpoint_options, json_option, setting_options
 @click.option("--tensors", is_flag=True, help="List every tensor.")
 @json_option
 @setting_options("quiet")
-@click.pass_obj
-def command(environment: Environment, /, file: str, **options: Any) -> None:
+@runs("model_files.gguf_facts:inspect_file")
+def command() -> None:
     """Show what a GGUF or a checkpoint holds: its architecture, parameters, tensors, tokenizer and chat template.
 
     For an unquantized GGUF also its size at each quantization. Nothing in a file is executed.
@@ -28,6 +25,3 @@ def command(environment: Environment, /, file: str, **options: Any) -> None:
       quoth inspect out-shakespeare-char/ckpt.pt
       quoth inspect ./my-gpt2 --json
     """
-    from quoth.cli.run.model_files.gguf_facts import inspect_file
-
-    inspect_file(environment, file, **options)

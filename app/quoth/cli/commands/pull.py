@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import setting_options
+from quoth.cli.options import runs, setting_options
 
 
 @click.command()
 @click.argument("name", required=False)
 @setting_options("offline", "quiet")
-@click.pass_obj
-def command(environment: Environment, /, name: str | None) -> None:
+@runs("model_download:pull_model")
+def command() -> None:
     """Fetch a model and install it. Without NAME: the recommended one for this machine.
 
     An interrupted pull continues where it stopped. The file is checked against the hub's hash, then loaded once. If the
@@ -24,6 +23,3 @@ def command(environment: Environment, /, name: str | None) -> None:
       quoth pull smollm2-135m
       quoth pull hf:Qwen/Qwen2.5-1.5B-Instruct-GGUF:Q4_K_M
     """
-    from quoth.cli.run.model_download import pull_model
-
-    pull_model(environment, name)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import json_option, setting_options
+from quoth.cli.options import json_option, runs, setting_options
 
 
 @click.command()
@@ -21,8 +18,8 @@ from quoth.cli.options import json_option, setting_options
 @click.option("--force", is_flag=True, help="Replace an existing file.")
 @json_option
 @setting_options("quiet")
-@click.pass_obj
-def command(environment: Environment, /, file: str, quants: tuple[str, ...], **options: Any) -> None:
+@runs("model_files.gguf_quantization:quantize_file")
+def command() -> None:
     """Write a GGUF at other quantizations. FILE may be the name of a model too.
 
     Each result is written beside FILE, with its type in its name. If 256 does not divide the model's widths, some types
@@ -34,6 +31,3 @@ def command(environment: Environment, /, file: str, quants: tuple[str, ...], **o
       quoth quantize model.F16.gguf -q Q8_0 -q Q4_K_M
       quoth quantize model.F16.gguf -q auto -o small.gguf
     """
-    from quoth.cli.run.model_files.gguf_quantization import quantize_file
-
-    quantize_file(environment, file, quants, **options)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import DOCUMENT_SETTINGS, json_option, setting_options
+from quoth.cli.options import DOCUMENT_SETTINGS, json_option, runs, setting_options
 
 
 @click.command()
@@ -28,8 +25,8 @@ from quoth.cli.options import DOCUMENT_SETTINGS, json_option, setting_options
 @click.option("-o", "--output", metavar="FILE", help="Write to FILE once everything is done.")
 @click.option("-v", "--verbose", is_flag=True, help="Show the notes on each part.")
 @setting_options(*DOCUMENT_SETTINGS)
-@click.pass_obj
-def command(environment: Environment, /, words: tuple[str, ...], **options: Any) -> int:
+@runs("summary_output:summarize")
+def command() -> None:
     """Summarize FILEs, folders, or standard input. All of it is read, and the last line says so.
 
     Reads text, Markdown, HTML, PDF, EPUB, DOCX, man pages, subtitles, email and source code. If a pipe provides the
@@ -41,6 +38,3 @@ def command(environment: Environment, /, words: tuple[str, ...], **options: Any)
       quoth summarize --extract --length short notes.md
       git log | quoth summarize the changes
     """
-    from quoth.cli.run.summary_output import summarize
-
-    return summarize(environment, words, **options)

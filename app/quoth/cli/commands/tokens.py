@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import json_option, setting_options
+from quoth.cli.options import json_option, runs, setting_options
 
 
 @click.command()
@@ -13,8 +12,8 @@ from quoth.cli.options import json_option, setting_options
 @click.option("--ids", is_flag=True, help="Print the token ids, in one line.")
 @json_option
 @setting_options("model", "max_input", "private", "offline", "quiet")
-@click.pass_obj
-def command(environment: Environment, /, file: str | None, ids: bool, as_json: bool) -> None:
+@runs("one_shot:count_tokens")
+def command() -> None:
     """Count the tokens of FILE, or of standard input, as the model reads plain text.
 
     \b
@@ -23,6 +22,3 @@ def command(environment: Environment, /, file: str | None, ids: bool, as_json: b
       git diff | quoth tokens
       echo "hello world" | quoth tokens --ids
     """
-    from quoth.cli.run.one_shot import count_tokens
-
-    count_tokens(environment, file, ids=ids, as_json=as_json)

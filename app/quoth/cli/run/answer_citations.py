@@ -7,24 +7,26 @@ from typing import Any
 
 from quoth.cli.document_operands import open_documents, span_fields
 from quoth.cli.environment import Environment
-from quoth.cli.printing import print_json, print_lines
+from quoth.cli.printing import print_result
 from quoth.cli.run.chosen_model import open_chosen_model
+from quoth.cli.streams import Streams
+from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.errors import EngineError, Exit, InputError, UsageError
 from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
-from quoth.library.opened_documents import OpenDocuments
-from quoth.tasks.question_answering import Answered, PassagesRead
+from quoth.tasks.question_answering import Answered, PassagesRead, QuestionAnswering
 
 NOT_FOUND = "not in the documents"
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
 
-def ask(environment: Environment, question: str, files: Sequence[str], *, everything: bool, as_json: bool) -> int:
+def ask(environment: Environment, words: Sequence[str], files: Sequence[str], everything: bool, as_json: bool) -> int:
     """Answer a question, or those that are typed. Returns the exit code."""
     streams = environment.streams
     streams.require_stdout()
+    question = " ".join(words).strip()
     if not files:
         if streams.stdin_isatty:
             raise UsageError("there are no documents to ask about", "", HINT)
@@ -32,22 +34,17 @@ def ask(environment: Environment, question: str, files: Sequence[str], *, everyt
     if not question and (not streams.stdin_isatty or as_json):
         raise UsageError("there is no question", "", HINT)
     with open_chosen_model(environment) as model, open_documents(environment, files, HINT) as documents:
-        questions = _Questions(environment, model, documents, everything=everything, as_json=as_json)
+        model.ready()
+        questions = _Questions(streams, model, asking(model, documents, everything=everything), as_json)
         return questions.answer(question) if question else questions.converse()
 
 
 class _Questions:
     """Questions about documents that are read once."""
 
-    def __init__(
-        self, environment: Environment, model: Model, documents: OpenDocuments, *, everything: bool, as_json: bool
-    ) -> None:
-        self._streams = environment.streams
-        self._model = model
-        self._as_json = as_json
-        model.ready()
-        self._asking = asking(model, documents, everything=everything)
-        self._collection = self._asking.collection
+    def __init__(self, streams: Streams, model: Model, asking: QuestionAnswering, as_json: bool) -> None:
+        self._streams, self._model, self._asking, self._as_json = streams, model, asking, as_json
+        self._collection = asking.collection
 
     def answer(self, question: str) -> int:
         """Answer one question; returns the exit code."""
@@ -80,20 +77,18 @@ class _Questions:
     def _write(self, question: str, answered: Answered) -> None:
         read = len(set(answered.read))
         unread = len(self._collection) - read
-        if self._as_json:
-            print_json(self._streams, self._fields(question, answered, read))
-        else:
-            print_lines(self._streams, self._cited(answered) if answered.found else [NOT_FOUND])
+        lines = self._cited(answered) if answered.found else [NOT_FOUND]
+        print_result(self._streams, self._as_json, self._fields(question, answered, read), lines)
         if not answered.found and unread:
             which = f"the {read:,} that match the question best were read" if read else "none matches the question"
             self._streams.say(f"of {len(self._collection):,} passages {which}; --all reads all of them")
 
     def _cited(self, answered: Answered) -> list[str]:
         """The answer, then its quotes, each with its citation; quotes that are the answer stand once."""
-        cited = [(citation.quote, self._collection.cite(citation.span)) for citation in answered.citations]
+        cited = [(each.quote, bracketed([self._collection.cite(each.span)])) for each in answered.citations]
         if answered.answer == " ".join(quote for quote, _ in cited):
-            return [f"{quote} [{cite}]" for quote, cite in cited]
-        return [answered.answer, "", *(f"  “{quote}” [{cite}]" for quote, cite in cited)]
+            return [f"{quote} {cite}" for quote, cite in cited]
+        return [answered.answer, "", *(f"  “{quote}” {cite}" for quote, cite in cited)]
 
     def _fields(self, question: str, answered: Answered, read: int) -> dict[str, Any]:
         return {
@@ -101,8 +96,7 @@ class _Questions:
             "answer": answered.answer if answered.found else NOT_FOUND,
             "found": answered.found,
             "citations": [
-                {**span_fields(self._collection, citation.span), "quote": citation.quote}
-                for citation in answered.citations
+                {**span_fields(self._collection, each.span), "quote": each.quote} for each in answered.citations
             ],
             "passages_read": read,
             "passages_unread": len(self._collection) - read,

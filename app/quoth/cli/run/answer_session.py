@@ -49,22 +49,18 @@ class AnswerSession:
         chosen = self._sampling(**sampling)
         events = self._model.replying(messages, chosen, stop=stop, cancelled=cancelled)
         if recording is not None:
-            recording.about(self._model_name, sampling_fields(chosen))
+            file = self._model.file
+            found_by = str(file.path.absolute()) if file.origin == "file" and not file.installed else file.name
+            recording.about(found_by, sampling_fields(chosen))
             events = recorded(events, recording)
         return self._write(events, chosen)
 
-    @property
-    def _model_name(self) -> str:
-        """The name by which the model is found again."""
-        file = self._model.file
-        return str(file.path.absolute()) if file.origin == "file" and not file.installed else file.name
-
     def complete(
-        self, text: str, *, echo: bool, stop: Sequence[str], sequences: int, total: int | None, **sampling: Any
+        self, text: str, *, echo: bool, stop: Sequence[str], sequences: int, max_length: int | None, **sampling: Any
     ) -> None:
         """Continue a text; `echo` prints the text in front of each continuation."""
         chosen = self._sampling(**sampling)
-        events = self._model.continuing(text, chosen, sequences=sequences, stop=stop, total_tokens=total)
+        events = self._model.continuing(text, chosen, sequences=sequences, stop=stop, total_tokens=max_length)
         self._write(events, chosen, before=text if echo else "")
 
     def _sampling(self, **more: Any) -> Sampling:
@@ -82,11 +78,11 @@ class AnswerSession:
         writer.end()
         return "".join(answer.text for answer in writer.answers.values())
 
-    def interrupted(self, error: BaseException) -> None:
+    def interrupted(self, error: QuothError | Ended) -> None:
         """Write the answer so far, before the reason goes to standard error; after an error no JSON object."""
         if self._writer is not None:
             self._writer.interrupt()
-            if not isinstance(error, QuothError):
+            if isinstance(error, Ended):
                 self._writer.end()
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from quoth.cli.environment import Environment
 from quoth.library.model import Model
 from quoth.library.model_choice import chosen
-from quoth.models import ModelFile
 
 
 def open_chosen_model(environment: Environment) -> Model:
@@ -13,10 +12,9 @@ def open_chosen_model(environment: Environment) -> Model:
 
     Raises ModelError.
     """
-    return Model(environment, chosen(environment) or _first_model(environment))
+    file = chosen(environment)
+    if file is None:
+        from quoth.cli.run.first_use import first_model
 
-
-def _first_model(environment: Environment) -> ModelFile:
-    from quoth.cli.run.first_use import first_model
-
-    return first_model(environment)
+        file = first_model(environment)
+    return Model(environment, file)

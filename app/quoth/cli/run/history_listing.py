@@ -67,8 +67,7 @@ def age(moment: float) -> str:
 
 
 def _print_json(environment: Environment, **fields: Any) -> None:
-    environment.streams.answer(json_archive.printable(json_text(fields)))
-    environment.streams.finish()
+    environment.streams.print(json_archive.printable(json_text(fields)))
 
 
 def show_conversation(environment: Environment, name: str, as_json: bool) -> None:
@@ -79,8 +78,7 @@ def show_conversation(environment: Environment, name: str, as_json: bool) -> Non
         fields = {**asdict(conversation), "turns": [json_archive.turn_fields(turn) for turn in turns]}
         _print_json(environment, conversation=fields)
         return
-    environment.streams.answer(export.markdown([(conversation, turns)]))
-    environment.streams.finish()
+    environment.streams.print(export.markdown([(conversation, turns)]))
 
 
 def export_conversations(
@@ -95,8 +93,7 @@ def export_conversations(
         ids = None if everything else [_named(history, name).id for name in names]
         text = export.exported(history, ids, kind)
     if output is None or output == "-":
-        environment.streams.answer(text)
-        environment.streams.finish()
+        environment.streams.print(text)
         return
     with safe_files.attempt(f"write {output}"):
         safe_files.write(Path(output), text.encode("utf-8"))
@@ -104,21 +101,17 @@ def export_conversations(
 
 def import_conversations(environment: Environment, file: str) -> None:
     """Read a JSON export from a file, or from standard input for "-"."""
-    name = "standard input" if file == "-" else file
+    name, streams = "standard input" if file == "-" else file, environment.streams
+    data = streams.read_stdin(MAX_IMPORT) if file == "-" else bytes_of(file, MAX_IMPORT)
+    if data is None:  # nothing was piped
+        data = streams.read_terminal()
     try:
-        text = _bytes_to_import(environment, file).decode("utf-8-sig")
+        text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise InputError(f"{name} is not UTF-8", f"at byte {error.start:,}", "Pass a JSON export") from None
     with _history(environment) as history:
         ids = json_archive.import_into(history, text, name)
-    environment.streams.say(f"imported {_counted(len(ids))}")
-
-
-def _bytes_to_import(environment: Environment, file: str) -> bytes:
-    if file != "-":
-        return bytes_of(file, MAX_IMPORT)
-    data = environment.streams.read_stdin(MAX_IMPORT)
-    return environment.streams.read_terminal() if data is None else data
+    streams.say(f"imported {_counted(len(ids))}")
 
 
 def remove_conversations(environment: Environment, names: Sequence[str], everything: bool, yes: bool) -> None:

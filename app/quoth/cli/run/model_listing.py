@@ -121,6 +121,11 @@ def add_model(environment: Environment, file: str, name: str | None, copy: bool)
     print_lines(environment.streams, [model.name])
 
 
+def remove_model(environment: Environment, name: str) -> None:
+    model = environment.store.remove(name)
+    environment.streams.say(f"removed {model.name}")
+
+
 def choose_default(environment: Environment, name: str | None) -> None:
     """Store the default; without a name print it."""
     if name is not None:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from quoth.chat import Attachment, user_message
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import read_constraints, read_document, read_piped
-from quoth.cli.printing import print_json, print_lines
+from quoth.cli.printing import print_result
 from quoth.cli.run.answer_session import answer, answer_format
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.config import Settings
@@ -58,7 +59,6 @@ def reply(
 
 
 def _conversation_to_continue(environment: Environment, last: bool, id_: int | None) -> Conversation | None:
-    """Raises UsageError if there is none."""
     if not last and id_ is None:
         return None
     if not environment.keeps_history:
@@ -112,16 +112,13 @@ def _question(environment: Environment, words: Sequence[str], prompt: str | None
 def complete(
     environment: Environment,
     text: str | None,
-    sequences: int,
-    max_length: int | None,
-    echo: bool,
     as_json: bool,
     as_jsonl: bool,
     logprobs: int | None,
     grammar: str | None,
-    stop: Sequence[str],
+    **options: Any,
 ) -> None:
-    """Continue a text."""
+    """Continue a text; `options` are those of AnswerSession.complete."""
     format_ = answer_format(json=as_json, jsonl=as_jsonl, logprobs=logprobs)
     constraints = read_constraints(grammar, None, False)
     environment.streams.require_stdout()
@@ -130,18 +127,10 @@ def complete(
             text = read_piped(environment)
         if not text:
             raise UsageError("there is no text to continue", "", 'For example: quoth complete "Once upon a time"')
-        answering.complete(
-            well_formed(text),
-            echo=echo,
-            stop=stop,
-            sequences=sequences,
-            total=max_length,
-            logprobs=logprobs or 0,
-            **constraints,
-        )
+        answering.complete(well_formed(text), logprobs=logprobs or 0, **constraints, **options)
 
 
-def count_tokens(environment: Environment, file: str | None, *, ids: bool, as_json: bool) -> None:
+def count_tokens(environment: Environment, file: str | None, ids: bool, as_json: bool) -> None:
     """Print how many tokens a text has, or their ids."""
     streams = environment.streams
     streams.require_stdout()
@@ -150,7 +139,5 @@ def count_tokens(environment: Environment, file: str | None, *, ids: bool, as_js
         if text is None:
             raise UsageError("there is no text to count", "", "Name a file or pipe a text: quoth tokens report.txt")
         tokens = model.tokens(text)
-    if as_json:
-        print_json(streams, {"model": model.name, "tokens": len(tokens), **({"ids": tokens} if ids else {})})
-    else:
-        print_lines(streams, [" ".join(map(str, tokens)) if ids else str(len(tokens))])
+    fields = {"model": model.name, "tokens": len(tokens), **({"ids": tokens} if ids else {})}
+    print_result(streams, as_json, fields, [" ".join(map(str, tokens)) if ids else str(len(tokens))])

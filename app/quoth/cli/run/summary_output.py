@@ -15,6 +15,7 @@ from quoth.cli.printing import json_text
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
 from quoth.documents import Document
+from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.errors import Ended, InputError, QuothError, StorageError, UsageError
 from quoth.library.answer_fields import usage_fields
@@ -52,7 +53,12 @@ def summarize(
         require_text(documents)
         options = task.SummaryOptions(number, style, f"{focus.strip()} {about}".strip(), language.strip())
         writer = _SummaryWriter(environment, model, options, target, extracts, cites, as_json or each, verbose)
-        code = writer.each(documents) if each else writer.together(documents)
+        code = 0
+        if each:
+            code = writer.each(documents)
+        else:
+            writer.together(documents)
+        writer.say_problem()
         target.write_file()
     return code
 
@@ -125,27 +131,21 @@ class _SummaryWriter:
         self._as_json, self._verbose = as_json, verbose
         self._noted = 0  # parts of the current document
 
-    def together(self, documents: Sequence[Document]) -> int:
-        """One summary of all documents."""
-        self._summarize(documents)
-        self._say_problem()
-        return 0
-
     def each(self, documents: Sequence[Document]) -> int:
         """One summary for each document; one that cannot be summarized is reported, and the others are done."""
         code = 0
         for document in documents:
             try:
-                self._summarize([document])
+                self.together([document])
             except InputError as error:
                 code = int(error.exit_code)
                 about = {"files": [document.name], "error": {"code": code, "message": str(error)}}
                 self._put_json({**about, "model": self._model.name})
                 self._streams.say(f"{document.name}: {error}")
-        self._say_problem()
         return code
 
-    def _summarize(self, documents: Sequence[Document]) -> None:
+    def together(self, documents: Sequence[Document]) -> None:
+        """One summary of all documents."""
         began = time.monotonic()
         collection = OpenDocuments(documents, progress=self._streams.progress.update).parts(self._model.engine)
         self._noted = 0
@@ -169,8 +169,9 @@ class _SummaryWriter:
             match event:
                 case task.Step(verb, done, total, unit, what):
                     self._streams.progress.update(verb, done, total, unit, what)
-                case task.Planned():
-                    self._say_plan(event)
+                case task.Planned() if event.seconds > LONG:
+                    quicker = "--extract takes seconds, a smaller model (-m) less time"
+                    self._streams.say(f"{planned(event, self._model.name)}; {quicker}")
                 case task.Noted(part, notes):
                     self._noted += 1
                     self._say_notes(collection, part, notes)
@@ -199,20 +200,15 @@ class _SummaryWriter:
     def _citation(self, collection: Collection, sentence: task.Sentence) -> str:
         if not self._cites or not sentence.spans:
             return ""
-        return f" [{'; '.join(dict.fromkeys(map(collection.cite, sentence.spans)))}]"
+        return f" {bracketed(dict.fromkeys(map(collection.cite, sentence.spans)))}"
 
     def _put_json(self, fields: dict[str, Any]) -> None:
         self._output.put(json_text(fields))
         self._output.end_summary()
 
-    def _say_plan(self, plan: task.Planned) -> None:
-        if plan.seconds > LONG:
-            quicker = "--extract takes seconds, a smaller model (-m) less time"
-            self._streams.say(f"{planned(plan, self._model.name)}; {quicker}")
-
     def _say_notes(self, collection: Collection, part: int, notes: str) -> None:
         if self._verbose:
-            self._streams.say(f"[{collection.cite(collection.span(part))}]")
+            self._streams.say(bracketed([collection.cite(collection.span(part))]))
             for line in notes.splitlines():
                 self._streams.say(f"  {line}")
 
@@ -221,7 +217,8 @@ class _SummaryWriter:
             parts = f"{self._noted} of {len(collection)} parts"
             self._streams.say(f"the notes on {parts} are kept: the same command continues from there")
 
-    def _say_problem(self) -> None:
+    def say_problem(self) -> None:
+        """Say why the notes are not kept, if they are not."""
         if not self._extracts and self._environment.notes.problem:
             self._streams.say(f"notes are not kept: {self._environment.notes.problem}")
 

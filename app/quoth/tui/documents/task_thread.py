@@ -16,10 +16,11 @@ from quoth.tasks.question_answering import Answered, PassagesRead
 from quoth.tasks.status_text import LONG, covered, planned, too_small
 from quoth.tasks.summaries import summarizer
 from quoth.text import clean
+from quoth.text.progress_line import ProgressLine
 from quoth.text.units import format_duration
 from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import RunningTurn
-from quoth.tui.documents.document_lines import Line, ProgressLine, in_history, lines_of
+from quoth.tui.documents.document_lines import Line, in_history, lines_of
 
 if TYPE_CHECKING:
     from quoth.tui.documents.document_screen import DocumentScreen

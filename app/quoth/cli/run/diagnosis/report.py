@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from quoth.cli.environment import Environment
-from quoth.cli.printing import columns, print_json, print_lines
+from quoth.cli.printing import columns, print_result
 from quoth.cli.run.diagnosis import ways
 from quoth.cli.run.diagnosis.reinstall import from_source, from_wheels
 from quoth.config import Folders
@@ -54,7 +54,7 @@ def diagnose(environment: Environment, *, prove: bool, as_json: bool) -> int:
         problems = [*_problems(native), *ways.problems(native, found)]
     rows += [
         *((name, f"{path}{_state(path)}") for name, path in _places(environment.folders)),
-        ("default model", _named(model) if model else missing),
+        ("default model", f"{model.name} ({model.quantization}, {format_megabytes(model.size)})" if model else missing),
     ]
     problems += _unwritable(environment.folders)
     if model is None and environment.settings.model:
@@ -89,14 +89,10 @@ def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -
 def _print(
     environment: Environment, rows: list[Row], found: list[ways.Way], problems: list[str], as_json: bool
 ) -> None:
-    if as_json:
-        computing = [
-            {"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found
-        ]
-        plain = {name: value for name, value in rows if not name.startswith(" ")}  # the ways have their own field
-        print_json(environment.streams, {**plain, "ways": computing, "problems": problems})
-    else:
-        print_lines(environment.streams, [*columns(rows), *(f"! {problem}" for problem in problems)])
+    computing = [{"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found]
+    plain = {name: value for name, value in rows if not name.startswith(" ")}  # the ways have their own field
+    fields = {**plain, "ways": computing, "problems": problems}
+    print_result(environment.streams, as_json, fields, [*columns(rows), *(f"! {problem}" for problem in problems)])
 
 
 def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
@@ -160,15 +156,10 @@ def _state(path: Path) -> str:
 
 
 def _default_model(environment: Environment) -> tuple[ModelFile | None, str]:
-    """The model that is used, or why there is none."""
     try:
         return chosen(environment), 'none: run "quoth pull"'
     except QuothError as error:
         return None, str(error)
-
-
-def _named(model: ModelFile) -> str:
-    return f"{model.name} ({model.quantization}, {format_megabytes(model.size)})"
 
 
 def _problems(native: dict[str, Any]) -> Iterator[str]:

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
-from quoth.cli.printing import print_json, print_lines
+from quoth.cli.printing import print_result
 from quoth.cli.run.model_download import Reporter
 from quoth.cli.run.model_files.checkpoint_facts import fields, options_of, size_lines, summary_lines
 from quoth.cli.run.model_files.step_progress import StepProgress
@@ -50,16 +50,14 @@ def convert_checkpoint(
     name: str | None,
     quant: str,
     outtype: OutType,
-    tokenizer: str | None,
-    meta: str | None,
-    n_head: int | None,
     level: Level,
     gguf: str | None,
     dry_run: bool,
     force: bool,
     as_json: bool,
+    **said: Any,
 ) -> None:
-    """Convert a checkpoint; with `gguf` only check that file against it."""
+    """Convert a checkpoint; with `gguf` only check that file against it. `said`: what only the user can say of it."""
     environment.streams.require_stdout()
     request = ConversionRequest(
         source=Path(source),
@@ -67,15 +65,17 @@ def convert_checkpoint(
         outtype=outtype,
         types=parse_types(quant),
         level=level,
-        options=options_of(tokenizer, meta, n_head),
+        options=options_of(**said),
     )
-    targets = None if gguf else _targets(environment, request, output, name, force)
+    if output and name and not gguf:
+        raise UsageError("-o writes a file and --name installs a model", "", "Give one of the two")
+    targets = None if gguf else _Targets(environment, request, output, force)
     with _on_disk(environment, source, keep=dry_run) as path:
         request = replace(request, source=path)
         if targets is None:
             _check(environment, request, Path(gguf or ""), as_json)
         else:
-            _convert(environment, request, targets, source, dry_run=dry_run, as_json=as_json)
+            _convert(environment, request, targets, source, dry_run, as_json)
 
 
 def default_name(source: str) -> str:
@@ -127,8 +127,15 @@ class _Placed(NamedTuple):
 class _Targets:
     """Where the results go: to files beside `output`, or to the models folder."""
 
-    def __init__(self, environment: Environment, request: ConversionRequest, output: Path | None, force: bool) -> None:
-        self._store, self._request, self._output, self._force = environment.store, request, output, force
+    def __init__(self, environment: Environment, request: ConversionRequest, output: str | None, force: bool) -> None:
+        """Raises StorageError or UsageError for a place that cannot be written, or is taken."""
+        file = path_of(output) if output else None
+        if file is not None and file.is_dir():
+            raise StorageError(f"{file} is a folder", "", f"Name a file in it, such as {file / 'model.gguf'}")
+        if file is not None and not file.absolute().parent.is_dir():
+            raise StorageError(f"there is no folder {file.parent}", "", "Create it, or give another name")
+        self._store, self._request, self._output, self._force = environment.store, request, file, force
+        self._refuse_taken(request.result_types)
 
     @property
     def beside(self) -> Path:
@@ -143,7 +150,7 @@ class _Targets:
         name, stem = self._output.name, self._output.name.removesuffix(".gguf")
         return {type_: name if len(types) < 2 else f"{stem}.{type_}.gguf" for type_ in types}
 
-    def refuse_taken(self, types: Sequence[str]) -> None:
+    def _refuse_taken(self, types: Sequence[str]) -> None:
         """Raise for a name that is taken, unless it may be replaced."""
         folder = self._output.parent if self._output else self._store.folder
         taken = [name for name in self._names(types).values() if os.path.lexists(folder / name)]
@@ -160,7 +167,7 @@ class _Targets:
 
     def place(self, made: ConversionResult, origin: str) -> list[_Placed]:
         """Move the results to where they belong."""
-        self.refuse_taken([*made.files])
+        self._refuse_taken([*made.files])
         names = self._names([*made.files])
         if self._output is None:
             models = install(made, self._store, names, origin)
@@ -174,38 +181,14 @@ class _Targets:
         return placed
 
 
-def _targets(
-    environment: Environment, request: ConversionRequest, output: str | None, name: str | None, force: bool
-) -> _Targets:
-    if output and name:
-        raise UsageError("-o writes a file and --name installs a model", "", "Give one of the two")
-    file = path_of(output) if output else None
-    if file is not None and file.is_dir():
-        raise StorageError(f"{file} is a folder", "", f"Name a file in it, such as {file / 'model.gguf'}")
-    if file is not None and not file.absolute().parent.is_dir():
-        raise StorageError(f"there is no folder {file.parent}", "", "Create it, or give another name")
-    targets = _Targets(environment, request, file, force)
-    targets.refuse_taken(request.result_types)
-    return targets
-
-
 def _convert(
-    environment: Environment,
-    request: ConversionRequest,
-    targets: _Targets,
-    source: str,
-    *,
-    dry_run: bool,
-    as_json: bool,
+    environment: Environment, request: ConversionRequest, targets: _Targets, source: str, dry_run: bool, as_json: bool
 ) -> None:
     streams = environment.streams
     described = inspect(request)
     targets.refuse_source(described)
     if dry_run:
-        if as_json:
-            print_json(streams, fields(described))
-        else:
-            print_lines(streams, [*summary_lines(described), *size_lines(described)])
+        print_result(streams, as_json, fields(described), [*summary_lines(described), *size_lines(described)])
         return
     for line in summary_lines(described):
         streams.say(line)
@@ -220,14 +203,11 @@ def _convert(
         streams.say(line)
     for each in placed:
         streams.say(each.line)
-    if as_json:
-        print_json(streams, {**made.to_json(), "files": [each.fields for each in placed]})
-    else:
-        print_lines(streams, [str(each.path) for each in placed])
+    files = [each.fields for each in placed]
+    print_result(streams, as_json, {**made.to_json(), "files": files}, [str(each.path) for each in placed])
 
 
 def _check(environment: Environment, request: ConversionRequest, gguf: Path, as_json: bool) -> None:
-    """Check a GGUF that was made earlier, or elsewhere, against its checkpoint."""
     streams = environment.streams
     progress = StepProgress(streams)
     report = check(
@@ -241,7 +221,4 @@ def _check(environment: Environment, request: ConversionRequest, gguf: Path, as_
     if report.failure:
         what = f"{gguf.name} is not the model of {request.source.name}"
         raise ModelError(what, report.failure, "Convert it again, or give the checkpoint that it was made of")
-    if as_json:
-        print_json(streams, {"path": str(gguf), "verify": report.to_json()})
-    else:
-        print_lines(streams, report.lines())
+    print_result(streams, as_json, {"path": str(gguf), "verify": report.to_json()}, report.lines())

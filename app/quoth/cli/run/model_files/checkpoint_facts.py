@@ -9,7 +9,7 @@ from typing import Any
 
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
-from quoth.cli.printing import escaped_template, print_json, print_lines, shape_text
+from quoth.cli.printing import escaped_template, print_result, shape_text
 from quoth.text import sane
 from quoth.text.units import format_size
 from quoth_converters.families import Options
@@ -19,29 +19,20 @@ from quoth_converters.pipeline import Described, describe
 UNQUANTIZED: tuple[OutType, ...] = ("f32", "f16", "bf16")
 
 
-def inspect_checkpoint(
-    environment: Environment,
-    path: Path,
-    tokenizer: str | None,
-    meta: str | None,
-    n_head: int | None,
-    *,
-    tensors: bool,
-    as_json: bool,
-) -> None:
-    described = describe(path, options_of(tokenizer, meta, n_head))
-    template = described.spec.vocabulary.chat_template
-    if as_json:
-        print_json(environment.streams, fields(described))
-        return
-    lines = [*summary_lines(described), *size_lines(described), *escaped_template(template)]
+def inspect_checkpoint(environment: Environment, path: Path, options: Options, tensors: bool, as_json: bool) -> None:
+    described = describe(path, options)
+    lines = [
+        *summary_lines(described),
+        *size_lines(described),
+        *escaped_template(described.spec.vocabulary.chat_template),
+    ]
     if tensors:
         lines += (f"{name}  {t.dtype}  {shape_text(t.shape)}" for name, t in described.source.tensors.items())
-    print_lines(environment.streams, lines)
+    print_result(environment.streams, as_json, fields(described), lines)
 
 
 def options_of(tokenizer: str | None, meta: str | None, n_head: int | None) -> Options:
-    """What the user says of a checkpoint."""
+    """What the flags say of a checkpoint."""
     return Options(path_of(tokenizer) if tokenizer else None, path_of(meta) if meta else None, n_head)
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
-from quoth.cli.printing import columns, escaped_template, print_json, print_lines, shape_text
+from quoth.cli.printing import columns, escaped_template, print_result, shape_text
 from quoth.gguf import Header, check, read_header
 from quoth.gguf.tables import TENSOR_TYPES
 from quoth.library.model_choice import named
@@ -22,25 +22,16 @@ _UNQUANTIZED = ("F32", "F16", "BF16")
 Row = tuple[str, str]
 
 
-def inspect_file(
-    environment: Environment,
-    file: str,
-    *,
-    tokenizer: str | None,
-    meta: str | None,
-    n_head: int | None,
-    tensors: bool,
-    as_json: bool,
-) -> None:
-    """Print what a GGUF or a checkpoint holds."""
+def inspect_file(environment: Environment, file: str, tensors: bool, as_json: bool, **said: Any) -> None:
+    """Print what a GGUF or a checkpoint holds; `said`: what only the user can say of a checkpoint."""
     environment.streams.require_stdout()
     path = path_of(file)
     if path.exists() and not _is_gguf(path):
-        from quoth.cli.run.model_files.checkpoint_facts import inspect_checkpoint
+        from quoth.cli.run.model_files.checkpoint_facts import inspect_checkpoint, options_of
 
-        inspect_checkpoint(environment, path, tokenizer, meta, n_head, tensors=tensors, as_json=as_json)
+        inspect_checkpoint(environment, path, options_of(**said), tensors, as_json)
     else:
-        _inspect_gguf(environment, file, tensors=tensors, as_json=as_json)
+        _inspect_gguf(environment, file, tensors, as_json)
 
 
 def _is_gguf(path: Path) -> bool:
@@ -56,18 +47,15 @@ def _is_gguf(path: Path) -> bool:
         return False
 
 
-def _inspect_gguf(environment: Environment, file: str, *, tensors: bool, as_json: bool) -> None:
+def _inspect_gguf(environment: Environment, file: str, tensors: bool, as_json: bool) -> None:
     header = read_header(named(environment, file).path)
     check(header)
     plans, best, plan_lines = _plans(header)
-    if as_json:
-        print_json(environment.streams, _fields(header, plans, best))
-        return
     rows = [(key, sane(value, 4000)) for key, value in _rows(header)]
     lines = [*columns(rows), *plan_lines, *escaped_template(header.chat_template)]
     if tensors:
         lines += (f"{t.name}  {_type(t.type)}  {shape_text(t.shape[::-1])}" for t in header.tensors)
-    print_lines(environment.streams, lines)
+    print_result(environment.streams, as_json, _fields(header, plans, best), lines)
 
 
 def _plans(header: Header) -> tuple[list[Plan], Plan | None, Iterator[str]]:
@@ -113,7 +101,6 @@ def _verified(header: Header) -> Iterator[Row]:
 
 
 def _fields(header: Header, plans: list[Plan], best: Plan | None) -> dict[str, Any]:
-    own = {key: value for key, value in sorted(header.metadata.items()) if key.startswith(("quoth.", "general."))}
     return {
         "path": str(header.path),
         "name": header.name,
@@ -133,7 +120,7 @@ def _fields(header: Header, plans: list[Plan], best: Plan | None) -> dict[str, A
             "tokens": header.n_vocab,
         },
         "chat_template": header.chat_template,
-        "metadata": own,
+        "metadata": {k: v for k, v in sorted(header.metadata.items()) if k.startswith(("quoth.", "general."))},
         "sizes": {plan.type: plan.size for plan in plans},
         "recommended": best.type if best else None,
     }

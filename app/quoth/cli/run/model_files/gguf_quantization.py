@@ -9,7 +9,7 @@ from pathlib import Path
 
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
-from quoth.cli.printing import print_json, print_lines
+from quoth.cli.printing import print_result
 from quoth.cli.run.model_files.step_progress import StepProgress
 from quoth.errors import StorageError, UsageError
 from quoth.gguf import Header, check, read_header
@@ -43,8 +43,11 @@ def quantize_file(
     if dry_run:
         _print_plans(environment, header, types, as_json)
         return
-    chosen = [*dict.fromkeys(_recommended(header) if each == RECOMMENDED else each for each in types)]
-    targets = _targets(source, chosen, output, beside=path_of(file).exists(), force=force)
+    best = plans_of(header)[1] if RECOMMENDED in types else None
+    recommended_type = best.type if best else "F16"  # no quantization is worth it
+    chosen = [*dict.fromkeys(recommended_type if each == RECOMMENDED else each for each in types)]
+    folder = source.parent if path_of(file).exists() else Path()  # for the name of a model the working directory
+    targets = _targets(source, folder, chosen, output, force)
     _write(environment, source, targets, requantize=requantize, force=force, as_json=as_json)
 
 
@@ -54,23 +57,14 @@ def plans_of(header: Header, types: Sequence[str] = ()) -> tuple[list[Plan], Pla
     return plan(header.path, types) if types else usual, recommended(usual, header.parameters)
 
 
-def _recommended(header: Header) -> str:
-    """The type to take; F16 if no quantization is worth it."""
-    _, best = plans_of(header)
-    return best.type if best else "F16"
-
-
 def _print_plans(environment: Environment, header: Header, types: Sequence[str], as_json: bool) -> None:
     plans, best = plans_of(header, [each for each in types if each != RECOMMENDED])
-    if as_json:
-        rows = [
-            {"type": p.type, "size": p.size, "bits_per_weight": round(p.bits_per_weight, 3), "tensors": dict(p.tensors)}
-            for p in plans
-        ]
-        fields = {"path": str(header.path), "plans": rows, "recommended": best.type if best else None}
-        print_json(environment.streams, fields)
-    else:
-        print_lines(environment.streams, plan_lines(plans, best))
+    rows = [
+        {"type": p.type, "size": p.size, "bits_per_weight": round(p.bits_per_weight, 3), "tensors": dict(p.tensors)}
+        for p in plans
+    ]
+    fields = {"path": str(header.path), "plans": rows, "recommended": best.type if best else None}
+    print_result(environment.streams, as_json, fields, plan_lines(plans, best))
 
 
 def plan_lines(plans: Sequence[Plan], best: Plan | None) -> Iterator[str]:
@@ -84,12 +78,10 @@ def plan_lines(plans: Sequence[Plan], best: Plan | None) -> Iterator[str]:
         yield "recommended: keep the file as it is, a quantization would gain nothing"
 
 
-def _targets(source: Path, types: Sequence[str], output: str | None, *, beside: bool, force: bool) -> dict[str, Path]:
-    """Where each type goes: beside a file, but for the name of a model into the working directory."""
+def _targets(source: Path, folder: Path, types: Sequence[str], output: str | None, force: bool) -> dict[str, Path]:
     if output and len(types) > 1:
         raise UsageError("-o names one file", f"{len(types)} types were given", "Leave -o out, or give one -q")
     stem = _TYPE_AT_END.sub("", source.stem)
-    folder = source.parent if beside else Path()
     targets = {type_: path_of(output) if output else folder / f"{stem}.{type_}.gguf" for type_ in types}
     for target in targets.values():
         if os.path.lexists(target) and (not force or target.is_dir()):
@@ -98,13 +90,7 @@ def _targets(source: Path, types: Sequence[str], output: str | None, *, beside: 
 
 
 def _write(
-    environment: Environment,
-    source: Path,
-    targets: dict[str, Path],
-    *,
-    requantize: bool,
-    force: bool,
-    as_json: bool,
+    environment: Environment, source: Path, targets: dict[str, Path], *, requantize: bool, force: bool, as_json: bool
 ) -> None:
     streams, progress, files = environment.streams, StepProgress(environment.streams), []
     for type_, target in targets.items():
@@ -117,7 +103,4 @@ def _write(
         size, bits = format_size(written.size), written.bits_per_weight
         streams.say(f"wrote {target}: {size}, {type_}, {bits:.2f} bits per weight")
         files.append({"type": type_, "path": str(target), "size": written.size})
-    if as_json:
-        print_json(streams, {"files": files})
-    else:
-        print_lines(streams, map(str, targets.values()))
+    print_result(streams, as_json, {"files": files}, map(str, targets.values()))
