@@ -72,7 +72,7 @@ def write_conversion(
     An exception of `progress` ends the conversion, and nothing is left of it.
     """
     source, spec = described.source, described.spec
-    if any(_same_file(target, file) for file in source.weights):
+    if target.exists() and any(target.samefile(file) for file in source.weights):
         raise ModelError(f"{escaped(target)} is the checkpoint itself", "", "Give another name")
     about: dict[str, Scalar] = {
         "general.name": _unicode(name or target.stem),
@@ -112,7 +112,3 @@ def _hashing(source: Source) -> Iterator[Future[str]]:
 def _unicode(name: str) -> str:
     """A file's name as valid text."""
     return name.encode("utf-8", "replace").decode()
-
-
-def _same_file(one: Path, other: Path) -> bool:
-    return one.exists() and one.samefile(other)

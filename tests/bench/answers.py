@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 
@@ -52,7 +52,7 @@ def desk(client: Client, name: str, class_: model_classes.ModelClass) -> Iterato
     """A document as `quoth ask` reads it."""
     document = documents.read(str(corpus.path(name)), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.passage, class_.passage // 6)
-    with Ranking() as ranking:
+    with closing(Ranking()) as ranking:
         ranking.add(collection.titled_texts())
         yield collection, ranking
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import closing
+
 import pytest
 
 from quoth.documents.ranking import Ranking
@@ -11,7 +13,7 @@ from tests.tasks.texts import collection
 
 def found(question: str, *texts: str, size: int = 60) -> list[ExtractedQuote]:
     parts = collection(*texts, size=size, overlap=size // 6)
-    with Ranking(private=True) as ranking:
+    with closing(Ranking(private=True)) as ranking:
         ranking.add(parts.titled_texts())
         ranked = [(one.number, one.score) for one in ranking.rank(question, 10)]
         return best_quotes(parts, question, ranked, ranking.weight)

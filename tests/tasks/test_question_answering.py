@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -36,7 +37,7 @@ def asked(
     everything: bool = False,
 ) -> tuple[Answered, Scripted]:
     engine = Scripted(script, info=engine_info(n_params, n_ctx))  # type: ignore[arg-type]
-    with Ranking(private=True) as ranking:
+    with closing(Ranking(private=True)) as ranking:
         ranking.add(parts.titled_texts())
         *_, last = QuestionAnswering(engine, parts, ranking, everything=everything).events(question)
     assert isinstance(last, Answered)
@@ -155,7 +156,7 @@ def test_instructions_inside_a_document_stay_in_its_fence() -> None:
 def test_notices_of_the_engine_come_through() -> None:
     engine = Scripted([ScriptedAnswer((answer([], ""),), notice="2 control tokens were broken")], info=engine_info())
     parts = collection(harbours(4))
-    with Ranking(private=True) as ranking:
+    with closing(Ranking(private=True)) as ranking:
         ranking.add(parts.titled_texts())
         found: list[Event] = [*QuestionAnswering(engine, parts, ranking).events("When?")]
     assert [event.text for event in found if isinstance(event, Notice)] == ["2 control tokens were broken"]
@@ -164,7 +165,7 @@ def test_notices_of_the_engine_come_through() -> None:
 def test_a_stopped_question_says_so() -> None:
     parts = collection(harbours(4))
     engine = Scripted([answer([(3, TRUE)], "In 1802.")], info=engine_info())
-    with Ranking(private=True) as ranking:
+    with closing(Ranking(private=True)) as ranking:
         ranking.add(parts.titled_texts())
         *_, last = QuestionAnswering(engine, parts, ranking, cancelled=lambda: True).events("When?")
     assert isinstance(last, Answered)
@@ -206,7 +207,7 @@ def test_a_model_that_writes_answers_in_the_form_that_is_asked_for(model_path: P
     parts = collection(harbours(1))
     engine = Client(model_path, LoadOptions(n_ctx=4096), log=tmp_path / "engine.log")
     try:
-        with Ranking(private=True) as ranking:
+        with closing(Ranking(private=True)) as ranking:
             ranking.add(parts.titled_texts())
             asking = QuestionAnswering(engine, parts, ranking, class_=model_class(LARGE, 4096))
             last = [*asking.events(f"When was the harbour of {HARBOURS[0]} opened?")][-1]

@@ -55,7 +55,7 @@ async def chat_while_loading(home: Path, models: Slow) -> AsyncIterator[tuple[Qu
     """The app while its model loads."""
     app = scripted_app(home, models)
     async with driven(app) as pilot:
-        await until(pilot, lambda: app.chat.models.is_coming)
+        await until(pilot, lambda: app.chat.models.coming > 0)
         yield app, pilot
 
 

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from quoth.documents.citation import Place
-from quoth.documents.document import Document, Heading
+from quoth.documents.document import Document, Heading, Place
 from quoth.documents.folders import Gathered, gather
 from quoth.documents.kinds import kind_of
-from quoth.documents.raw_document import RawDocument
+from quoth.documents.raw_document import RawDocument, open_file, read_chunks, steady_chunks
 
 __all__ = ["Document", "Gathered", "Heading", "Place", "gather", "read", "read_stream"]
 
@@ -18,11 +17,12 @@ def read(path: str, *, limit: int) -> Document:
 
     Raises InputError for what cannot be read: missing, binary, encrypted, cut in half, too long.
     """
-    raw = RawDocument.of_file(path, limit)
+    with open_file(path) as stream:
+        raw = RawDocument(path, steady_chunks(stream, path, limit), limit)
     return kind_of(raw).read(raw)
 
 
 def read_stream(stream: BinaryIO, *, name: str = "stdin", limit: int) -> Document:
     """A pipe as a document, its kind recognized by its content. Raises InputError as `read` does."""
-    raw = RawDocument.of_stream(stream, name, limit)
+    raw = RawDocument(name, read_chunks(stream, name, limit), limit)
     return kind_of(raw).read(raw)

@@ -45,18 +45,9 @@ class Ranking:
             ):
                 self._connection.execute(statement)
 
-    def __enter__(self) -> Ranking:
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self.close()
-
     def close(self) -> None:
         """Remove the index."""
         self._connection.close()
-
-    def __len__(self) -> int:
-        return self._count
 
     def add(self, texts: Iterable[str]) -> None:
         """Passages in the order they stand in, numbered from 0; only their terms are kept.

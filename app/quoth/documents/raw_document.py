@@ -30,17 +30,6 @@ class RawDocument:
         self.limit = limit
         self._chunks = chunks
 
-    @classmethod
-    def of_file(cls, path: str, limit: int) -> RawDocument:
-        """Raises InputError for what cannot be read, and above the limit."""
-        with _open(path) as stream:
-            return cls(path, steady_chunks(stream, path, limit), limit)
-
-    @classmethod
-    def of_stream(cls, stream: BinaryIO, name: str, limit: int) -> RawDocument:
-        """A stream to its end. Raises InputError as `of_file` does."""
-        return cls(name, read_chunks(stream, name, limit), limit)
-
     @cached_property
     def head(self) -> bytes:
         """Its first HEAD bytes."""
@@ -63,7 +52,8 @@ class RawDocument:
         return decode_chunks(self._chunks, self.name, declared=declared)
 
 
-def _open(path: str) -> BinaryIO:
+def open_file(path: str) -> BinaryIO:
+    """A file for reading. Raises InputError."""
     if not path or "\0" in path:
         raise InputError(f"{path!r} names no file")
     try:

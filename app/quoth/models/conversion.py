@@ -81,9 +81,8 @@ def parse_types(text: str) -> tuple[str, ...]:
     given = [word.strip() for word in text.split(",") if word.strip()]
     types = tuple(RECOMMENDED if word.lower() == RECOMMENDED else word.upper() for word in given)
     if unknown := [type_ for type_ in types if type_ not in (*llama_quantization.TYPES, RECOMMENDED)]:
-        raise UsageError(
-            f"there is no quantization {unknown[0]!r}", "", f"There are {', '.join(llama_quantization.TYPES)}"
-        )
+        hint = f"There are {', '.join(llama_quantization.TYPES)}"
+        raise UsageError(f"there is no quantization {unknown[0]!r}", try_=hint)
     return types
 
 

@@ -36,7 +36,7 @@ def find(
     """All models of other tools. Without `headers` no file is opened, and only names, paths and sizes are known."""
     models: dict[str, ModelFile] = {}
     broken: list[BrokenModel] = []
-    for candidate in _candidates(environment, _home(environment, home), platform):
+    for candidate in _candidates(environment, home or _user_home(), platform):
         if isinstance(candidate, BrokenModel):
             broken.append(candidate)
             continue
@@ -55,9 +55,7 @@ def with_header(model: ModelFile) -> ModelFile:
     return describe(read_header(model.path), model.name, model.origin, sha256=model.sha256)
 
 
-def _home(environment: Mapping[str, str], home: Path | None) -> Path | None:
-    if home is not None:
-        return home
+def _user_home() -> Path | None:
     try:
         return Path.home()
     except RuntimeError:  # no HOME and no entry in the password file

@@ -72,8 +72,7 @@ class QuothApp(App[None]):
 
     def _stored_theme(self) -> str:
         try:
-            value = json.loads(self._theme_file.read_text(encoding="utf-8"))
-            return str(value["theme"])
+            return str(json.loads(self._theme_file.read_text(encoding="utf-8"))["theme"])
         except (OSError, ValueError, KeyError, TypeError):
             return ""
 

@@ -72,7 +72,7 @@ class EditText(ModalScreen[str | None]):
     def compose(self) -> ComposeResult:
         with Vertical():
             yield Static(self._title, classes="title", markup=False)
-            yield TextArea(self._text, soft_wrap=True)
+            yield TextArea(self._text)
             yield Static("Ctrl+S: take it   Escape: leave it as it was", classes="hint", markup=False)
 
     def on_mount(self) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, cast
 
@@ -24,7 +23,7 @@ class Conversations(Provider):
 
     async def startup(self) -> None:
         app = cast("QuothApp", self.app)
-        self._chat, history = app.chat, app.workspace.history
+        self._open, history = app.chat.conversations.open, app.workspace.history
         try:
             self._rows: list[Conversation] = await asyncio.to_thread(history.conversations, 500)
         except StorageError:
@@ -33,18 +32,15 @@ class Conversations(Provider):
     async def discover(self) -> Hits:
         for row in self._rows[:5]:
             title = row.title or UNTITLED
-            yield DiscoveryHit(Content(title), self._open(row), text=title, help="open this conversation")
+            yield DiscoveryHit(Content(title), partial(self._open, row.id), text=title, help="open this conversation")
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
         for row in self._rows:
             score = matcher.match(row.title)
             if score > 0:
-                open_ = self._open(row)
+                open_ = partial(self._open, row.id)
                 yield Hit(score, highlighted(matcher, row.title), open_, text=row.title, help="open this conversation")
-
-    def _open(self, row: Conversation) -> Callable[[], object]:
-        return partial(self._chat.conversations.open, row.id)
 
 
 def highlighted(matcher: Matcher, title: str) -> Content:

@@ -61,11 +61,10 @@ def vocabulary_of_files(source: Source, options: Options, layout: Layout) -> Voc
 
 @dataclass(frozen=True, slots=True)
 class Family:
-    """A family: its name, its architecture in llama.cpp, how exact that is; how to know, lay out and tokenize it."""
+    """A family: its name, its architecture in llama.cpp; how to know, lay out and tokenize it."""
 
     name: str
     architecture: str
-    exactness: str
     match: Callable[[Source], bool]
     layout: Callable[[Source, Options], Layout]
     vocabulary: Callable[[Source, Options, Layout], Vocabulary] = vocabulary_of_files

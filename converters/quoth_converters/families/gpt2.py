@@ -48,4 +48,4 @@ def _scaled(config: Mapping[str, Any], sizes: Sizes) -> Change:
     return change
 
 
-GPT2: Final = Family("GPT-2 (transformers)", "gpt2", "exact", family.model_type("gpt2"), layout)
+GPT2: Final = Family("GPT-2 (transformers)", "gpt2", family.model_type("gpt2"), layout)

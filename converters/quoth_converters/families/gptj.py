@@ -52,4 +52,4 @@ def layout(source: Source, options: Options) -> Layout:
     )
 
 
-GPTJ: Final = Family("GPT-J", "phi2", "exact", family.model_type("gptj"), layout)
+GPTJ: Final = Family("GPT-J", "phi2", family.model_type("gptj"), layout)

@@ -55,4 +55,4 @@ def layout(source: Source, options: Options) -> Layout:
     )
 
 
-GPTNEO: Final = Family("GPT-Neo", "gpt2", "exact; the context ends at its window", model_type("gpt_neo"), layout)
+GPTNEO: Final = Family("GPT-Neo", "gpt2", model_type("gpt_neo"), layout)

@@ -53,4 +53,4 @@ def layout(source: Source, options: Options) -> Layout:
     )
 
 
-GPTNEOX: Final = Family("GPT-NeoX, Pythia", "gptneox", "exact", family.model_type("gpt_neox"), layout)
+GPTNEOX: Final = Family("GPT-NeoX, Pythia", "gptneox", family.model_type("gpt_neox"), layout)

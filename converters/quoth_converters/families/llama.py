@@ -45,8 +45,7 @@ def _window_in_use(source: Source) -> object:
     return source.config.get("sliding_window") if source.config.get("use_sliding_window") is True else None
 
 
-_AT_WINDOW: Final = "exact; the context ends at its sliding window"
-LLAMA: Final = Family("Llama", "llama", "exact", model_type("llama"), _llama)
-MISTRAL: Final = Family("Mistral", "llama", _AT_WINDOW, model_type("mistral"), _mistral)
-QWEN2: Final = Family("Qwen2", "qwen2", f"{_AT_WINDOW}, where one is used", model_type("qwen2"), _qwen2)
-QWEN3: Final = Family("Qwen3", "qwen3", f"{_AT_WINDOW}, where one is used", model_type("qwen3"), _qwen3)
+LLAMA: Final = Family("Llama", "llama", model_type("llama"), _llama)
+MISTRAL: Final = Family("Mistral", "llama", model_type("mistral"), _mistral)
+QWEN2: Final = Family("Qwen2", "qwen2", model_type("qwen2"), _qwen2)
+QWEN3: Final = Family("Qwen3", "qwen3", model_type("qwen3"), _qwen3)

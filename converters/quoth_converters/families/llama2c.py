@@ -52,4 +52,4 @@ def layout(source: Source, options: Options) -> Layout:
     return Layout("llama2.c", "llama", sizes, _NAMES, epsilon=epsilon, keys=rope.keys, dropped=computed)
 
 
-LLAMA2C: Final = Family("llama2.c", "llama", "exact", match, layout)
+LLAMA2C: Final = Family("llama2.c", "llama", match, layout)

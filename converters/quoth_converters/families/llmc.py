@@ -40,4 +40,4 @@ def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
     return found
 
 
-LLMC: Final = Family("llm.c", "gpt2", "exact", match, layout, vocabulary)
+LLMC: Final = Family("llm.c", "gpt2", match, layout, vocabulary)

@@ -57,4 +57,4 @@ def _heads(model: object) -> int | None:
     return heads if isinstance(heads, int) else None
 
 
-MINGPT: Final = Family("minGPT", "gpt2", "exact", match, layout, vocabulary)
+MINGPT: Final = Family("minGPT", "gpt2", match, layout, vocabulary)

@@ -48,4 +48,4 @@ def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
     raise ModelError("the tokenizer is missing", why, TRY_META)
 
 
-NANOGPT: Final = Family("nanoGPT", "gpt2", "exact", match, layout, vocabulary)
+NANOGPT: Final = Family("nanoGPT", "gpt2", match, layout, vocabulary)

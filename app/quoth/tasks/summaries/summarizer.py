@@ -172,12 +172,12 @@ class Summarizer:
         self, documents: Sequence[Attachment], sources: Sequence[Note], words: int
     ) -> Generator[Event, None, str]:
         """The summary, sentence by sentence; the text's own sentences if the model says nothing that holds."""
-        writer = SummaryWriter(replace(self._options, words=words), sources, self._class.support, self._spend)
+        options = replace(self._options, words=words)
+        writer = SummaryWriter(options, sources, self._class.support, self._spend)
         yield from writer.events(self._engine, documents, keep=self._keep, cancelled=self._cancelled)
         self._unsupported = writer.unsupported
         if not writer.said and writer.reason != "cancelled":
             yield Notice(0, "nothing that the model wrote is supported by the text: the most telling sentences instead")
-            options = replace(self._options, words=words)
             extract = summarize_by_extract(self._collection, options)
             yield from (event for event in extract if isinstance(event, Sentence))
         return writer.reason

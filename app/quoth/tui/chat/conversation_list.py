@@ -131,7 +131,7 @@ class ConversationList:
         self.view.banner("")
         await self.view.show_empty()
         self.view.prompt.focus()
-        if self.session.model is None and not self.models.is_coming:
+        if self.session.model is None and not self.models.coming:
             self.models.offer()
 
     def _leave(self) -> None:

@@ -43,12 +43,7 @@ class ModelLoader:
     open_model: OpenModel
     on_loaded: Callable[[], Awaitable[None]]  # called with every model that is in its place
     holder: ModelHolder = field(default_factory=ModelHolder, init=False)
-    _coming: int = field(default=0, init=False)  # threads at the end of which there may be a model
-
-    @property
-    def is_coming(self) -> bool:
-        """Whether a model is on its way."""
-        return self._coming > 0
+    coming: int = field(default=0, init=False)  # threads at the end of which there may be a model
 
     def has_model(self) -> bool:
         """Whether an answer can be written; says so if not."""
@@ -110,7 +105,7 @@ class ModelLoader:
 
     def _thread(self, work: Callable[..., None], *arguments: object, group: str) -> None:
         """Do work that should end in a model."""
-        self._coming += 1
+        self.coming += 1
 
         def attempt() -> None:
             error = None
@@ -124,7 +119,7 @@ class ModelLoader:
         self.view.thread(attempt, group=group)
 
     def _end(self, error: QuothError | None) -> None:
-        self._coming -= 1
+        self.coming -= 1
         if error is not None:
             self.session.settle()
             self.view.banner(str(error))
@@ -218,7 +213,7 @@ class ModelLoader:
 
     def _offer(self, choices: Sequence[Choice]) -> None:
         view = self.view
-        if view.welcome is not None and self.session.model is None and not self.is_coming:
+        if view.welcome is not None and self.session.model is None and not self.coming:
             view.welcome.offer(choices, focus=not view.prompt.text)
 
 

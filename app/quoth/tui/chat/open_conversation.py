@@ -84,13 +84,7 @@ class OpenConversation:
     # Turns
 
     def add(
-        self,
-        role: Role,
-        text: str = "",
-        *,
-        documents: Sequence[Attachment] = (),
-        model: str = "",
-        task: Task = REPLY,
+        self, role: Role, text: str = "", *, documents: Sequence[Attachment] = (), model: str = "", task: Task = REPLY
     ) -> tuple[Entry, Callable[[str], None]]:
         """A turn at the end of the path, and what writes it to the history, given the model that answers."""
         parent = self.path[-1].ref if self.path else None

@@ -45,21 +45,13 @@ class RunningTurn:
         except Exception as error:  # a bug must not end the app; the banner names it
             self.error = bug(error)
         try:
-            self._keep()
+            more = usage_fields(self.usage)
+            if self.sampling is not None:
+                more["settings"] = sampling_fields(self.sampling)
+            self.writer.finish(self.turn, self.said, self.thought, self.reason, notice="; ".join(self.notices), **more)
         except Exception as error:  # a bug too, and the screen waits for the end
             self.error = self.error or bug(error)
         self.kept.set()
-
-    def _keep(self) -> None:
-        self.writer.finish(
-            self.turn,
-            self.said,
-            self.thought,
-            self.reason,
-            notice="; ".join(self.notices),
-            **({"settings": sampling_fields(self.sampling)} if self.sampling is not None else {}),
-            **usage_fields(self.usage),
-        )
 
 
 def bug(error: BaseException) -> QuothError:

@@ -47,7 +47,7 @@ class DocumentTasks:
         elif session.busy or session.waiting is not None:
             view.say("Something else is being asked; Escape stops it")
             view.prompt.restore_text(task.command)
-        elif session.model is None and not self.models.is_coming:
+        elif session.model is None and not self.models.coming:
             self.models.has_model()
             view.prompt.restore_text(task.command)
         else:

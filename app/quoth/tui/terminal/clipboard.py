@@ -23,7 +23,7 @@ def copy(text: str, *, write: Callable[[str], None], environ: Mapping[str, str],
         is_windows = name.lower() == "clip.exe"  # which reads UTF-16
         if _takes(command, b"\xff\xfe" + text.encode("utf-16-le", "replace") if is_windows else data, environ):
             return f"copied with {name}"
-    if environ.get("TMUX") and (tmux := _find("tmux", environ)):
+    if environ.get("TMUX") and (tmux := which("tmux", path=environ.get("PATH", ""))):
         for options in (["-w"], []):  # -w, the terminal's clipboard too: tmux 3.2
             if _takes([tmux, "load-buffer", *options, "-"], data, environ):
                 return "in tmux's buffer (prefix ])"
@@ -66,12 +66,8 @@ def _tools(environ: Mapping[str, str]) -> Iterator[list[str]]:
         (is_here and (environ.get("WSL_DISTRO_NAME") or os.name == "nt"), ["clip.exe"]),
     )
     for reaches_user, (name, *options) in candidates:
-        if reaches_user and (path := _find(name, environ)):
+        if reaches_user and (path := which(name, path=environ.get("PATH", ""))):
             yield [path, *options]
-
-
-def _find(name: str, environ: Mapping[str, str]) -> str | None:
-    return which(name, path=environ.get("PATH", ""))
 
 
 def _osc_52(payload: str, environ: Mapping[str, str]) -> str:

@@ -60,7 +60,7 @@ class Prompt(TextArea):
         instead_of: str = ""
 
     def __init__(self, *, id: str | None = None) -> None:
-        super().__init__(id=id, soft_wrap=True, show_line_numbers=False, tab_behavior="focus", compact=False)
+        super().__init__(id=id)
         self.cursor_blink = False
         self.recallable: list[str] = []  # what was asked before, the oldest first
         self._recalled = 0  # steps back; 0 is the text being written

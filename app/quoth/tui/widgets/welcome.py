@@ -55,7 +55,7 @@ class Welcome(Vertical):
         self._choices: Sequence[Choice] = ()
         self._title = Static("What shall we talk about?", classes="title", markup=False)
         self._options = OptionList(*[Option(example) for example in EXAMPLES], markup=False)
-        self._bar = ProgressBar(show_eta=True)
+        self._bar = ProgressBar()
         self._hint = Static(TEACH, classes="hint", markup=False)
 
     def compose(self) -> ComposeResult:
