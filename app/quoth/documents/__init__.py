@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import BinaryIO
 
-from quoth.documents.document import Document, Heading, Place
+from quoth.documents.citation import Place
+from quoth.documents.document import Document, Heading
 from quoth.documents.folders import Gathered, gather
 from quoth.documents.kinds import kind_of
 from quoth.documents.raw_document import RawDocument, open_file, read_chunks, steady_chunks

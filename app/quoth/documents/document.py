@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from quoth.documents.citation import Place, citation
 from quoth.documents.offset_map import LineMap, OffsetMap
 from quoth.text.long_text import LongText
 
@@ -17,17 +18,6 @@ class Heading(NamedTuple):
     start: int  # characters in Document.text
     level: int  # 1 is the outermost
     title: str
-
-
-class Place(NamedTuple):
-    """Where a stretch of a document is, in the document's own coordinates; 0 and "" where it has no such thing."""
-
-    start_line: int = 0  # lines of the file as an editor counts them, from 1
-    end_line: int = 0
-    page: int = 0  # PDF, from 1
-    end_page: int = 0
-    chapter: str = ""  # EPUB
-    headings: tuple[str, ...] = ()  # the heading path above the start, outermost first
 
 
 @dataclass(slots=True)
@@ -61,12 +51,7 @@ class Document:
 
     def cite(self, place: Place) -> str:
         """A place as it is shown: "policy.txt:12-14", "report.pdf p.3", "book.epub, Chapter 3"."""
-        if place.start_line:
-            return f"{self.name}:{_range(place.start_line, place.end_line)}"
-        if place.page:
-            return f"{self.name} p.{_range(place.page, place.end_page)}"
-        title = place.chapter or next(reversed(place.headings), "")
-        return f"{self.name}, {title}" if title else self.name
+        return citation(self.name, place)
 
     def _path(self, offset: int) -> tuple[str, ...]:
         """The titles above an offset, the outermost first."""
@@ -76,15 +61,6 @@ class Document:
             path.append(self.headings[number].title)
             number = self._parents[number]
         return tuple(reversed(path))
-
-
-def bracketed(citations: Iterable[str]) -> str:
-    """Citations as they stand behind the words that they support."""
-    return f"[{'; '.join(citations)}]"
-
-
-def _range(first: int, last: int) -> str:
-    return f"{first}-{last}" if last > first else str(first)
 
 
 def _parents(headings: Sequence[Heading]) -> list[int]:

@@ -10,7 +10,7 @@ from quoth.cli.environment import Environment
 from quoth.cli.printing import print_result
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
-from quoth.documents.document import bracketed
+from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.errors import EngineError, Exit, InputError, UsageError
 from quoth.library.answer_fields import usage_fields

@@ -15,7 +15,7 @@ from quoth.cli.printing import json_text
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
 from quoth.documents import Document
-from quoth.documents.document import bracketed
+from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.errors import Ended, InputError, QuothError, StorageError, UsageError
 from quoth.library.answer_fields import usage_fields

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from quoth.documents.document import bracketed
+from quoth.documents.citation import bracketed
 from quoth.text.sentences import sentences
 
 if TYPE_CHECKING:
