@@ -217,7 +217,9 @@ class _Tokens:
         """How far a stretch of at most so many tokens goes. Nothing before `start` is asked for later."""
         while len(self._ends) - self._before(start) <= count and self._read < len(self._text):
             del self._ends[: self._before(start)]
-            self._load()
+            window = self._window(self._read)
+            self._ends.extend(self._read + end for end in self._tokenize(window))
+            self._read += len(window)
         last = self._before(start) + count
         if last > len(self._ends):
             return len(self._text)
@@ -238,11 +240,6 @@ class _Tokens:
     def _before(self, start: int) -> int:
         # A tokenizer may give ends of zero: they belong to the first character.
         return bisect_right(self._ends, start) if start else 0
-
-    def _load(self) -> None:
-        window = self._window(self._read)
-        self._ends.extend(self._read + end for end in self._tokenize(window))
-        self._read += len(window)
 
     def _window(self, start: int) -> str:
         """A stretch of at most WINDOW characters, to the end of a line or a word if there is one in its second half."""

@@ -19,7 +19,9 @@ from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from quoth.tasks.summaries import part_notes
-from quoth.tasks.summaries.summarizer import Sentence, Summarized, Summarizer, SummaryOptions, summarize_by_extract
+from quoth.tasks.summaries.extractive_summary import summarize_by_extract
+from quoth.tasks.summaries.summarizer import Summarizer
+from quoth.tasks.summaries.summary import Sentence, Summarized, SummaryOptions
 from quoth.tasks.support import SourceText, invented, names, numbers, support, supporting_sources
 from quoth.text.sentences import sentences
 from tests.bench import corpus, places, questions

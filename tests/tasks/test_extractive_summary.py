@@ -10,10 +10,9 @@ from hypothesis import strategies as st
 
 from quoth import documents
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarizer as task
-from quoth.tasks.summaries.extractive_summary import ExtractedSentence, key_sentences
+from quoth.tasks.summaries.extractive_summary import ExtractedSentence, key_sentences, summarize_by_extract
 from quoth.tasks.summaries.prose_sentences import prose_sentences
-from quoth.tasks.summaries.summarizer import Sentence, SummaryOptions
+from quoth.tasks.summaries.summary import Sentence, SummaryOptions
 from quoth.text.words import count_words
 from tests.scripted_engine import Scripted
 from tests.tasks.texts import collection, document, harbours
@@ -145,7 +144,7 @@ def test_of_a_text_without_words_nothing_is_extracted() -> None:
 
 def test_an_outline_puts_sentences_under_their_headings() -> None:
     parts = Collection([document(chapters(), "animals.md")], Scripted().offsets, 40)
-    found = task.summarize_by_extract(parts, SummaryOptions(words=60, style="outline"))
+    found = summarize_by_extract(parts, SummaryOptions(words=60, style="outline"))
     shown = "".join(event.before + event.text for event in found if isinstance(event, Sentence))
     assert shown == "\n".join(f"{title}\n- {said}" for title, said in CHAPTERS)
 

@@ -10,9 +10,10 @@ import pytest
 from quoth.engine import Chat, Done, ModelInfo, Request
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
-from quoth.tasks.summaries import summarizer as task
+from quoth.tasks.summaries.extractive_summary import summarize_by_extract
 from quoth.tasks.summaries.part_notes import NoCache
-from quoth.tasks.summaries.summarizer import Noted, Planned, Sentence, Step, Summarized, Summarizer, SummaryOptions
+from quoth.tasks.summaries.summarizer import Summarizer
+from quoth.tasks.summaries.summary import Event, Noted, Planned, Sentence, Step, Summarized, SummaryOptions
 from quoth.text.words import count_words
 from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
@@ -56,7 +57,7 @@ def events(
     *,
     info: ModelInfo | None = None,
     cache: Kept | None = None,
-) -> tuple[list[task.Event], Scripted]:
+) -> tuple[list[Event], Scripted]:
     engine = Scripted(script, info=info or engine_info(n_ctx=700))
     return list(
         Summarizer(
@@ -65,16 +66,16 @@ def events(
     ), engine
 
 
-def said(found: list[task.Event]) -> list[Sentence]:
+def said(found: list[Event]) -> list[Sentence]:
     return [event for event in found if isinstance(event, Sentence)]
 
 
-def end(found: list[task.Event]) -> Summarized:
+def end(found: list[Event]) -> Summarized:
     assert isinstance(found[-1], Summarized)
     return found[-1]
 
 
-def summary(found: list[task.Event]) -> str:
+def summary(found: list[Event]) -> str:
     return "".join(event.before + event.text for event in said(found))
 
 
@@ -217,7 +218,7 @@ def test_next_to_nothing_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="nothing to summarize"):
         events(collection(text))
     with pytest.raises(InputError, match="at least 25 words"):
-        list(task.summarize_by_extract(collection(text), SummaryOptions(words=5)))
+        list(summarize_by_extract(collection(text), SummaryOptions(words=5)))
 
 
 LISTED = "- The harbour of Corley was opened in 1802.\n- It has 13 berths for ships."
@@ -301,7 +302,7 @@ def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     engine = Scripted(truthful, info=engine_info(n_ctx=700))
     noted: list[int] = []
     stopped = Summarizer(engine, parts, SummaryOptions(), cache=kept, model="m", cancelled=lambda: len(noted) >= 5)
-    found: list[task.Event] = []
+    found: list[Event] = []
     for event in stopped.events():
         found.append(event)
         noted += [event.part] if isinstance(event, Noted) else []

@@ -13,7 +13,8 @@ from quoth.library.opened_documents import OpenDocuments
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import model_class
 from quoth.tasks.question_answering import Answered, QuestionAnswering
-from quoth.tasks.summaries import summarizer
+from quoth.tasks.summaries.extractive_summary import summarize_by_extract
+from quoth.tasks.summaries.summarizer import Summarizer
 from quoth.tasks.summaries.summary import Event as SummaryEvent
 from quoth.tasks.summaries.summary import Sentence, Summarized, SummaryOptions
 
@@ -40,10 +41,10 @@ def summarizing(
     Nothing of a `private` one is kept; None: as the settings say.
     """
     if extract:
-        return takewhile(lambda event: not cancelled(), summarizer.summarize_by_extract(collection, options))
+        return takewhile(lambda event: not cancelled(), summarize_by_extract(collection, options))
     always_private = model.workspace.settings.private  # then the workspace's notes are in memory
     private = always_private if private is None else private
-    return summarizer.Summarizer(
+    return Summarizer(
         model.engine,
         collection,
         options,

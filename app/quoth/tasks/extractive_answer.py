@@ -99,14 +99,15 @@ def _weights(question: str, weight: Callable[[str], float], passages: int) -> Ma
 def _best(
     collection: Collection, part: int, weights: Mapping[str, float], rank: float, kind: re.Pattern[str] | None
 ) -> ExtractedQuote | None:
-    """The stretch of a passage that fits best."""
     span, text = collection.span(part), collection.text(part)
     over = _terms(" ".join(collection.place(span).headings))
     words = len(weights.keys() & (_terms(text) | over))
     best: ExtractedQuote | None = None
     last: _Stretch | None = None
     before = collection.documents[span.document].text[max(0, span.start - 2) : span.start]
-    spans = _whole(text, sentences(text), begins=not before or before.isspace())
+    spans = sentences(text)
+    if before and not before.isspace() and len(spans) > 2 and text[spans[0][0]].islower():
+        del spans[0]  # it begins in the passage before
     for stretch in _stretches(text, spans, collection.headings(part), over):
         said = weights.keys() & stretch.terms
         above = weights.keys() & stretch.above
@@ -155,12 +156,6 @@ def _stretches(
         else:
             run.append((start, end, terms, count_words(text[start:end])))
     yield from _runs(run, above)
-
-
-def _whole(text: str, spans: list[tuple[int, int]], *, begins: bool) -> list[tuple[int, int]]:
-    """Sentences without a first one whose beginning is in the passage before, unless a paragraph begins here."""
-    is_cut = not begins and len(spans) > 2 and text[spans[0][0]].islower()
-    return spans[1:] if is_cut else spans
 
 
 def _runs(said: Sequence[tuple[int, int, frozenset[str], int]], above: frozenset[str]) -> Iterator[_Stretch]:

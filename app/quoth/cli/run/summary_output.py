@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -25,8 +25,8 @@ from quoth.library.opened_documents import OpenDocuments, require_text
 from quoth.platform import safe_files
 from quoth.tasks.collection import Collection
 from quoth.tasks.status_text import LONG, covered, planned, too_small
-from quoth.tasks.summaries import summarizer as task
-from quoth.tasks.summaries.summary import Style
+from quoth.tasks.summaries import summary as task
+from quoth.tasks.summaries.extractive_summary import target_words
 
 
 def summarize(
@@ -34,7 +34,7 @@ def summarize(
     words: Sequence[str],
     *,
     length: str,
-    style: Style,
+    style: task.Style,
     focus: str,
     language: str,
     extracts: bool | None,
@@ -165,7 +165,11 @@ class _SummaryWriter:
     def _write(self, collection: Collection) -> tuple[str, list[task.Sentence], task.Summarized]:
         """Write the sentences as they come, unless JSON is wanted; returns them as text and with their sources."""
         text, sentences = "", list[task.Sentence]()
-        for event in self._events(collection):
+        target_words(collection, self._options)  # raises before anything is said
+        if self._extracts_by_default:
+            self._extracts_by_default = False  # say it once
+            self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
+        for event in summarizing(self._model, collection, self._options, extract=self._extracts):
             match event:
                 case task.Step(verb, done, total, unit, what):
                     self._streams.progress.update(verb, done, total, unit, what)
@@ -189,13 +193,6 @@ class _SummaryWriter:
                         self._output.end_summary()
                     return text, sentences, event
         raise AssertionError("a summary without an end")
-
-    def _events(self, collection: Collection) -> Iterator[task.Event]:
-        task.target_words(collection, self._options)  # raises before anything is said
-        if self._extracts_by_default:
-            self._extracts_by_default = False  # say it once
-            self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
-        return summarizing(self._model, collection, self._options, extract=self._extracts)
 
     def _citation(self, collection: Collection, sentence: task.Sentence) -> str:
         if not self._cites or not sentence.spans:

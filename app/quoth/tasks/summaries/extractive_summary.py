@@ -155,7 +155,6 @@ def _stretches(collection: Collection, count: int) -> list[range]:
 def _of_stretch(
     collection: Collection, number: int, parts: range, sentences: Sentences, weights: _TermWeights
 ) -> list[_Candidate]:
-    """The best candidates of a stretch."""
     here: Counter[str] = Counter()
     found: dict[str, tuple[ExtractedSentence, frozenset[str], int, float]] = {}  # by its text
     for part in parts:
@@ -231,5 +230,4 @@ def _choose(candidates: list[_Candidate], words: int) -> list[ExtractedSentence]
 
 
 def _same(one: _Candidate, other: _Candidate) -> bool:
-    """Whether two sentences say nearly the same."""
     return len(one.terms & other.terms) >= SAME * max(1, min(len(one.terms), len(other.terms)))

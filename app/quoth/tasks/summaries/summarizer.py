@@ -13,7 +13,7 @@ from quoth.chat import Attachment
 from quoth.engine import Engine, Notice, Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
-from quoth.tasks.model_classes import ModelClass, model_class
+from quoth.tasks.model_classes import model_class
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract, target_words
 from quoth.tasks.summaries.merge import merge
 from quoth.tasks.summaries.part_notes import (
@@ -26,26 +26,11 @@ from quoth.tasks.summaries.part_notes import (
     about_part,
     supported_lines,
 )  # fmt: skip
-from quoth.tasks.summaries.summary import (
-    LENGTHS,
-    Event,
-    Noted,
-    Planned,
-    Sentence,
-    Step,
-    Style,
-    Summarized,
-    SummaryOptions,
-)  # fmt: skip
+from quoth.tasks.summaries.summary import Event, Noted, Planned, Sentence, Step, Summarized, SummaryOptions
 from quoth.tasks.summaries.summary_writer import SummaryWriter, tokens_of
 from quoth.tasks.summaries.time_estimate import TimeEstimate
 from quoth.tasks.support import SourceText, supporting_sources
 from quoth.text.words import count_words
-
-__all__ = [
-    "LENGTHS", "Event", "Noted", "Planned", "Sentence", "Step", "Style", "Summarized", "Summarizer", "SummaryOptions",
-    "summarize_by_extract", "target_words",
-]  # fmt: skip
 
 ROOM = 64  # tokens for what the template adds
 SMALLEST = 512  # tokens of a context in which notes can be taken and merged
@@ -72,7 +57,7 @@ class Summarizer:
         self._model = model
         self._keep = keep
         self._cancelled = cancelled
-        self._class: ModelClass = model_class(engine.info.n_params, engine.info.n_ctx)
+        self._class = model_class(engine.info.n_params, engine.info.n_ctx)
         self._taker = NoteTaker(engine, self._cache, model, keep=keep, cancelled=cancelled)
         self._usage = Usage()
         self._read: frozenset[int] = frozenset()  # parts

@@ -35,8 +35,9 @@ def open_documents(
     """Raises InputError for what cannot be read, and where there is nothing to read; `tell` gets what was left out."""
     names, text = operands(task.argument)
     limit = document_limit(workspace)
-    if not names:
-        _check_name(text)
+    word = text.split(maxsplit=1)[0].rstrip(":") if text else ""
+    if not names and looks_like_file(word.removeprefix("@")):
+        raise InputError(f"{word} does not exist", "", "Check the name")
     if names:
         documents = read_named(names, limit=limit, tell=tell, stopped=stopped)
     elif attached:
@@ -48,13 +49,6 @@ def open_documents(
     if not stopped():
         require_text(documents)
     return Opened(documents, names, text)
-
-
-def _check_name(text: str) -> None:
-    """Raises InputError where the first word was meant to name a file that is not there."""
-    word = text.split(maxsplit=1)[0].rstrip(":") if text else ""
-    if looks_like_file(word.removeprefix("@")):
-        raise InputError(f"{word} does not exist", "", "Check the name")
 
 
 class DocumentThread:

@@ -14,7 +14,7 @@ from quoth.library.model import Model
 from quoth.tasks.collection import Collection
 from quoth.tasks.question_answering import Answered, PassagesRead
 from quoth.tasks.status_text import LONG, covered, planned, too_small
-from quoth.tasks.summaries import summarizer
+from quoth.tasks.summaries import summary
 from quoth.text import clean
 from quoth.text.progress_line import ProgressLine
 from quoth.text.units import format_duration
@@ -151,35 +151,35 @@ class DocumentTaskThread:
         events = summarizing(
             model,
             collection,
-            summarizer.SummaryOptions(focus=running.task.argument),
+            summary.SummaryOptions(focus=running.task.argument),
             extract=extract,
             private=running.private,
             cancelled=running.stop.is_set,
         )
         for event in events:
             match event:
-                case summarizer.Step(verb, done, total, unit, what):
+                case summary.Step(verb, done, total, unit, what):
                     self._show_progress(self._progress.line(verb, done, total, unit, what))
-                case summarizer.Planned(seconds=seconds) if seconds > LONG:
+                case summary.Planned(seconds=seconds) if seconds > LONG:
                     self._show(Line(f"{planned(event, model.name)}; Escape stops", "notice"))
-                case summarizer.Noted(part):
+                case summary.Noted(part):
                     self._show_read(collection, part)
                 case Notice(_, text):
                     self._notice(text)
-                case summarizer.Sentence():
+                case summary.Sentence():
                     self._sentence(collection, event)
-                case summarizer.Summarized():
+                case summary.Summarized():
                     return self._summarized(collection, event)
         return "cancelled"
 
-    def _sentence(self, collection: Collection, sentence: summarizer.Sentence) -> None:
+    def _sentence(self, collection: Collection, sentence: summary.Sentence) -> None:
         cites = tuple(map(collection.cite, sentence.spans))
         shown = f"{sentence.before.lstrip(chr(10))}{sentence.text}".strip()
         places = f" [{'; '.join(dict.fromkeys(cites))}]" if cites else ""
         self._write(f"{sentence.before}{sentence.text}{places}")
         self._show(Line(shown, "said", sentence.spans, cites))
 
-    def _summarized(self, collection: Collection, end: summarizer.Summarized) -> str:
+    def _summarized(self, collection: Collection, end: summary.Summarized) -> str:
         running = self._running
         running.usage = end.usage
         if not end.dropped:

@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -15,7 +16,7 @@ from quoth.cli.inputs import path_of
 from quoth.cli.printing import print_result
 from quoth.cli.run.model_download import Reporter
 from quoth.cli.run.model_files.checkpoint_facts import fields, options_of, size_lines, summary_lines
-from quoth.cli.run.model_files.step_progress import StepProgress
+from quoth.cli.run.model_files.step_progress import show_step
 from quoth.errors import ModelError, StorageError, UsageError
 from quoth.library.model_pull import try_model
 from quoth.models.conversion import (
@@ -193,7 +194,7 @@ def _convert(
     for line in summary_lines(described):
         streams.say(line)
     with scratch_folder(targets.beside) as folder:
-        made = convert(described, request, folder, StepProgress(streams))
+        made = convert(described, request, folder, partial(show_step, streams))
         if made.report is None:  # what was not checked is at least loaded once
             for path in made.files.values():
                 try_model(environment, path)
@@ -209,13 +210,12 @@ def _convert(
 
 def _check(environment: Environment, request: ConversionRequest, gguf: Path, as_json: bool) -> None:
     streams = environment.streams
-    progress = StepProgress(streams)
     report = check(
         gguf,
         request.source,
         options=request.options,
         level=request.level,
-        progress=lambda done, total: progress(ConversionProgress("checking", done, total)),
+        progress=lambda done, total: show_step(streams, ConversionProgress("checking", done, total)),
     )
     streams.progress.clear()
     if report.failure:

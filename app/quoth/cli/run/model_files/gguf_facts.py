@@ -85,11 +85,7 @@ def _rows(header: Header) -> Iterator[Row]:
     pre = header.text("tokenizer.ggml.pre") or "no pre-tokenizer"
     yield "tokenizer", f"{header.text('tokenizer.ggml.model')}, {pre}"
     yield "tokens", f"{header.n_vocab:,}"
-    yield from _verified(header)
-
-
-def _verified(header: Header) -> Iterator[Row]:
-    """What was measured when the file was made; a figure of zero was not."""
+    # What was measured when the file was made; a figure of zero was not.
     prefix = "quoth.verify."
     found = {key.removeprefix(prefix): value for key, value in header.metadata.items() if key.startswith(prefix)}
     if found:

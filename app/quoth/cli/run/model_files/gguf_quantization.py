@@ -10,7 +10,7 @@ from pathlib import Path
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
 from quoth.cli.printing import print_result
-from quoth.cli.run.model_files.step_progress import StepProgress
+from quoth.cli.run.model_files.step_progress import show_step
 from quoth.errors import StorageError, UsageError
 from quoth.gguf import Header, check, read_header
 from quoth.library.model_choice import named
@@ -92,11 +92,11 @@ def _targets(source: Path, folder: Path, types: Sequence[str], output: str | Non
 def _write(
     environment: Environment, source: Path, targets: dict[str, Path], *, requantize: bool, force: bool, as_json: bool
 ) -> None:
-    streams, progress, files = environment.streams, StepProgress(environment.streams), []
+    streams, files = environment.streams, []
     for type_, target in targets.items():
 
         def count(done: int, total: int, type_: str = type_) -> None:
-            progress(ConversionProgress("quantizing", done, total, type_))
+            show_step(streams, ConversionProgress("quantizing", done, total, type_))
 
         written = quantize(source, target, type_, requantize=requantize, force=force, progress=count)
         streams.progress.clear()

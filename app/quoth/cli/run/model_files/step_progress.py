@@ -9,13 +9,7 @@ from quoth.models.conversion import ConversionProgress
 _UNITS = {"converting": (1_000_000, "MB"), "quantizing": (1, "tensors"), "checking": (10, "percent")}
 
 
-class StepProgress:
-    """Draws what it is called with."""
-
-    def __init__(self, streams: Streams) -> None:
-        self._progress = streams.progress
-
-    def __call__(self, progress: ConversionProgress) -> None:
-        scale, unit = _UNITS[progress.step]
-        what = f"{progress.step} to {progress.type}" if progress.type else progress.step
-        self._progress.update(what, progress.done // scale, max(1, progress.total // scale), unit)
+def show_step(streams: Streams, progress: ConversionProgress) -> None:
+    scale, unit = _UNITS[progress.step]
+    what = f"{progress.step} to {progress.type}" if progress.type else progress.step
+    streams.progress.update(what, progress.done // scale, max(1, progress.total // scale), unit)
