@@ -5,6 +5,7 @@ from __future__ import annotations
 from quoth.engine import Done, Reading, Request
 from quoth.tasks.summaries import merge, part_notes
 from quoth.tasks.summaries.part_notes import NoCache, NoteProgress, NotesWritten, NoteTaker
+from quoth.tasks.support import lines_of
 from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import asked_text
 
@@ -35,7 +36,7 @@ def test_the_passage_stands_before_the_question_and_instructions_are_the_same_fo
 def test_an_answer_cut_short_loses_its_last_line() -> None:
     cut = ScriptedAnswer((" One ship.", "\n- Two shi"), reason="length")
     found = written(Scripted([cut, " Whole.", ScriptedAnswer((" Only half a li",), reason="length")]), NoCache())
-    assert [part_notes.lines_of(found[n].text) for n in range(3)] == [["One ship."], ["Whole."], ["Only half a li"]]
+    assert [lines_of(found[n].text) for n in range(3)] == [["One ship."], ["Whole."], ["Only half a li"]]
 
 
 def test_what_is_kept_is_not_written_again_and_what_was_cancelled_is_not_kept() -> None:

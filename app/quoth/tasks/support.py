@@ -52,6 +52,17 @@ def support(sentence: str, source: SourceText) -> float:
     return sum(term in source.terms for term in terms) / len(terms) if terms else 0.0
 
 
+def lines_of(text: str) -> list[str]:
+    """The items of a list, without their marks; each once."""
+    lines = (line.strip().lstrip("-*• ").strip() for line in text.splitlines())
+    return [*dict.fromkeys(line for line in lines if line)]
+
+
+def supported_lines(text: str, source: SourceText, threshold: float) -> list[str]:
+    """The items of a list that a source supports."""
+    return [line for line in lines_of(text) if support(line, source) >= threshold]
+
+
 def invented(name: str, source: SourceText) -> bool:
     """Whether a name is not in the source, in any form."""
     low = name.lower().removesuffix("'s")

@@ -153,7 +153,9 @@ class _SummaryWriter:
             text, sentences, end = self._write(collection)
         except (Ended, QuothError):
             self._streams.interrupt()
-            self._say_what_is_kept(collection)
+            if self._noted and not self._environment.settings.private and not self._environment.notes.problem:
+                parts = f"{self._noted} of {len(collection)} parts"
+                self._streams.say(f"the notes on {parts} are kept: the same command continues from there")
             raise
         seconds = time.monotonic() - began
         if self._as_json:
@@ -208,11 +210,6 @@ class _SummaryWriter:
             self._streams.say(bracketed([collection.cite(collection.span(part))]))
             for line in notes.splitlines():
                 self._streams.say(f"  {line}")
-
-    def _say_what_is_kept(self, collection: Collection) -> None:
-        if self._noted and not self._environment.settings.private and not self._environment.notes.problem:
-            parts = f"{self._noted} of {len(collection)} parts"
-            self._streams.say(f"the notes on {parts} are kept: the same command continues from there")
 
     def say_problem(self) -> None:
         """Say why the notes are not kept, if they are not."""

@@ -6,16 +6,9 @@ from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Notice, Usage
-from quoth.tasks.summaries.part_notes import (
-    Note,
-    NoteProgress,
-    NoteRequest,
-    NotesWritten,
-    NoteTaker,
-    supported_lines,
-)  # fmt: skip
+from quoth.tasks.summaries.part_notes import Note, NoteProgress, NoteRequest, NotesWritten, NoteTaker
 from quoth.tasks.summaries.summary import Step
-from quoth.tasks.support import SourceText, supporting_sources
+from quoth.tasks.support import SourceText, supported_lines, supporting_sources
 
 SYSTEM = (
     "You are given notes on consecutive parts of one text. Write the most important of them again as a shorter list, "

@@ -10,7 +10,6 @@ from typing import NamedTuple, Protocol
 from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sampling, Usage
 from quoth.tasks.collection import Span
-from quoth.tasks.support import SourceText, support
 
 SYSTEM = (
     "You take notes on one part of a longer text. Write the facts it states, each on a line of its own that begins "
@@ -136,14 +135,3 @@ def whole_lines(text: str) -> str:
     """A text without its last line, which was cut short, unless it is the only one."""
     head, line, _ = text.rpartition("\n")
     return head if line and head.strip() else text
-
-
-def lines_of(text: str) -> list[str]:
-    """The items of a list, without their marks; each once."""
-    lines = (line.strip().lstrip("-*• ").strip() for line in text.splitlines())
-    return [*dict.fromkeys(line for line in lines if line)]
-
-
-def supported_lines(text: str, source: SourceText, threshold: float) -> list[str]:
-    """The items of a list that a source supports."""
-    return [line for line in lines_of(text) if support(line, source) >= threshold]

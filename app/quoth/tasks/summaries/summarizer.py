@@ -24,12 +24,11 @@ from quoth.tasks.summaries.part_notes import (
     NotesWritten,
     NoteTaker,
     about_part,
-    supported_lines,
-)  # fmt: skip
+)
 from quoth.tasks.summaries.summary import Event, Noted, Planned, Sentence, Step, Summarized, SummaryOptions
 from quoth.tasks.summaries.summary_writer import SummaryWriter, tokens_of
 from quoth.tasks.summaries.time_estimate import TimeEstimate
-from quoth.tasks.support import SourceText, supporting_sources
+from quoth.tasks.support import SourceText, supported_lines, supporting_sources
 from quoth.text.words import count_words
 
 ROOM = 64  # tokens for what the template adds

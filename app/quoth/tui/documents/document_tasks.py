@@ -17,12 +17,12 @@ from quoth.tui.chat.chat_session import ChatSession
 from quoth.tui.chat.model_loader import ModelLoader
 from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import RunningTurn
-from quoth.tui.documents.operands import joined
+from quoth.tui.documents.operands import Operands, joined
 from quoth.tui.widgets.turn_view import TurnView
 
 if TYPE_CHECKING:
+    from quoth.documents import Document
     from quoth.tui.documents.document_screen import DocumentScreen
-    from quoth.tui.documents.opening import Opened
     from quoth.tui.documents.task_thread import RunningDocumentTask
 
 DOCUMENTS = "documents"  # the group of threads that read them
@@ -61,7 +61,7 @@ class DocumentTasks:
         worker, view = get_current_worker(), self.view
         tell = partial(view.call, view.say)
         try:
-            opened = opening.open_documents(
+            documents, named = opening.open_documents(
                 task, attached, self.workspace, tell=tell, stopped=lambda: worker.is_cancelled
             )
         except QuothError as error:
@@ -69,22 +69,22 @@ class DocumentTasks:
                 view.call(self._failed, task, error)
         else:
             if not worker.is_cancelled:
-                view.call(self._show, task, opened)
+                view.call(self._show, task, documents, named)
 
     def _failed(self, task: Task, error: QuothError) -> None:
         self.session.look_aside("")
         self.view.banner(str(error))
         self.view.prompt.restore_text(task.command)
 
-    def _show(self, task: Task, opened: Opened) -> None:
+    def _show(self, task: Task, documents: Sequence[Document], named: Operands) -> None:
         from quoth.tui.documents.document_screen import DocumentScreen
         from quoth.tui.documents.opening import DocumentThread
 
         self.session.look_aside("")
-        documents = DocumentThread(opened.documents)
-        self._screen = screen = DocumentScreen(documents, partial(self._begin, opened.names), self.session.stop)
+        thread = DocumentThread(documents)
+        self._screen = screen = DocumentScreen(thread, partial(self._begin, named.names), self.session.stop)
         self.view.app.push_screen(screen, self._come_back)
-        screen.call_after_refresh(screen.begin, task._replace(argument=opened.text))
+        screen.call_after_refresh(screen.begin, task._replace(argument=named.text))
 
     def _come_back(self, result: None) -> None:
         self._screen = None

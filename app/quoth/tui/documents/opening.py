@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from io import BytesIO
-from typing import NamedTuple
 
 from quoth.chat import Attachment
 from quoth.documents import Document, read_stream
@@ -13,15 +12,7 @@ from quoth.errors import InputError
 from quoth.library.opened_documents import OpenDocuments, document_limit, looks_like_file, read_named, require_text
 from quoth.library.workspace import Workspace
 from quoth.tui.chat.open_conversation import Task
-from quoth.tui.documents.operands import operands
-
-
-class Opened(NamedTuple):
-    """Documents, the names that were given for them, and the text behind the names."""
-
-    documents: Sequence[Document]
-    names: Sequence[str]
-    text: str
+from quoth.tui.documents.operands import Operands, operands
 
 
 def open_documents(
@@ -31,9 +22,9 @@ def open_documents(
     *,
     tell: Callable[[str], object],
     stopped: Callable[[], bool],
-) -> Opened:
-    """Raises InputError for what cannot be read, and where there is nothing to read; `tell` gets what was left out."""
-    names, text = operands(task.argument)
+) -> tuple[Sequence[Document], Operands]:
+    """The documents, and how they were named; `tell` gets what was left out. Raises InputError where there is no text."""
+    names, text = named = operands(task.argument)
     limit = document_limit(workspace)
     word = text.split(maxsplit=1)[0].rstrip(":") if text else ""
     if not names and looks_like_file(word.removeprefix("@")):
@@ -48,7 +39,7 @@ def open_documents(
         raise InputError(f"there are no documents to {what}", "", f"Name one: {usage}; or attach one first")
     if not stopped():
         require_text(documents)
-    return Opened(documents, names, text)
+    return documents, named
 
 
 class DocumentThread:
