@@ -23,7 +23,7 @@ def open_documents(
     tell: Callable[[str], object],
     stopped: Callable[[], bool],
 ) -> tuple[Sequence[Document], Operands]:
-    """The documents, and how they were named; `tell` gets what was left out. Raises InputError where there is no text."""
+    """The documents, and how they were named; `tell` gets what was left out. Raises InputError without a text."""
     names, text = named = operands(task.argument)
     limit = document_limit(workspace)
     word = text.split(maxsplit=1)[0].rstrip(":") if text else ""

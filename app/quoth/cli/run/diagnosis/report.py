@@ -59,7 +59,10 @@ def diagnose(environment: Environment, *, prove: bool, as_json: bool) -> int:
     problems += _unwritable(environment.folders)
     if model is None and environment.settings.model:
         problems.append(missing)
-    _print(environment, rows, found, problems, as_json)
+    computing = [{"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found]
+    plain = {name: value for name, value in rows if not name.startswith(" ")}  # the ways have their own field
+    fields = {**plain, "ways": computing, "problems": problems}
+    print_result(environment.streams, as_json, fields, [*columns(rows), *(f"! {problem}" for problem in problems)])
     return 0 if native else int(EngineError.exit_code)
 
 
@@ -84,15 +87,6 @@ def _prove(environment: Environment, model: ModelFile, native: dict[str, Any]) -
     if any(not finding.failed for finding in found.values()):
         environment.findings.put(native["about"], known)
     return known
-
-
-def _print(
-    environment: Environment, rows: list[Row], found: list[ways.Way], problems: list[str], as_json: bool
-) -> None:
-    computing = [{"name": w.rung.name, "in_use": w.in_use, **(w.finding._asdict() if w.finding else {})} for w in found]
-    plain = {name: value for name, value in rows if not name.startswith(" ")}  # the ways have their own field
-    fields = {**plain, "ways": computing, "problems": problems}
-    print_result(environment.streams, as_json, fields, [*columns(rows), *(f"! {problem}" for problem in problems)])
 
 
 def _versions(native: dict[str, Any] | None) -> Iterator[Row]:
