@@ -11,6 +11,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 
@@ -56,7 +57,6 @@ def _log(level: int, text: bytes | None, user_data: object) -> None:
 _no_log = ctypes.cast(ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).abs, L.llama_log_callback)
 
 L.llama_log_set(_log, None)
-_started = False
 
 
 @contextmanager
@@ -69,12 +69,10 @@ def silent() -> Iterator[None]:
         L.llama_log_set(_log, None)
 
 
+@cache
 def start_backends() -> None:
     """Initialize ggml once per process."""
-    global _started
-    if not _started:
-        L.llama_backend_init()
-        _started = True
+    L.llama_backend_init()
 
 
 def version() -> str:
