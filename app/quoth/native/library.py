@@ -22,9 +22,7 @@ def _bindings() -> Any:
     empty package of the same name with the right path is enough while the module loads; it is taken away again, so
     that a later `import llama_cpp` still gets the real package.
     """
-    if "llama_cpp" in sys.modules:
-        return importlib.import_module("llama_cpp.llama_cpp")
-    spec = importlib.util.find_spec("llama_cpp")
+    spec = None if "llama_cpp" in sys.modules else importlib.util.find_spec("llama_cpp")
     if spec is None or not spec.submodule_search_locations:
         return importlib.import_module("llama_cpp.llama_cpp")
     package = types.ModuleType("llama_cpp")

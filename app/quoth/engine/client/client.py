@@ -196,9 +196,8 @@ class Client:
 
         `without_gpu` starts no driver, where that ends the worker.
         """
-        return cast(
-            dict[str, Any], self._value(messages.Describe(kind_of_file, size, without_gpu), self._timeouts.hung)
-        )
+        request = messages.Describe(kind_of_file, size, without_gpu)
+        return cast(dict[str, Any], self._value(request, self._timeouts.hung))
 
     def _value(self, request: Any, timeout: float) -> Any:
         self._ready()

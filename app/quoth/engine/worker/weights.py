@@ -70,9 +70,7 @@ def _first_gpu_layers(path: Path, options: LoadOptions, share: float) -> tuple[i
     """Layers to put on the GPU, and of how many."""
     from quoth.gguf import read_header  # 11 ms, and only a GPU needs it
 
-    if not can_use_gpu():
-        return 0, 1
-    gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
+    gpus = [device for device in devices() if device.kind in ("gpu", "igpu")] if can_use_gpu() else []
     if not gpus:
         return 0, 1
     try:
