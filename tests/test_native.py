@@ -244,7 +244,7 @@ def test_logits_stay_what_they_were_when_the_next_token_is_computed(model: Llama
 USES = {
     "its size": lambda model, context, chain: model.size,
     "its template": lambda model, context, chain: model.chat_template(),
-    "its vocabulary": lambda model, context, chain: model.vocabulary.bos,
+    "its vocabulary": lambda model, context, chain: model.vocabulary.is_eog(0),
     "a text": lambda model, context, chain: model.vocabulary.tokenize("ab", special=False, bos=False),
     "a piece": lambda model, context, chain: model.vocabulary.piece(7),
     "special tokens": lambda model, context, chain: model.vocabulary.control,

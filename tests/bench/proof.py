@@ -113,5 +113,5 @@ def _apart(model: Path) -> Iterator[float]:
         if not rung.gpu_share:
             client = Client(model, LoadOptions(rung=rung.name))
             client.ready()
-            yield client.finding.noise
+            yield client.climb.finding.noise
             client.close()

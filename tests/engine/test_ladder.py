@@ -273,11 +273,11 @@ def test_an_engine_that_somebody_killed_starts_where_it_was(open_on: Open) -> No
 def test_what_was_proved_is_not_proved_again(open_on: Open) -> None:
     first = open_on({})
     first.client.ready()
-    assert first.client.finding.read > 0
+    assert first.client.climb.finding.read > 0
     first.client.close()
     again = open_on({"cpu-extra": "crash"})  # a proof would step over it
     again.client.ready()
-    assert (again.rung, again.client.finding) == ("cpu-extra", first.client.finding)
+    assert (again.rung, again.client.climb.finding) == ("cpu-extra", first.client.climb.finding)
 
 
 def test_another_build_processor_or_kind_of_model_is_proved_again(open_on: Open, tmp_path: Path) -> None:
@@ -371,8 +371,8 @@ def test_a_pipe_or_a_device_in_its_place_is_not_read(tmp_path: Path) -> None:
 def test_where_every_way_is_said_to_fail_all_are_tried_again(open_on: Open, tmp_path: Path) -> None:
     client = open_on({}).client
     client.ready()
-    assert client.about is not None
-    Findings(tmp_path / "ladder.json").put(client.about, Known(dict.fromkeys(CPU, Finding("signal SIGSEGV"))))
+    assert client.climb.about is not None
+    Findings(tmp_path / "ladder.json").put(client.climb.about, Known(dict.fromkeys(CPU, Finding("signal SIGSEGV"))))
     again = open_on({})
     assert answer(again)
     assert again.rung == "cpu-extra"

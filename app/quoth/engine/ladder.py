@@ -30,14 +30,12 @@ RUNGS = (
         "weights laid out for this processor",
         "a layout of weights for this processor",
         "the processor",
-        0.0,
-        True,
+        extra_buffers=True,
     ),
     Rung("cpu", "weights as they are in the file", "several threads", "the processor without it"),
     Rung("one-thread", "the same with one thread", "the processor", "one thread", one_thread=True),
 )
 BY_NAME = {rung.name: rung for rung in RUNGS}
-
 
 USUAL = (300, 150)  # tokens read and written
 BETTER = 0.95  # of the time, or the higher rung stays: a single measurement is noisy

@@ -70,7 +70,6 @@ class Header:
 
     @property
     def by_name(self) -> dict[str, Tensor]:
-        """The tensors by name."""
         return {tensor.name: tensor for tensor in self.tensors}
 
     def value(self, key: str) -> Scalar | list[Scalar] | None:

@@ -63,7 +63,7 @@ def try_model(workspace: Workspace, path: Path) -> None:
         request = Request(Text("a"), Sampling(temperature=0), max_tokens=2)
         for _ in client.generate([request]):
             pass
-        used, about = client.info.rung, client.about
+        used, about = client.info.rung, client.climb.about
     finally:
         client.close()
     if used == "cpu-extra" and about is not None:

@@ -5,10 +5,10 @@ and tests/test_native.py holds each of them against the pinned version.
 """
 
 from quoth.native.build import compiler, library_files, package_version
-from quoth.native.devices import Device, devices, hide_gpus, is_for_gpus
+from quoth.native.devices import devices, hide_gpus, is_for_gpus
 from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
 from quoth.native.llama_model import Abort, Context, LlamaModel
-from quoth.native.quantization import QuantizedTensor, quantize
+from quoth.native.quantization import quantize
 from quoth.native.sampler_chain import Chain, grammar_of_schema
 from quoth.native.vocabulary import Vocabulary
 
@@ -16,11 +16,9 @@ __all__ = [
     "Abort",
     "Chain",
     "Context",
-    "Device",
     "L",
     "LlamaModel",
     "NativeError",
-    "QuantizedTensor",
     "Vocabulary",
     "can_use_gpu",
     "compiler",

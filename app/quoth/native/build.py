@@ -5,6 +5,7 @@ from __future__ import annotations
 import mmap
 import os
 import re
+from contextlib import suppress
 from pathlib import Path
 
 from quoth.native.library import L
@@ -17,11 +18,10 @@ _COMPILER = re.compile(rb"(GCC: \([^)]*\) [\d.]+|clang version [\d.]+)")
 
 def package_version() -> str:
     """The version of llama-cpp-python, from its source: importlib.metadata takes 60 ms."""
-    try:
-        found = _VERSION.search(Path(L.__file__).with_name("__init__.py").read_text("utf-8"))
-    except OSError:
-        found = None
-    return found[1] if found else "unknown"
+    with suppress(OSError):
+        if found := _VERSION.search(Path(L.__file__).with_name("__init__.py").read_text("utf-8")):
+            return found[1]
+    return "unknown"
 
 
 def library_files() -> list[tuple[str, int, int]]:

@@ -11,6 +11,7 @@ import types
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import cache
 from typing import Any, Final
 
 
@@ -21,9 +22,7 @@ def _bindings() -> Any:
     empty package of the same name with the right path is enough while the module loads; it is taken away again, so
     that a later `import llama_cpp` still gets the real package.
     """
-    if "llama_cpp" in sys.modules:
-        return importlib.import_module("llama_cpp.llama_cpp")
-    spec = importlib.util.find_spec("llama_cpp")
+    spec = None if "llama_cpp" in sys.modules else importlib.util.find_spec("llama_cpp")
     if spec is None or not spec.submodule_search_locations:
         return importlib.import_module("llama_cpp.llama_cpp")
     package = types.ModuleType("llama_cpp")
@@ -56,7 +55,6 @@ def _log(level: int, text: bytes | None, user_data: object) -> None:
 _no_log = ctypes.cast(ctypes.CDLL("msvcrt" if sys.platform == "win32" else None).abs, L.llama_log_callback)
 
 L.llama_log_set(_log, None)
-_started = False
 
 
 @contextmanager
@@ -69,12 +67,10 @@ def silent() -> Iterator[None]:
         L.llama_log_set(_log, None)
 
 
+@cache
 def start_backends() -> None:
     """Initialize ggml once per process."""
-    global _started
-    if not _started:
-        L.llama_backend_init()
-        _started = True
+    L.llama_backend_init()
 
 
 def version() -> str:

@@ -173,10 +173,6 @@ class Context:
     def pointer(self) -> int:
         return self._handle.pointer
 
-    @property
-    def _memory(self) -> Any:
-        return L.llama_get_memory(self.pointer)
-
     def decode(self, tokens: Sequence[int], position: int, logits_of: int = 1) -> int:
         """Compute tokens at a position, with logits of so many at the end.
 
@@ -200,12 +196,11 @@ class Context:
 
     def keep(self, n: int) -> bool:
         """Drop everything from position n on. False: this model can only start again."""
-        memory = self._memory
+        memory = L.llama_get_memory(self.pointer)
         return bool(memory and L.llama_memory_seq_rm(memory, 0, n, -1))
 
     def clear(self) -> None:
-        memory = self._memory
-        if memory:
+        if memory := L.llama_get_memory(self.pointer):
             L.llama_memory_clear(memory, True)
 
     def copy_state_to(self, other: Context) -> bool:

@@ -29,6 +29,8 @@ class Vocabulary:
         self._file = file
         self.n_tokens: int = L.llama_vocab_n_tokens(pointer)
         self.add_bos = bool(L.llama_vocab_get_add_bos(pointer))
+        self.bos, eos = int(L.llama_vocab_bos(pointer)), int(L.llama_vocab_eos(pointer))  # -1 where there is none
+        self.bos_text, self.eos_text = (self.text(token) if token >= 0 else "" for token in (self.bos, eos))
         self._add_eos = bool(L.llama_vocab_get_add_eos(pointer))
         self._pieces: dict[int, bytes] = {}
         self._special_pieces: dict[int, bytes] = {}
@@ -134,22 +136,6 @@ class Vocabulary:
         """The token as the file writes it."""
         raw = L.llama_vocab_get_text(self._vocab, token)
         return (raw or b"").decode("utf-8", "replace")
-
-    def _named(self, token: int) -> str:
-        return self.text(token) if token >= 0 else ""
-
-    @property
-    def bos_text(self) -> str:
-        return self._named(L.llama_vocab_bos(self._vocab))
-
-    @property
-    def eos_text(self) -> str:
-        return self._named(L.llama_vocab_eos(self._vocab))
-
-    @property
-    def bos(self) -> int:
-        """Id of the token that begins a text, -1 where there is none."""
-        return int(L.llama_vocab_bos(self._vocab))
 
     def suppressed(self) -> list[int]:
         """Tokens that the file's `tokenizer.ggml.suppress_tokens` forbids."""

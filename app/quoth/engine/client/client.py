@@ -16,7 +16,6 @@ from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, Sco
 from quoth.engine.client.climb import Climb
 from quoth.engine.client.findings import Findings
 from quoth.engine.client.timeouts import Timeouts
-from quoth.engine.ladder import Finding, Fingerprint
 from quoth.errors import EngineError, QuothError
 from quoth.workers import protocol
 from quoth.workers.calls import POLL_SECONDS, Call, Calls, Hung
@@ -55,7 +54,7 @@ class Client:
         self._log = log
         self._timeouts = timeouts or Timeouts()
         self._tell = tell
-        self._climb = Climb(findings or Findings(None), self._options.rung)
+        self.climb = Climb(findings or Findings(None), self._options.rung)
         self._closed = False
         self._deaths: deque[float] = deque()
         self._lock = threading.Lock()  # which worker there is, what it loads, the climb, and the deaths
@@ -70,7 +69,7 @@ class Client:
     def _hear(self, call: int, answer: Any) -> None:
         if isinstance(answer, messages.Trying):
             with self._lock:
-                self._climb.tries(answer.rungs, answer.about)
+                self.climb.tries(answer.rungs, answer.about)
         elif isinstance(answer, messages.Disproved) and self._worker is not None:
             self._worker.end(answer.why)
         else:
@@ -80,9 +79,9 @@ class Client:
         with self._lock:
             stepped = False
             if self._path is not None and exit_.blames_computing:
-                stepped = self._climb.fails(exit_, self._path)
+                stepped = self.climb.fails(exit_, self._path)
                 if not stepped:
-                    self._climb.dies()
+                    self.climb.dies()
             if not (self._closed or stepped or exit_.ended_for == STOPPED):
                 self._deaths.append(time.monotonic())
             self._worker = self._load = self._info = None
@@ -106,7 +105,7 @@ class Client:
                 self._worker = worker
             if self._path is not None:
                 timeout = self._timeouts.of("load", size_of(self._path))
-                self._load = self._calls.open(self._climb.load(self._path, self._options), timeout)
+                self._load = self._calls.open(self.climb.load(self._path, self._options), timeout)
             return self._load
 
     def _refuse_after_deaths(self) -> None:
@@ -136,7 +135,7 @@ class Client:
         """As `ready`; None without a model, or when `stop` came first, while loading goes on."""
         with self._loading:
             while True:
-                failed = len(self._climb.failures)
+                failed = len(self.climb.failures)
                 load = self._start()
                 if self._info is not None or load is None:
                     return self._info
@@ -144,7 +143,7 @@ class Client:
                     info = self._loaded(load, progress, stop)
                 except QuothError:
                     self._load = None  # so that the next call tries again
-                    if len(self._climb.failures) <= failed:
+                    if len(self.climb.failures) <= failed:
                         raise
                 else:
                     with self._lock:
@@ -168,26 +167,11 @@ class Client:
         with self._lock:
             if loaded is None:
                 self._deaths.append(time.monotonic())
-                raise self._climb.gives_up()
-            sentence = self._climb.succeeds(loaded.finding)
+                raise self.climb.gives_up()
+            sentence = self.climb.succeeds(loaded.finding)
         if sentence:
             self._tell(sentence)
         return loaded.info
-
-    @property
-    def finding(self) -> Finding:
-        """The proof of the way of computing that is in use, from now or before."""
-        return self._climb.finding
-
-    @property
-    def about(self) -> Fingerprint | None:
-        """What a finding of this client holds for; None before a way of computing was tried."""
-        return self._climb.about
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """How ways of computing failed since the last that worked, by rung."""
-        return self._climb.failures
 
     # Calls
 
@@ -212,9 +196,8 @@ class Client:
 
         `without_gpu` starts no driver, where that ends the worker.
         """
-        return cast(
-            dict[str, Any], self._value(messages.Describe(kind_of_file, size, without_gpu), self._timeouts.hung)
-        )
+        request = messages.Describe(kind_of_file, size, without_gpu)
+        return cast(dict[str, Any], self._value(request, self._timeouts.hung))
 
     def _value(self, request: Any, timeout: float) -> Any:
         self._ready()

@@ -20,26 +20,21 @@ class Climb:
         """`only` is the name of the one rung to try; "": all."""
         self._findings = findings
         self._only = only
-        self.about: Fingerprint | None = None
-        self._failed: dict[str, str] = {}  # on the way down: rung and how
+        self.about: Fingerprint | None = None  # what a finding holds for; None before a rung was tried
+        self.failures: dict[str, str] = {}  # rungs, and how they failed since the last one that worked
         self._gave_up = False
         self._trying: tuple[str, ...] = ()
         self.rung = ""  # the one in use
         self.is_proved = False
-        self.finding = Finding()
+        self.finding = Finding()  # the proof of the rung in use, from now or before
         self._error: QuothError | None = None  # of the last rung that failed
-
-    @property
-    def failures(self) -> dict[str, str]:
-        """How rungs failed since the last one that worked."""
-        return dict(self._failed)
 
     def load(self, path: Path, options: LoadOptions) -> Load:
         """The request to load a model, with what is known of the rungs."""
         if self._gave_up:
-            self._failed.clear()
+            self.failures.clear()
             self._gave_up = False
-        return Load(path, options, self._findings.known(), tuple(self._failed), self._only)
+        return Load(path, options, self._findings.known(), tuple(self.failures), self._only)
 
     def tries(self, rungs: Sequence[str], about: Fingerprint) -> None:
         """The worker begins to load on a rung, or starts what several rungs need."""
@@ -49,7 +44,7 @@ class Climb:
         """The rung did not prove itself; False where none was tried."""
         if not self._trying or self.is_proved:
             return False
-        self._failed |= dict.fromkeys(self._trying, exit_.how)
+        self.failures |= dict.fromkeys(self._trying, exit_.how)
         self._trying = ()
         self._error = exit_.error(None, file)
         if exit_.ended_for:
@@ -75,13 +70,13 @@ class Climb:
         self.finding = finding or known.findings.get(self.rung, Finding())
         findings = {
             **known.findings,
-            **{rung: Finding(how) for rung, how in self._failed.items()},
+            **{rung: Finding(how) for rung, how in self.failures.items()},
             self.rung: self.finding,
         }
-        sentence = _sentence(self._failed, known.died_on, self.rung)
+        sentence = _sentence(self.failures, known.died_on, self.rung)
         if findings != known.findings or known.died_on:
             self._findings.put(self.about, Known(findings, compared=known.compared))
-        self._failed.clear()
+        self.failures.clear()
         return sentence
 
     def dies(self) -> None:

@@ -27,14 +27,14 @@ def prove_rungs(
             with closing(Client(path, options._replace(rung=rung.name), log=log)) as client:
                 try:
                     client.ready()
-                    finding = client.finding
+                    finding = client.climb.finding
                 except (EngineError, ModelError) as error:
-                    if not (how := client.failures.get(rung.name)):
+                    if not (how := client.climb.failures.get(rung.name)):
                         refused = error
                         continue
                     finding = Finding(how)
                 finally:
-                    about = client.about or about
+                    about = client.climb.about or about
             found[rung.name] = _better(found.get(rung.name, finding), finding)
     if refused is not None and not found:
         raise refused

@@ -174,32 +174,12 @@ class Jobs:
 
         return beat
 
-    # Counting
-
-    def _count(self, call: int, request: messages.Count) -> list[int]:
-        return self._loaded.count(request.inputs)
-
-    def _tokenize(self, call: int, request: messages.Tokenize) -> list[int]:
-        return self._loaded.tokenize(request.text)
-
-    def _offsets(self, call: int, request: messages.Offsets) -> Any:
-        return self._loaded.offsets(request.text)
-
     # Files of a conversion
 
     def _open(self, call: int, request: protocol.OpenModels) -> list[int]:
         process_limits.limit_files(LARGEST_FILE)
         self._opened = tuple(ExactModel(path, request.n_ctx, request.threads) for path in request.paths)
         return [model.n_ctx_train for model in self._opened]
-
-    def _tokenize_texts(self, call: int, request: protocol.TokenizeTexts) -> list[list[int]]:
-        return self._opened[request.model].tokenize(request.texts, bos=request.bos, special=request.special)
-
-    def _pieces(self, call: int, request: protocol.Pieces) -> list[bytes]:
-        return self._opened[0].pieces()
-
-    def _logits(self, call: int, request: protocol.ComputeLogits) -> bytes:
-        return self._opened[request.model].logits(request.ids, request.position, request.begins)
 
     def _quantize(self, call: int, request: protocol.Quantize) -> list[tuple[str, str, str]]:
         try:
@@ -240,13 +220,13 @@ _JOBS: Mapping[type, Callable[[Jobs, int, Any], Any]] = {
     messages.Load: Jobs._load,
     messages.Generate: Jobs._generate,
     messages.Score: Jobs._score,
-    messages.Count: Jobs._count,
-    messages.Tokenize: Jobs._tokenize,
-    messages.Offsets: Jobs._offsets,
+    messages.Count: lambda jobs, _, r: jobs._loaded.count(r.inputs),
+    messages.Tokenize: lambda jobs, _, r: jobs._loaded.tokenize(r.text),
+    messages.Offsets: lambda jobs, _, r: jobs._loaded.offsets(r.text),
     protocol.OpenModels: Jobs._open,
-    protocol.TokenizeTexts: Jobs._tokenize_texts,
-    protocol.Pieces: Jobs._pieces,
-    protocol.ComputeLogits: Jobs._logits,
+    protocol.TokenizeTexts: lambda jobs, _, r: jobs._opened[r.model].tokenize(r.texts, bos=r.bos, special=r.special),
+    protocol.Pieces: lambda jobs, _, r: jobs._opened[0].pieces(),
+    protocol.ComputeLogits: lambda jobs, _, r: jobs._opened[r.model].logits(r.ids, r.position, r.begins),
     protocol.Quantize: Jobs._quantize,
     messages.Describe: Jobs._describe,
 }

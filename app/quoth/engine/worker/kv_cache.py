@@ -7,10 +7,10 @@ from typing import NamedTuple
 
 from quoth.engine.needs import kv_bytes, working_bytes
 from quoth.engine.worker.threads import Threads
+from quoth.engine.worker.weights import check_memory
 from quoth.errors import EngineError
 from quoth.native import Abort, Context, LlamaModel, NativeError
 from quoth.platform import memory
-from quoth.text.units import format_megabytes
 
 BLOCK = 256  # llama.cpp rounds a context up to this many tokens
 
@@ -117,20 +117,11 @@ class KVCache:
         token: what is refused here is not killed later.
         """
         model, free = self._model, self._free_memory()
-        working = working_bytes(
-            min(self._slices.most, n_ctx),
-            n_ctx,
-            model.n_embd,
-            model.vocabulary.n_tokens,
-            self._stated("feed_forward_length", 4 * model.n_embd),
-        )
+        batch, n_ff = min(self._slices.most, n_ctx), self._stated("feed_forward_length", 4 * model.n_embd)
+        working = working_bytes(batch, n_ctx, model.n_embd, model.vocabulary.n_tokens, n_ff)
         need = self.kv_bytes(n_ctx) + working + self._mapped
-        if free and need > free:
-            raise EngineError(
-                f"the model with a context of {n_ctx:,} tokens does not fit into memory",
-                f"it needs {format_megabytes(need)} and {format_megabytes(free)} are free",
-                "Pass a smaller --ctx, or choose a smaller model",
-            )
+        what = f"the model with a context of {n_ctx:,} tokens"
+        check_memory(what, need, free, "Pass a smaller --ctx, or choose a smaller model")
 
     def rewind(self, tokens: Sequence[int], room: int, logits_from: int | None = None) -> int:
         """Keep what a new prompt shares with the old one, and make room for it; returns the number of tokens kept.

@@ -220,25 +220,19 @@ class LlamaEngine:
         marks = self.prompter.marks if isinstance(item.request.input, Chat) else None
         writer = TokenWriter(number, item.request, item.tokens, item.starts_in_thought, self._model, marks)
         with closing(writer):
-            yield from self._read_and_write(number, item, writer, stop)
-
-    def _read_and_write(
-        self, number: int, item: Prepared, writer: TokenWriter, stop: Callable[[], bool]
-    ) -> Iterator[Event]:
-        begun, total = time.monotonic(), len(item.tokens)
-        room = min(item.request.max_tokens or 512, 512)
-        try:
-            writer.reused = self._cache.rewind(item.tokens, room)
-            yield Reading(number, writer.reused, total)
-            for done in self._cache.read(item.tokens, stop):
-                yield Reading(number, done, total)
-        except Cancelled:
-            yield Done(number, "cancelled", writer.usage(time.monotonic() - begun, 0.0))
-            return
-        self._check_numbers()
-        read_seconds, begun = time.monotonic() - begun, time.monotonic()
-        yield from writer.write(self._cache, stop)
-        yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
+            begun, total = time.monotonic(), len(item.tokens)
+            try:
+                writer.reused = self._cache.rewind(item.tokens, min(item.request.max_tokens or 512, 512))
+                yield Reading(number, writer.reused, total)
+                for done in self._cache.read(item.tokens, stop):
+                    yield Reading(number, done, total)
+            except Cancelled:
+                yield Done(number, "cancelled", writer.usage(time.monotonic() - begun, 0.0))
+                return
+            self._check_numbers()
+            read_seconds, begun = time.monotonic() - begun, time.monotonic()
+            yield from writer.write(self._cache, stop)
+            yield Done(number, writer.reason, writer.usage(read_seconds, time.monotonic() - begun))
 
     def _check_numbers(self) -> None:
         """Raise ModelError for invalid numbers: damaged weights load like any others."""

@@ -22,16 +22,10 @@ def build_chain(sampling: Sampling, model: LlamaModel, prompt: Sequence[int] = (
     bias = [*((token, -math.inf) for token in vocabulary.suppressed()), *sampling.logit_bias]
     if bias:
         chain.add_logit_bias(bias)
-    if sampling.repeat_penalty != 1.0 or sampling.frequency_penalty or sampling.presence_penalty:
+    penalties = sampling.repeat_penalty, sampling.frequency_penalty, sampling.presence_penalty
+    if penalties != (1.0, 0.0, 0.0):
         last_n = sampling.repeat_last_n if sampling.repeat_last_n >= 0 else model.n_ctx_train
-        chain.add(
-            "penalties",
-            vocabulary.n_tokens,
-            last_n,
-            sampling.repeat_penalty,
-            sampling.frequency_penalty,
-            sampling.presence_penalty,
-        )
+        chain.add("penalties", vocabulary.n_tokens, last_n, *penalties)
         chain.accept(prompt[-last_n:] if last_n else ())
     try:
         _add_grammar(chain, sampling)

@@ -10,7 +10,7 @@ import ctypes
 import os
 import struct
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -89,9 +89,9 @@ def _landlock(files: Landlock) -> str:
     if ruleset < 0:
         return f"no Landlock ({os.strerror(ctypes.get_errno())})"
     try:
-        reading = EXECUTE | READ_FILE | READ_DIR
-        for path in (*map(Path, SYSTEM), *_python(), *files.reads):
-            _allow(libc, ruleset, path, reading)
+        python = {*filter(None, sys.path), os.path.join(sys.base_prefix, "lib")}  # its modules and its libraries
+        for path in (*map(Path, (*SYSTEM, *python)), *files.reads):
+            _allow(libc, ruleset, path, EXECUTE | READ_FILE | READ_DIR)
         for path in files.writes:
             _allow(libc, ruleset, path, rights & ~EXECUTE)
         if libc.syscall(_RESTRICT, ruleset, 0) != 0:
@@ -112,11 +112,6 @@ def _allow(libc: ctypes.CDLL, ruleset: int, path: Path, rights: int) -> None:
         descriptor = os.open(path, getattr(os, "O_PATH", 0) | os.O_CLOEXEC)
         allowed = rights if path.is_dir() else rights & _OF_FILES
         libc.syscall(_ADD, ruleset, 1, struct.pack("=Qi", allowed, descriptor), 0)  # LANDLOCK_RULE_PATH_BENEATH
-
-
-def _python() -> Iterable[Path]:
-    """Where Python looks for modules, and the libraries of the interpreter."""
-    return {Path(entry) for entry in (*sys.path, os.path.join(sys.base_prefix, "lib")) if entry}
 
 
 # seccomp

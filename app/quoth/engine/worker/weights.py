@@ -14,15 +14,16 @@ from quoth.workers.native_errors import out_of_memory
 
 MIB = 1024 * 1024
 COPIES = 128 * MIB  # beside the weights, where they are copied into another layout and cannot be given back
+SMALLER = "Close other programs, or choose a smaller model or quantization"
 
 
-def check_memory(name: str, need: int, free: int) -> None:
-    """Raise EngineError with both numbers where a model does not fit. Bytes; 0 free: not known."""
+def check_memory(what: str, need: int, free: int, try_: str) -> None:
+    """Raise EngineError with both numbers where something does not fit. Bytes; 0 free: not known."""
     if free and need > free:
         raise EngineError(
-            f"{name} does not fit into memory",
+            f"{what} does not fit into memory",
             f"it needs {format_megabytes(need)} and {format_megabytes(free)} are free",
-            "Close other programs, or choose a smaller model or quantization",
+            try_,
         )
 
 
@@ -50,7 +51,7 @@ def load(
     if rung.extra_buffers and not layers and free and size + COPIES > free:
         raise NoRoom
     while True:
-        check_memory(path.name, size * (of - layers) // of, free)
+        check_memory(path.name, size * (of - layers) // of, free, SMALLER)
         try:
             model = LlamaModel(path, gpu_layers=layers, extra_buffers=rung.extra_buffers, progress=progress)
         except NativeError as error:
@@ -69,9 +70,7 @@ def _first_gpu_layers(path: Path, options: LoadOptions, share: float) -> tuple[i
     """Layers to put on the GPU, and of how many."""
     from quoth.gguf import read_header  # 11 ms, and only a GPU needs it
 
-    if not can_use_gpu():
-        return 0, 1
-    gpus = [device for device in devices() if device.kind in ("gpu", "igpu")]
+    gpus = [device for device in devices() if device.kind in ("gpu", "igpu")] if can_use_gpu() else []
     if not gpus:
         return 0, 1
     try:

@@ -62,12 +62,8 @@ class Prompter:
         """Raises ModelError when there is no template, or none that can be used."""
         self._vocabulary = vocabulary
         self.template = Template(template_source, bos=vocabulary.bos_text, eos=vocabulary.eos_text, today=today)
+        self.marks: ThinkingMarks | None = self.template.marks
         self._specials: dict[frozenset[int], Specials] = {}
-
-    @property
-    def marks(self) -> ThinkingMarks | None:
-        """What stands around a thought in this model's text."""
-        return self.template.marks
 
     def chat(self, messages: Sequence[Message], *, think: bool = False, continue_last: bool = False) -> RenderedPrompt:
         """The prompt of a conversation; with `continue_last` it ends inside the last message.
@@ -125,7 +121,8 @@ class Prompter:
     def _breaking(self, user_defined: frozenset[int]) -> Specials:
         """What is broken in real text: control tokens, and those user-defined ones that the scaffold uses."""
         if user_defined not in self._specials:
-            strings = [*self._control_strings, *(self._counted_user_defined[token] for token in user_defined)]
+            control = (s for s, ids in self._ids.items() if ids & self._control)
+            strings = [*control, *(self._counted_user_defined[token] for token in user_defined)]
             self._specials[user_defined] = Specials(strings)
         return self._specials[user_defined]
 
@@ -149,10 +146,6 @@ class Prompter:
         ending = {token for s, ids in self._ids.items() if s.strip() for token in ids & vocabulary.eog}
         natural = vocabulary.tokenize(_STRANGE, special=False, bos=False)
         return (vocabulary.control | ending) - set(natural)
-
-    @cached_property
-    def _control_strings(self) -> list[str]:
-        return [s for s, ids in self._ids.items() if ids & self._control]
 
     @cached_property
     def _counted_user_defined(self) -> dict[int, str]:

@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from datetime import date
+from functools import cached_property
 from typing import Any
 
 from jinja2 import Template as Compiled
@@ -63,7 +64,6 @@ class Template:
         self._seconds = seconds
         self._lock = threading.RLock()
         self._tools: list[object] | None = None
-        self._knows_system: bool | None = None
         self._environment, self._compiled = self._compile()
 
     def _compile(self) -> tuple[BoundedEnvironment, Compiled]:
@@ -104,17 +104,16 @@ class Template:
                     raise
                 return self._prompt(merged, think, continue_last)
 
-    @property
+    @cached_property
     def knows_system(self) -> bool:
         """Whether a system message shows up in the prompt."""
-        if self._knows_system is None:
-            word = "systemprobe"
-            try:
-                text = self._run([{"role": "system", "content": word}, {"role": "user", "content": "x"}], False, True)
-                self._knows_system = word in text
-            except TemplateError:
-                self._knows_system = False
-        return self._knows_system
+        word = "systemprobe"
+        try:
+            return word in self._run(
+                [{"role": "system", "content": word}, {"role": "user", "content": "x"}], False, True
+            )
+        except TemplateError:
+            return False
 
     def _prompt(self, turns: list[Turn], think: bool, continue_last: bool) -> str:
         if not continue_last:

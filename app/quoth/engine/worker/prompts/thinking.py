@@ -19,16 +19,10 @@ class ThinkingMarks(NamedTuple):
     implied: bool = False
 
 
-class _Family(NamedTuple):
-    """Marks of the templates whose source holds all the `signs`."""
-
-    signs: tuple[str, ...]
-    marks: ThinkingMarks
-
-
-# The first family whose signs are all there is taken: those of one model stand before the common ones.
-_FAMILIES = (
-    _Family(
+# Signs in a template's source, and its marks. The first entry whose signs are all there is taken: those of one model
+# stand before the common ones.
+_FAMILIES: tuple[tuple[tuple[str, ...], ThinkingMarks], ...] = (
+    (
         ("<|channel|>analysis<|message|>",),  # gpt-oss
         ThinkingMarks(
             "<|channel|>analysis<|message|>",
@@ -36,7 +30,7 @@ _FAMILIES = (
             ("<|start|>assistant<|channel|>final<|message|>", "<|channel|>final<|message|>"),
         ),
     ),
-    _Family(
+    (
         ("assistant to=self<|message|>",),  # muse
         ThinkingMarks(
             " to=self<|message|>",
@@ -44,7 +38,7 @@ _FAMILIES = (
             ("<|start|>assistant to=user<|message|>", " to=user<|message|>"),
         ),
     ),
-    _Family(
+    (
         ("open_tag('think'", "<|open|>"),  # Kimi K3
         ThinkingMarks(
             "<|open|>think<|sep|>",
@@ -52,32 +46,32 @@ _FAMILIES = (
             ("<|open|>response<|sep|>", "<|close|>response<|sep|>"),
         ),
     ),
-    _Family(
+    (
         ("<|begin|>assistant<|think|>", "<|content|>"),  # Solar Open
         ThinkingMarks("<|think|>", "<|end|>", ("<|begin|>assistant<|content|>", "<|content|>")),
     ),
-    _Family(("<|channel>thought", "<channel|>"), ThinkingMarks("<|channel>thought\n", "<channel|>")),  # Gemma 4
-    _Family(("<seed:think>",), ThinkingMarks("<seed:think>", "</seed:think>")),
-    _Family(("<mm:think>",), ThinkingMarks("<mm:think>", "</mm:think>")),
-    _Family(("<think{}>", ":opensource"), ThinkingMarks("<think:opensource>", "</think:opensource>")),  # Hunyuan
-    _Family(("<|START_THINKING|>",), ThinkingMarks("<|START_THINKING|>", "<|END_THINKING|>")),
-    _Family(("<|inner_prefix|>",), ThinkingMarks("<|inner_prefix|>", "<|inner_suffix|>")),  # Apertus
-    _Family(("[THINK]",), ThinkingMarks("[THINK]", "[/THINK]")),
-    _Family(
+    (("<|channel>thought", "<channel|>"), ThinkingMarks("<|channel>thought\n", "<channel|>")),  # Gemma 4
+    (("<seed:think>",), ThinkingMarks("<seed:think>", "</seed:think>")),
+    (("<mm:think>",), ThinkingMarks("<mm:think>", "</mm:think>")),
+    (("<think{}>", ":opensource"), ThinkingMarks("<think:opensource>", "</think:opensource>")),  # Hunyuan
+    (("<|START_THINKING|>",), ThinkingMarks("<|START_THINKING|>", "<|END_THINKING|>")),
+    (("<|inner_prefix|>",), ThinkingMarks("<|inner_prefix|>", "<|inner_suffix|>")),  # Apertus
+    (("[THINK]",), ThinkingMarks("[THINK]", "[/THINK]")),
+    (
         ("Here are my reasoning steps:", "[BEGIN FINAL RESPONSE]"),  # Apriel 1.6
         ThinkingMarks("Here are my reasoning steps:\n", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",)),
     ),
-    _Family(
+    (
         ("[BEGIN FINAL RESPONSE]",),  # Apriel 1.5
         ThinkingMarks("", "[BEGIN FINAL RESPONSE]", ("[END FINAL RESPONSE]",), implied=True),
     ),
-    _Family(
+    (
         ("<think></think>", "between <response></response>"),  # Granite 3.3
         ThinkingMarks("<think>", "</think>", ("<response>", "</response>")),
     ),
-    _Family(("</think>",), ThinkingMarks("<think>", "</think>")),
-    _Family(("<think>",), ThinkingMarks("<think>", "</think>")),
-    _Family(("</thinking>",), ThinkingMarks("<thinking>", "</thinking>")),
+    (("</think>",), ThinkingMarks("<think>", "</think>")),
+    (("<think>",), ThinkingMarks("<think>", "</think>")),
+    (("</thinking>",), ThinkingMarks("<thinking>", "</thinking>")),
 )
 
 # Variables of templates that switch thinking: off, on. None leaves the variable undefined: the template's default.
@@ -94,7 +88,7 @@ _LEAST_EFFORT = ("no_think", "none", "minimal", "low")  # `reasoning_effort` tak
 
 def marks(source: str) -> ThinkingMarks | None:
     """The marks of a template, or None for a model that does not think in words."""
-    return next((f.marks for f in _FAMILIES if all(sign in source for sign in f.signs)), None)
+    return next((found for signs, found in _FAMILIES if all(sign in source for sign in signs)), None)
 
 
 def switches(source: str, think: bool) -> dict[str, object]:
