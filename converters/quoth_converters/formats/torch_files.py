@@ -64,9 +64,10 @@ def _read_zip(path: Path) -> TorchFile:
                 raise _bad(path, f"its data.pkl is compressed or has {pickle[0].file_size:,} bytes")
             data = archive.read(pickle[0])
             top = pickle[0].filename.removesuffix("data.pkl")
-            order = members.get(f"{top}byteorder")
-            if order and _order(archive, order) != b"little":
-                raise ModelError(f"{escaped(path.name)} was saved on a big-endian machine")
+            if order := members.get(f"{top}byteorder"):
+                with archive.open(order) as file:  # no more of it is unpacked than is read
+                    if file.read(6) != b"little":
+                        raise ModelError(f"{escaped(path.name)} was saved on a big-endian machine")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError, ValueError) as error:
         raise _bad(path, escaped(error)) from None
 
@@ -93,12 +94,6 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         if info.flag_bits & 1:
             raise _bad(path, f"member {escaped(name)} is encrypted")
     return members
-
-
-def _order(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """What the member `byteorder` says; no more of it is unpacked than that."""
-    with archive.open(info) as file:
-        return file.read(6)
 
 
 def _is_program(members: dict[str, zipfile.ZipInfo]) -> bool:
