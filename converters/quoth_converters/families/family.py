@@ -83,9 +83,9 @@ class Sizes:
     rows: int
 
 
-def model_type(name: str) -> Callable[[Source], bool]:
-    """Whether config.json names this type."""
-    return lambda source: source.config.get("model_type") == name
+def model_type(*names: str) -> Callable[[Source], bool]:
+    """Whether config.json names one of these types."""
+    return lambda source: source.config.get("model_type") in names
 
 
 def sizes_of(
