@@ -88,6 +88,11 @@ def model_type(*names: str) -> Callable[[Source], bool]:
     return lambda source: source.config.get("model_type") in names
 
 
+def model_args_and(tensor: str) -> Callable[[Source], bool]:
+    """Whether there are `model_args`, as nanoGPT and llama2.c save them, and this tensor."""
+    return lambda source: isinstance(source.config.get("model_args"), dict) and tensor in source.tensors
+
+
 def sizes_of(
     config: Mapping[str, Any],
     names: Mapping[str, tuple[str, ...]],

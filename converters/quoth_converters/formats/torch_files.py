@@ -27,10 +27,18 @@ _LOCAL_HEADER: Final = 30  # bytes, before the name
 
 @dataclass(frozen=True, slots=True)
 class TorchFile:
-    """What a file holds: plain values with Unplaced tensors among them, and where their storages are."""
+    """What a file holds: plain values with Unplaced tensors among them, and where their storages are, by key."""
 
+    path: Path
     root: Any
-    storage: Callable[[StoredAs], Storage]
+    find: Callable[[str], Storage | None]
+
+    def storage(self, stored: StoredAs) -> Storage:
+        """Where a storage lies. Raises ModelError if it is not in the file."""
+        place = self.find(stored.key)
+        if place is None:
+            raise _bad(self.path, f"storage {escaped(stored.key)} is missing")
+        return place
 
 
 def is_torch(start: bytes) -> bool:
@@ -71,13 +79,11 @@ def _read_zip(path: Path) -> TorchFile:
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError, ValueError) as error:
         raise _bad(path, escaped(error)) from None
 
-    def storage(stored: StoredAs) -> Storage:
-        member = members.get(f"{top}data/{stored.key}")
-        if member is None:
-            raise _bad(path, f"storage {escaped(stored.key)} is missing")
-        return _place(path, member)
+    def find(key: str) -> Storage | None:
+        member = members.get(f"{top}data/{key}")
+        return _place(path, member) if member else None
 
-    return TorchFile(pickles.load(data, TORCH, storage_of), storage)
+    return TorchFile(path, pickles.load(data, TORCH, storage_of), find)
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -149,13 +155,7 @@ def _read_legacy(path: Path, data: bytes) -> TorchFile:
                 raise _bad(path, "it is cut short")
             places[key] = Storage(path, offset + 8, length)
             offset += 8 + length
-
-    def storage(wanted: StoredAs) -> Storage:
-        if wanted.key not in places:
-            raise _bad(path, f"storage {escaped(wanted.key)} is missing")
-        return places[wanted.key]
-
-    return TorchFile(root, storage)
+    return TorchFile(path, root, places.get)
 
 
 def _bad(path: Path, why: str) -> ModelError:
