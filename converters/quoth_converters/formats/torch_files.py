@@ -23,6 +23,7 @@ _LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL: Final = 1001
 _ZIP: Final = b"PK\x03\x04"
 _LOCAL_HEADER: Final = 30  # bytes, before the name
+_PROGRAM: Final = ("/constants.pkl", ".py", "serialized_exported_program.json")  # ends of names in a program's file
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,8 +67,8 @@ def _read_zip(path: Path) -> TorchFile:
             members = _members(path, archive)
             pickle = [info for name, info in members.items() if name.endswith("/data.pkl") and name.count("/") == 1]
             if len(pickle) != 1:
-                why = "it is a TorchScript or exported program" if _is_program(members) else "it has no data.pkl"
-                raise _bad(path, why)
+                is_program = any(name.endswith(_PROGRAM) for name in members)
+                raise _bad(path, "it is a TorchScript or exported program" if is_program else "it has no data.pkl")
             if pickle[0].file_size > pickles.MAX_BYTES or pickle[0].compress_type != zipfile.ZIP_STORED:
                 raise _bad(path, f"its data.pkl is compressed or has {pickle[0].file_size:,} bytes")
             data = archive.read(pickle[0])
@@ -100,10 +101,6 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         if info.flag_bits & 1:
             raise _bad(path, f"member {escaped(name)} is encrypted")
     return members
-
-
-def _is_program(members: dict[str, zipfile.ZipInfo]) -> bool:
-    return any(name.endswith(("/constants.pkl", ".py", "serialized_exported_program.json")) for name in members)
 
 
 def _place(path: Path, info: zipfile.ZipInfo) -> Storage:

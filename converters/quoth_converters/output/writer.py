@@ -48,8 +48,8 @@ def write(
     later: Mapping[str, tuple[int, Text]],
     force: bool,
     progress: Progress,
-) -> int:
-    """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before.
+) -> None:
+    """Write the file. Whatever goes wrong, nothing is left but what was there before.
 
     `later` are further keys of the metadata: the length of each text, and what gives it.
     """
@@ -64,7 +64,6 @@ def write(
             _write_tensors(out, spec, source, outtype, progress)
         file = _check(spec, part, outtype, about)
         _complete(part, {file.places[key]: text() for key, (_, text) in later.items()})
-    return file.size
 
 
 @contextmanager
