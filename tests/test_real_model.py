@@ -17,7 +17,7 @@ from quoth.engine import Chat, LoadOptions, Notice, Piece, Request, Sampling
 from quoth.engine.client.client import Client
 from quoth.models.installed import InstalledModels
 from tests.conftest import Run
-from tests.engine.said import GREEDY, Said, say
+from tests.engine.gathered_events import GREEDY, Said, say
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 

@@ -22,7 +22,7 @@ from quoth.engine.client.client import Client
 from quoth.engine.client.timeouts import Timeouts
 from quoth.engine.worker.program import LOG_LIMIT
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
-from tests.engine.said import GREEDY, Flag, say, say_all, text
+from tests.engine.gathered_events import GREEDY, Flag, say, say_all, text
 from tests.gguf_files import CORRUPT, tiny_bytes, write_corrupt
 
 ROOT = Path(__file__).parent.parent.parent

@@ -14,7 +14,7 @@ from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.engine.worker.threads import Threads
 from quoth.errors import EngineError, InputError
 from quoth.native import Abort, Chain, LlamaModel
-from tests.engine.said import GREEDY, say, text
+from tests.engine.gathered_events import GREEDY, say, text
 
 pytestmark = pytest.mark.more
 

@@ -22,7 +22,7 @@ from quoth.engine.client.timeouts import Timeouts
 from quoth.engine.ladder import Finding, Fingerprint, Known, choose, usable
 from quoth.errors import EngineError, ModelError
 from tests.broken_build import broken_build
-from tests.engine.said import say, text
+from tests.engine.gathered_events import say, text
 from tests.gguf_files import tiny_bytes, write_corrupt
 from tests.rounds import rounds
 

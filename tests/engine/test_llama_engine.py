@@ -19,7 +19,7 @@ from quoth.engine.worker.threads import Threads
 from quoth.engine.worker.weights import MIB, layers_that_fit
 from quoth.errors import EngineError, ModelError, QuothError, UsageError
 from quoth.native import Abort, LlamaModel
-from tests.engine.said import GREEDY, chat, say, say_all, text
+from tests.engine.gathered_events import GREEDY, chat, say, say_all, text
 from tests.gguf_files import CHATML, I32, Typed, gguf_bytes, tiny_metadata, tiny_tensors, write_tiny
 
 PROMPT = "The capital of France is Paris. The capital of Italy is"

@@ -26,7 +26,7 @@ from quoth.engine import (
 from quoth.engine.client.client import Client
 from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.errors import EngineError, InputError, ModelError
-from tests.engine.said import GREEDY, Flag, chat, say, say_all, text
+from tests.engine.gathered_events import GREEDY, Flag, chat, say, say_all, text
 from tests.scripted_engine import Scripted, ScriptedAnswer, Timing
 
 PROMPT = "The capital of France is Paris. The capital of Italy is"

@@ -18,7 +18,7 @@ from quoth.engine.client.client import Client
 from quoth.engine.worker.sandbox import parts_of
 from quoth.errors import QuothError
 from tests.broken_build import broken_build
-from tests.engine.said import say, text
+from tests.engine.gathered_events import say, text
 
 pytestmark = [
     pytest.mark.skipif(not sys.platform.startswith("linux"), reason="Landlock and seccomp are Linux's"),

@@ -19,7 +19,7 @@ from quoth.engine.worker.scoring import PreparedScoring, score_text
 from quoth.engine.worker.threads import Threads
 from quoth.errors import InputError, ModelError
 from quoth.native import Abort, LlamaModel, Vocabulary
-from tests.engine.said import GREEDY, Flag, say, text
+from tests.engine.gathered_events import GREEDY, Flag, say, text
 from tests.gguf_files import gguf_bytes, tiny_metadata, tiny_tensors, write_tiny
 from tests.upstream import vocabulary_file
 
