@@ -49,11 +49,9 @@ class LlamaProcess:
         self._file = paths[0]
         return list(self._ask(protocol.OpenModels(paths, n_ctx, threads)))
 
-    def tokenize(
-        self, texts: Sequence[str], *, bos: bool = False, special: bool = True, model: int = 0
-    ) -> list[list[int]]:
+    def tokenize(self, texts: Sequence[str], *, bos: bool = False, special: bool = True) -> list[list[int]]:
         """The ids of each text; special-token strings are tokens unless told otherwise."""
-        return [list(ids) for ids in self._ask(protocol.TokenizeTexts(tuple(texts), bos, special, model))]
+        return [list(ids) for ids in self._ask(protocol.TokenizeTexts(tuple(texts), bos, special))]
 
     def pieces(self) -> tuple[bytes, ...]:
         """The bytes of every token."""

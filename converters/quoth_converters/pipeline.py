@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
 
@@ -28,15 +28,14 @@ class Described:
 
     source: Source
     spec: ModelSpec
-    options: Options = field(default_factory=Options)
+    options: Options
 
 
 @dataclass(frozen=True, slots=True)
 class Conversion:
-    """What was written: where, how large (bytes), of what, and the hash of the weights it was made from."""
+    """What was written: where, of what, and the hash of the weights it was made from."""
 
     path: Path
-    size: int
     outtype: OutType
     source: Source
     spec: ModelSpec
@@ -84,8 +83,8 @@ def write_conversion(
     }
     with _hashing(source) as digest:
         later = {"quoth.source.sha256": (64, digest.result)}
-        size = write(spec, source, target, outtype=outtype, metadata=about, later=later, force=force, progress=progress)
-    return Conversion(target, size, outtype, source, spec, digest.result())
+        write(spec, source, target, outtype=outtype, metadata=about, later=later, force=force, progress=progress)
+    return Conversion(target, outtype, source, spec, digest.result())
 
 
 def fingerprint(source: Source, stop: Callable[[], bool] = lambda: False) -> str:

@@ -13,9 +13,9 @@ import pytest
 from quoth.errors import Ended, ModelError, QuothError, StorageError
 from quoth.gguf import read_header
 from quoth_converters.output.llama_quantization import PLANNED, Plan, described, plan, quantize, recommended
-from quoth_converters.output.verification_keys import fill, recorded
+from quoth_converters.output.verification_keys import fill
 from tests.converters.checkpoints import write_gpt2
-from tests.converters.conversions import convert
+from tests.converters.conversions import convert, recorded
 
 pytestmark = pytest.mark.more
 

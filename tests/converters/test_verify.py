@@ -26,9 +26,10 @@ from quoth_converters.families import Options
 from quoth_converters.formats.tensors import Floats
 from quoth_converters.llama_process import LlamaProcess
 from quoth_converters.output.llama_quantization import quantize
-from quoth_converters.output.verification_keys import fill, recorded
+from quoth_converters.output.verification_keys import fill
 from quoth_converters.pipeline import Described, describe, write_conversion
 from tests.converters.checkpoints import DATA, write_gpt2, write_nanogpt
+from tests.converters.conversions import recorded
 from tests.converters.family_checkpoints import family_folder, weights_of
 from tests.converters.torch_writer import write_safetensors
 

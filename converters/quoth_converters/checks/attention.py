@@ -37,15 +37,14 @@ class Rope:
 
 
 def attend(q: Floats, k: Floats, v: Floats) -> Floats:
-    """Causal attention of the last tokens over all: q [new, heads, size], k and v [all, kv heads, size]."""
-    new, heads, size = q.shape
+    """Causal attention: q [tokens, heads, size], k and v [tokens, kv heads, size]."""
+    tokens, heads, size = q.shape
     groups = heads // k.shape[1]
-    grouped = q.reshape(new, k.shape[1], groups, size).transpose(1, 2, 0, 3)
-    scores = grouped @ k.transpose(1, 2, 0)[:, None] / np.float32(np.sqrt(size))  # [kv heads, groups, new, all]
-    hidden = np.arange(len(k)) > np.arange(len(k) - new, len(k))[:, None]
-    scores[..., hidden] = -np.inf
+    grouped = q.reshape(tokens, k.shape[1], groups, size).transpose(1, 2, 0, 3)
+    scores = grouped @ k.transpose(1, 2, 0)[:, None] / np.float32(np.sqrt(size))  # [kv heads, groups, tokens, tokens]
+    scores[..., ~np.tri(tokens, dtype=bool)] = -np.inf
     scores -= scores.max(-1, keepdims=True)
     weights = np.exp(scores)
     weights /= weights.sum(-1, keepdims=True, dtype=np.float64).astype(np.float32)
-    out: Floats = (weights @ v.transpose(1, 0, 2)[:, None]).transpose(2, 0, 1, 3).reshape(new, -1)
+    out: Floats = (weights @ v.transpose(1, 0, 2)[:, None]).transpose(2, 0, 1, 3).reshape(tokens, -1)
     return out

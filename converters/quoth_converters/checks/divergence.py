@@ -14,8 +14,6 @@ from quoth_converters.formats.tensors import Floats
 
 SAMPLE: Final = Path(__file__).with_name("sample.txt")  # Alice's Adventures in Wonderland (1865), its beginning
 Doubles = npt.NDArray[np.float64]
-
-
 Predictor = Callable[[list[int]], Iterator[Floats]]  # logits after each token of a text, in runs
 
 

@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from quoth.workers.protocol import SLICE
-from quoth_converters.checks.reference import Cache, Reference
+from quoth_converters.checks.reference import Reference
 from quoth_converters.checks.verification_report import Check
 from quoth_converters.formats.tensors import Floats
 from quoth_converters.llama_process import LlamaProcess
@@ -83,7 +83,7 @@ def check_logits(
     count = min(_SINGLE, len(texts.ids))
     end = reference.n_ctx - count
     sequences = [texts.ids, texts.ids[:count], *([*p, *w[:-1]] for p, w in zip(texts.prompts, written, strict=True))]
-    hidden = reference.hidden(sequences, Cache([0, end, *(0 for _ in texts.prompts)]))
+    hidden = reference.hidden(sequences, [0, end, *(0 for _ in texts.prompts)])
     together, last, *continued = np.split(hidden, np.cumsum([len(ids) for ids in sequences])[:-1])
     advance(0.2)
     parts = {
@@ -93,9 +93,9 @@ def check_logits(
     }
     advance(0.3)
     logits = _judged(parts, kind, reference.n_ctx)
-    largest = max(part.largest for part in parts.values())
     runs = zip(texts.prompts, written, continued, strict=True)
-    greedy = _agreement(reference, ((p, w, rows[len(p) - 1 :]) for p, w, rows in runs), largest)
+    rows = ((p, w, after[len(p) - 1 :]) for p, w, after in runs)
+    greedy = _agreement(reference, rows, max(part.largest for part in parts.values()))
     advance(0.1)
     return logits, greedy
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import mmap
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -43,24 +43,6 @@ KINDS: Final = {
 }
 
 
-@dataclass(slots=True)
-class Cache:
-    """Keys and values of some sequences, by layer and sequence; shape [tokens, heads, head size]."""
-
-    lengths: list[int]
-    keys: dict[tuple[int, int], Floats] = field(default_factory=dict)
-    values: dict[tuple[int, int], Floats] = field(default_factory=dict)
-
-    def grown(self, layer: int, number: int, keys: Floats, values: Floats) -> tuple[Floats, Floats]:
-        """All keys and values of a sequence, with these at the end."""
-        at = (layer, number)
-        if at in self.keys:
-            keys = np.concatenate([self.keys[at], keys])
-            values = np.concatenate([self.values[at], values])
-        self.keys[at], self.values[at] = keys, values
-        return keys, values
-
-
 class NoReference(ModelError):
     """There is no formula here for such a model."""
 
@@ -78,11 +60,10 @@ class Reference:
         self._room = _KEPT
         own = spec.hyperparameters
         self.n_ctx = int(own["context_length"])
-        self.n_layer = int(own["block_count"])
-        self.n_embd = int(own["embedding_length"])
+        self._n_layer = int(own["block_count"])
         self._n_head = int(own["attention.head_count"])
         self._n_head_kv = int(own.get("attention.head_count_kv", self._n_head))
-        self._head = int(own.get("attention.key_length", self.n_embd // self._n_head))
+        self._head = int(own.get("attention.key_length", int(own["embedding_length"]) // self._n_head))
         self._epsilon = float(own.get("attention.layer_norm_epsilon", own.get("attention.layer_norm_rms_epsilon", 0)))
         self._parallel = bool(own.get("use_parallel_residual", self._kind.parallel))
         self._rope = self._turning(spec) if self._kind.rope else None
@@ -104,23 +85,21 @@ class Reference:
             factors,
         )
 
-    def logits(self, ids: Sequence[int], start: int = 0) -> Floats:
-        """Logits after each token of a text whose first stands at position `start`: [tokens, vocabulary]."""
-        return self.head(self.hidden([ids], Cache([start])))
+    def hidden(self, sequences: Sequence[Sequence[int]], starts: Sequence[int]) -> Floats:
+        """What the head reads, for the tokens of each sequence, one after the other: [all tokens, n_embd].
 
-    def hidden(self, sequences: Sequence[Sequence[int]], cache: Cache) -> Floats:
-        """What the head reads, for the new tokens of each sequence, one after the other: [all tokens, n_embd]."""
+        `starts` are the positions of their first tokens; nothing stands before them.
+        """
         ends = np.cumsum([len(tokens) for tokens in sequences])
         spans = [slice(int(end) - len(tokens), int(end)) for end, tokens in zip(ends, sequences, strict=True)]
-        places = [np.arange(start, start + len(tokens)) for start, tokens in zip(cache.lengths, sequences, strict=True)]
+        places = [np.arange(start, start + len(tokens)) for start, tokens in zip(starts, sequences, strict=True)]
         positions = np.concatenate(places)
         flat = np.concatenate([np.asarray(tokens, np.int64) for tokens in sequences])
         x = np.array(self._weight("token_embd.weight")[flat])
         if "position_embd.weight" in self._tensors:
             x += self._weight("position_embd.weight")[positions]
-        for layer in range(self.n_layer):
-            x = self._block(layer, x, positions, spans, cache)
-        cache.lengths = [start + len(tokens) for start, tokens in zip(cache.lengths, sequences, strict=True)]
+        for layer in range(self._n_layer):
+            x = self._block(f"blk.{layer}", x, positions, spans)
         return self._norm("output_norm", x)
 
     def head(self, hidden: Floats) -> Floats:
@@ -128,24 +107,22 @@ class Reference:
         name = "output" if "output.weight" in self._tensors else "token_embd"
         return self._linear(name, hidden)
 
-    def _block(self, layer: int, x: Floats, positions: Array, spans: list[slice], cache: Cache) -> Floats:
-        block = f"blk.{layer}"
+    def _block(self, block: str, x: Floats, positions: Array, spans: list[slice]) -> Floats:
         normal = self._norm(f"{block}.attn_norm", x)
-        attention = self._linear(f"{block}.attn_output", self._attention(layer, normal, positions, spans, cache))
+        attention = self._linear(f"{block}.attn_output", self._attention(block, normal, positions, spans))
         if not self._parallel:
             x = x + attention
             return x + self._feed_forward(block, self._norm(f"{block}.ffn_norm", x))
         inner = self._norm(f"{block}.ffn_norm", x) if f"{block}.ffn_norm.weight" in self._tensors else normal
         return x + attention + self._feed_forward(block, inner)
 
-    def _attention(self, layer: int, x: Floats, positions: Array, spans: list[slice], cache: Cache) -> Floats:
-        q, k, v = self._queries_keys_values(f"blk.{layer}", x)
+    def _attention(self, block: str, x: Floats, positions: Array, spans: list[slice]) -> Floats:
+        q, k, v = self._queries_keys_values(block, x)
         if self._rope:
             q, k = self._rope.turned(q, positions), self._rope.turned(k, positions)
         out = np.empty((len(x), self._n_head * v.shape[2]), np.float32)
-        for number, span in enumerate(spans):
-            keys, values = cache.grown(layer, number, k[span], v[span])
-            out[span] = attend(q[span], keys, values)
+        for span in spans:
+            out[span] = attend(q[span], k[span], v[span])
         return out
 
     def _queries_keys_values(self, block: str, x: Floats) -> tuple[Floats, Floats, Floats]:

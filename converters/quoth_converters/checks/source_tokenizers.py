@@ -104,8 +104,7 @@ class Library(Oracle):
         self._tokenizer = tokenizer
         self.normal = type(tokenizer.normalizer).__name__ == "NFC"
         self.spaced = type(tokenizer.pre_tokenizer).__name__ == "Metaspace"
-        added = tokenizer.get_added_tokens_decoder().values()
-        self.special = [token.content for token in added]
+        self.special = [token.content for token in tokenizer.get_added_tokens_decoder().values()]
 
     def encode(self, texts: Sequence[str]) -> list[list[int]]:
         with answering():

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.families.family import Family, Options
+from quoth_converters.families.family import Family, Options, model_type
 from quoth_converters.families.gpt2 import GPT2
 from quoth_converters.families.gptj import GPTJ
 from quoth_converters.families.gptneo import GPTNEO
@@ -34,10 +34,6 @@ class Refusal:
     try_: str = ""
 
 
-def _types(*names: str) -> Callable[[Source], bool]:
-    return lambda source: source.config.get("model_type") in names
-
-
 def _tensors(*parts: str) -> Callable[[Source], bool]:
     return lambda source: any(part in name for name in source.tensors for part in parts)
 
@@ -55,18 +51,14 @@ def _megatron(source: Source) -> bool:
 _CLASSIFIERS: Final = ("SequenceClassification", "TokenClassification", "QuestionAnswering", "MultipleChoice")
 _LATER: Final = "this family is not converted yet"
 REFUSED: Final = (
-    Refusal(
-        "a model that classifies",
-        "its head gives classes, not next tokens",
-        _classifies,
-    ),
+    Refusal("a model that classifies", "its head gives classes, not next tokens", _classifies),
     Refusal(
         "an encoder and a decoder",
         "Quoth runs only decoders",
         lambda source: source.config.get("is_encoder_decoder") is True,
     ),
-    Refusal("OPT", "llama.cpp has no architecture with learned positions and ReLU", _types("opt")),
-    Refusal("GPT-1", "llama.cpp has no causal architecture that normalizes after each layer", _types("openai-gpt")),
+    Refusal("OPT", "llama.cpp has no architecture with learned positions and ReLU", model_type("opt")),
+    Refusal("GPT-1", "llama.cpp has no causal architecture that normalizes after each layer", model_type("openai-gpt")),
     Refusal(
         "nanochat of 2026 or later",
         "llama.cpp has no value embeddings, residual mixing of the first layer, smear or backout gates",
@@ -83,11 +75,11 @@ REFUSED: Final = (
         _megatron,
         "Convert it to Hugging Face's layout with Megatron's own tools first",
     ),
-    Refusal("BLOOM", _LATER, _types("bloom")),
-    Refusal("StarCoder", _LATER, _types("gpt_bigcode", "starcoder2")),
-    Refusal("Phi", _LATER, _types("phi", "phi3", "phi-msft")),
-    Refusal("Gemma", _LATER, _types("gemma", "gemma2", "gemma3", "gemma3_text")),
-    Refusal("CodeGen", _LATER, _types("codegen")),
+    Refusal("BLOOM", _LATER, model_type("bloom")),
+    Refusal("StarCoder", _LATER, model_type("gpt_bigcode", "starcoder2")),
+    Refusal("Phi", _LATER, model_type("phi", "phi3", "phi-msft")),
+    Refusal("Gemma", _LATER, model_type("gemma", "gemma2", "gemma3", "gemma3_text")),
+    Refusal("CodeGen", _LATER, model_type("codegen")),
 )
 
 

@@ -83,9 +83,14 @@ class Sizes:
     rows: int
 
 
-def model_type(name: str) -> Callable[[Source], bool]:
-    """Whether config.json names this type."""
-    return lambda source: source.config.get("model_type") == name
+def model_type(*names: str) -> Callable[[Source], bool]:
+    """Whether config.json names one of these types."""
+    return lambda source: source.config.get("model_type") in names
+
+
+def model_args_and(tensor: str) -> Callable[[Source], bool]:
+    """Whether there are `model_args`, as nanoGPT and llama2.c save them, and this tensor."""
+    return lambda source: isinstance(source.config.get("model_args"), dict) and tensor in source.tensors
 
 
 def sizes_of(

@@ -26,11 +26,7 @@ CAUSAL_MASKS: Final = {r".*\.attn\.(bias|masked_bias)": "a causal mask"}  # buff
 
 def gpt2_layout(family: str, source: Source, sizes: Sizes) -> Layout:
     """A model under these names, with all biases or none, and matrices as nn.Linear has them."""
-    biases = BIASES if has_biases(source) else ()
-    return Layout(family, "gpt2", sizes, _NAMES, prefix="transformer.", biases=biases, dropped=CAUSAL_MASKS)
-
-
-def has_biases(source: Source) -> bool:
-    """Whether the model has biases: then it must have all of them."""
     (mask,) = CAUSAL_MASKS
-    return any(name.endswith(".bias") and not re.fullmatch(mask, name) for name in source.tensors)
+    has_biases = any(name.endswith(".bias") and not re.fullmatch(mask, name) for name in source.tensors)
+    biases = BIASES if has_biases else ()
+    return Layout(family, "gpt2", sizes, _NAMES, prefix="transformer.", biases=biases, dropped=CAUSAL_MASKS)

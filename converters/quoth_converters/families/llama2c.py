@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from quoth_converters.families.family import MAX_WIDTH, Family, Options, integer, real, sizes_of
+from quoth_converters.families.family import MAX_WIDTH, Family, Options, integer, model_args_and, real, sizes_of
 from quoth_converters.families.rope import rope_of
 from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
@@ -34,10 +34,6 @@ _NAMES: Final = {
 }
 
 
-def match(source: Source) -> bool:
-    return isinstance(source.config.get("model_args"), dict) and "tok_embeddings.weight" in source.tensors
-
-
 def layout(source: Source, options: Options) -> Layout:
     settings = {"max_seq_len": 2048, **source.config["model_args"]}
 
@@ -52,4 +48,4 @@ def layout(source: Source, options: Options) -> Layout:
     return Layout("llama2.c", "llama", sizes, _NAMES, epsilon=epsilon, keys=rope.keys, dropped=computed)
 
 
-LLAMA2C: Final = Family("llama2.c", match, layout)
+LLAMA2C: Final = Family("llama2.c", model_args_and("tok_embeddings.weight"), layout)

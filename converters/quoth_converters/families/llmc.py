@@ -20,10 +20,6 @@ _SIZES: Final = {
 }
 
 
-def match(source: Source) -> bool:
-    return source.format == "llm.c"
-
-
 def layout(source: Source, options: Options) -> Layout:
     return gpt2_layout("llm.c", source, sizes_of(source.config["llm.c"], _SIZES))
 
@@ -40,4 +36,4 @@ def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
     return found
 
 
-LLMC: Final = Family("llm.c", match, layout, vocabulary)
+LLMC: Final = Family("llm.c", lambda source: source.format == "llm.c", layout, vocabulary)

@@ -11,17 +11,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from quoth.errors import ModelError
-from quoth_converters.families.family import GPT2_SIZES, Family, Options, sizes_of, vocabulary_of_files
+from quoth_converters.families.family import GPT2_SIZES, Family, Options, model_args_and, sizes_of, vocabulary_of_files
 from quoth_converters.families.gpt2_names import gpt2_layout
 from quoth_converters.families.tensor_map import Layout
 from quoth_converters.formats.source import Source
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.characters import TRY_META, find_meta, read_meta
 from quoth_converters.vocab.find_tokenizer import TRY
-
-
-def match(source: Source) -> bool:
-    return isinstance(source.config.get("model_args"), dict) and "transformer.wte.weight" in source.tensors
 
 
 def layout(source: Source, options: Options) -> Layout:
@@ -48,4 +44,4 @@ def vocabulary(source: Source, options: Options, layout: Layout) -> Vocabulary:
     raise ModelError("the tokenizer is missing", why, TRY_META)
 
 
-NANOGPT: Final = Family("nanoGPT", match, layout, vocabulary)
+NANOGPT: Final = Family("nanoGPT", model_args_and("transformer.wte.weight"), layout, vocabulary)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Final
 
 from quoth.errors import ModelError, escaped
@@ -27,7 +27,7 @@ class Rope:
 
     keys: Mapping[str, Scalar]
     factors: tuple[float, ...] = ()
-    notes: tuple[str, ...] = field(default=())
+    notes: tuple[str, ...] = ()
 
     def tensors(self) -> tuple[TensorSpec, ...]:
         """The table of divisors, where there is one."""
@@ -66,9 +66,9 @@ def rope_of(config: Mapping[str, Any], rotated: int, n_ctx: int, *, table: bool 
 def settings_of(config: Mapping[str, Any]) -> dict[str, Any]:
     """`rope_parameters` as transformers 5 writes them, or `rope_theta` and `rope_scaling` as older ones do."""
     found: dict[str, Any] = {}
-    for old, new in (("rope_theta", "rope_theta"), ("rotary_emb_base", "rope_theta")):
-        if config.get(old) is not None:
-            found[new] = config[old]
+    for name in ("rope_theta", "rotary_emb_base"):
+        if config.get(name) is not None:
+            found["rope_theta"] = config[name]
     for name in ("rope_scaling", "rope_parameters"):
         value = config.get(name)
         if value is not None and not isinstance(value, dict):

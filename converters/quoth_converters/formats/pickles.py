@@ -185,30 +185,14 @@ def _set_items(machine: _Machine, items: list[Any]) -> None:
         target.update({hashable(key): value for key, value in zip(items[::2], items[1::2], strict=True)})
 
 
-def _append_one(machine: _Machine, _: object) -> None:
-    _append(machine, [machine.pop()])
-
-
-def _set_one(machine: _Machine, _: object) -> None:
-    value = machine.pop()
-    _set_items(machine, [machine.pop(), value])
-
-
 def _add_items(machine: _Machine, _: object) -> None:
     items = machine.pop_mark()
     machine.top(set).update(hashable(item) for item in items)
 
 
 def _tuple(machine: _Machine, count: int) -> None:
-    items = [machine.pop() for _ in range(count)][::-1]
-    machine.push(tuple(items))
-
-
-def _of_mark(make: Callable[[list[Any]], object]) -> Callable[[_Machine, object], None]:
-    def step(machine: _Machine, _: object) -> None:
-        machine.push(make(machine.pop_mark()))
-
-    return step
+    items = [machine.pop() for _ in range(count)]
+    machine.push(tuple(reversed(items)))
 
 
 def _dict_of_mark(machine: _Machine, _: object) -> None:
@@ -223,8 +207,7 @@ def _build(machine: _Machine, _: object) -> None:
     target = machine.top((dict, Record))
     if isinstance(target, Record):
         machine.spend(state)
-        parts = [state] if not isinstance(state, tuple) else list(state)
-        for part in parts:
+        for part in state if isinstance(state, tuple) else [state]:
             if isinstance(part, dict):
                 machine.spend(part)
                 target.fields.update({str(key): value for key, value in part.items() if isinstance(key, str)})
@@ -268,22 +251,10 @@ def _persistent(machine: _Machine, identity: object) -> None:
     machine.push(machine.persistent(identity))
 
 
-def _constant(make: Callable[[], object]) -> Callable[[_Machine, object], None]:
-    return lambda machine, _: machine.push(make())
-
-
 def _argument(machine: _Machine, argument: object) -> None:
     if isinstance(argument, int) and argument.bit_length() > MAX_BITS:
         raise ValueError(f"a number has more than {MAX_BITS} bits")
     machine.push(argument)
-
-
-def _bytes_argument(machine: _Machine, argument: object) -> None:
-    machine.push(bytes(argument) if isinstance(argument, (bytes, bytearray)) else argument)
-
-
-def _nothing(machine: _Machine, argument: object) -> None:
-    """A frame or a protocol number says nothing about the value."""
 
 
 def _drop(machine: _Machine, _: object) -> None:
@@ -291,38 +262,35 @@ def _drop(machine: _Machine, _: object) -> None:
         machine.marks -= 1
 
 
-def _drop_to_mark(machine: _Machine, _: object) -> None:
-    machine.pop_mark()
-
-
-_STEPS: Final[Mapping[str, Callable[[_Machine, Any], None]]] = {
-    **dict.fromkeys(("PROTO", "FRAME"), _nothing),
+_STEPS: Final[Mapping[str, Callable[[_Machine, Any], object]]] = {
+    **dict.fromkeys(("PROTO", "FRAME"), lambda machine, _: None),  # neither says anything about the value
     **dict.fromkeys(("INT", "BININT", "BININT1", "BININT2", "LONG", "LONG1", "LONG4", "FLOAT", "BINFLOAT"), _argument),
     **dict.fromkeys(("UNICODE", "SHORT_BINUNICODE", "BINUNICODE", "BINUNICODE8"), _argument),
     **dict.fromkeys(("STRING", "BINSTRING", "SHORT_BINSTRING"), _argument),
-    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8", "BYTEARRAY8"), _bytes_argument),
-    "NONE": _constant(lambda: None),
-    "NEWTRUE": _constant(lambda: True),
-    "NEWFALSE": _constant(lambda: False),
-    "EMPTY_LIST": _constant(list),
-    "EMPTY_DICT": _constant(dict),
-    "EMPTY_SET": _constant(set),
-    "EMPTY_TUPLE": _constant(tuple),
+    **dict.fromkeys(("BINBYTES", "SHORT_BINBYTES", "BINBYTES8"), _argument),
+    "BYTEARRAY8": lambda machine, argument: machine.push(bytes(argument)),
+    "NONE": lambda machine, _: machine.push(None),
+    "NEWTRUE": lambda machine, _: machine.push(True),
+    "NEWFALSE": lambda machine, _: machine.push(False),
+    "EMPTY_LIST": lambda machine, _: machine.push([]),
+    "EMPTY_DICT": lambda machine, _: machine.push({}),
+    "EMPTY_SET": lambda machine, _: machine.push(set()),
+    "EMPTY_TUPLE": lambda machine, _: machine.push(()),
     "TUPLE1": lambda machine, _: _tuple(machine, 1),
     "TUPLE2": lambda machine, _: _tuple(machine, 2),
     "TUPLE3": lambda machine, _: _tuple(machine, 3),
-    "TUPLE": _of_mark(tuple),
-    "LIST": _of_mark(list),
-    "FROZENSET": _of_mark(lambda items: frozenset(hashable(item) for item in items)),
+    "TUPLE": lambda machine, _: machine.push(tuple(machine.pop_mark())),
+    "LIST": lambda machine, _: machine.push(machine.pop_mark()),
+    "FROZENSET": lambda machine, _: machine.push(frozenset(map(hashable, machine.pop_mark()))),
     "DICT": _dict_of_mark,
-    "APPEND": _append_one,
+    "APPEND": lambda machine, _: _append(machine, [machine.pop()]),
     "APPENDS": lambda machine, _: _append(machine, machine.pop_mark()),
-    "SETITEM": _set_one,
+    "SETITEM": lambda machine, _: _set_items(machine, [machine.pop(), machine.pop()][::-1]),
     "SETITEMS": lambda machine, _: _set_items(machine, machine.pop_mark()),
     "ADDITEMS": _add_items,
     "MARK": lambda machine, _: machine.mark(),
     "POP": _drop,
-    "POP_MARK": _drop_to_mark,
+    "POP_MARK": lambda machine, _: machine.pop_mark(),
     "DUP": lambda machine, _: machine.push(machine.top(object)),
     **dict.fromkeys(("PUT", "BINPUT", "LONG_BINPUT"), _put),
     **dict.fromkeys(("GET", "BINGET", "LONG_BINGET"), lambda machine, index: machine.push(machine.memo[index])),

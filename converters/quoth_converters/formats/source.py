@@ -85,14 +85,26 @@ def open_source(path: Path | str) -> Source:
     raise ModelError(f"{escaped(origin)} is neither a file nor a folder", "", "Give a checkpoint")
 
 
+def read_bounded(path: Path, most: int) -> bytes:
+    """A whole file. Raises ModelError if it has more bytes than `most`."""
+    if path.stat().st_size > most:
+        raise ModelError(f"{escaped(path.name)} is too large", f"more than {most >> 20} MiB")
+    return path.read_bytes()
+
+
 def read_json(path: Path) -> Any:
     """A JSON file of a checkpoint, bounded."""
-    if path.stat().st_size > MAX_JSON:
-        raise ModelError(f"{escaped(path.name)} is too large", f"more than {MAX_JSON >> 20} MiB")
+    content = read_bounded(path, MAX_JSON)
     try:
-        return json.loads(path.read_bytes())
+        return json.loads(content)
     except (ValueError, RecursionError) as error:
         raise ModelError(f"{escaped(path.name)} is not JSON", escaped(error)) from None
+
+
+def read_table(files: Mapping[str, Path], name: str) -> dict[str, Any]:
+    """The JSON object in the file of this name; empty where there is no such file, or it holds something else."""
+    content = read_json(files[name]) if name in files else {}
+    return content if isinstance(content, dict) else {}
 
 
 def tokenizer_files(folder: Path) -> dict[str, Path]:
@@ -113,9 +125,8 @@ def _weights_of(folder: Path) -> Path:
     for name in WEIGHTS:
         if (folder / name).is_file():
             return folder / name
-    others = [entry for entry in folder.iterdir() if entry.suffix in (".safetensors", ".pt", ".pth", ".bin")]
-    others = [entry for entry in others if entry.name not in _NO_WEIGHTS and "rng_state" not in entry.name]
-    others = [entry for entry in others if entry.is_file()]
+    named = [entry for entry in folder.iterdir() if entry.suffix in (".safetensors", ".pt", ".pth", ".bin")]
+    others = [e for e in named if e.name not in _NO_WEIGHTS and "rng_state" not in e.name and e.is_file()]
     if len(others) == 1:
         return others[0]
     if others:

@@ -23,14 +23,23 @@ _LEGACY_MAGIC: Final = 0x1950A86A20F9469CFC6C
 _LEGACY_PROTOCOL: Final = 1001
 _ZIP: Final = b"PK\x03\x04"
 _LOCAL_HEADER: Final = 30  # bytes, before the name
+_PROGRAM: Final = ("/constants.pkl", ".py", "serialized_exported_program.json")  # ends of names in a program's file
 
 
 @dataclass(frozen=True, slots=True)
 class TorchFile:
-    """What a file holds: plain values with Unplaced tensors among them, and where their storages are."""
+    """What a file holds: plain values with Unplaced tensors among them, and where their storages are, by key."""
 
+    path: Path
     root: Any
-    storage: Callable[[StoredAs], Storage]
+    find: Callable[[str], Storage | None]
+
+    def storage(self, stored: StoredAs) -> Storage:
+        """Where a storage lies. Raises ModelError if it is not in the file."""
+        place = self.find(stored.key)
+        if place is None:
+            raise _bad(self.path, f"storage {escaped(stored.key)} is missing")
+        return place
 
 
 def is_torch(start: bytes) -> bool:
@@ -58,25 +67,24 @@ def _read_zip(path: Path) -> TorchFile:
             members = _members(path, archive)
             pickle = [info for name, info in members.items() if name.endswith("/data.pkl") and name.count("/") == 1]
             if len(pickle) != 1:
-                why = "it is a TorchScript or exported program" if _is_program(members) else "it has no data.pkl"
-                raise _bad(path, why)
+                is_program = any(name.endswith(_PROGRAM) for name in members)
+                raise _bad(path, "it is a TorchScript or exported program" if is_program else "it has no data.pkl")
             if pickle[0].file_size > pickles.MAX_BYTES or pickle[0].compress_type != zipfile.ZIP_STORED:
                 raise _bad(path, f"its data.pkl is compressed or has {pickle[0].file_size:,} bytes")
             data = archive.read(pickle[0])
             top = pickle[0].filename.removesuffix("data.pkl")
-            order = members.get(f"{top}byteorder")
-            if order and _order(archive, order) != b"little":
-                raise ModelError(f"{escaped(path.name)} was saved on a big-endian machine")
+            if order := members.get(f"{top}byteorder"):
+                with archive.open(order) as file:  # no more of it is unpacked than is read
+                    if file.read(6) != b"little":
+                        raise ModelError(f"{escaped(path.name)} was saved on a big-endian machine")
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError, OverflowError, ValueError) as error:
         raise _bad(path, escaped(error)) from None
 
-    def storage(stored: StoredAs) -> Storage:
-        member = members.get(f"{top}data/{stored.key}")
-        if member is None:
-            raise _bad(path, f"storage {escaped(stored.key)} is missing")
-        return _place(path, member)
+    def find(key: str) -> Storage | None:
+        member = members.get(f"{top}data/{key}")
+        return _place(path, member) if member else None
 
-    return TorchFile(pickles.load(data, TORCH, storage_of), storage)
+    return TorchFile(path, pickles.load(data, TORCH, storage_of), find)
 
 
 def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]:
@@ -93,16 +101,6 @@ def _members(path: Path, archive: zipfile.ZipFile) -> dict[str, zipfile.ZipInfo]
         if info.flag_bits & 1:
             raise _bad(path, f"member {escaped(name)} is encrypted")
     return members
-
-
-def _order(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:
-    """What the member `byteorder` says; no more of it is unpacked than that."""
-    with archive.open(info) as file:
-        return file.read(6)
-
-
-def _is_program(members: dict[str, zipfile.ZipInfo]) -> bool:
-    return any(name.endswith(("/constants.pkl", ".py", "serialized_exported_program.json")) for name in members)
 
 
 def _place(path: Path, info: zipfile.ZipInfo) -> Storage:
@@ -154,13 +152,7 @@ def _read_legacy(path: Path, data: bytes) -> TorchFile:
                 raise _bad(path, "it is cut short")
             places[key] = Storage(path, offset + 8, length)
             offset += 8 + length
-
-    def storage(wanted: StoredAs) -> Storage:
-        if wanted.key not in places:
-            raise _bad(path, f"storage {escaped(wanted.key)} is missing")
-        return places[wanted.key]
-
-    return TorchFile(root, storage)
+    return TorchFile(path, root, places.get)
 
 
 def _bad(path: Path, why: str) -> ModelError:

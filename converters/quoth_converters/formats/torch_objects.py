@@ -139,10 +139,6 @@ def _number(dtype: object, raw: object = b"", *_: object) -> float | int | None:
     return np.frombuffer(raw, kind)[0].item() if len(raw) == kind.itemsize else None
 
 
-def _numpy_dtype(code: object, *_: object) -> Record:
-    return Record("numpy.dtype", {"code": code})
-
-
 def _refuse(name: str, *_: object) -> object:
     raise ModelError(f"a tensor is {name}", _WANTED)
 
@@ -181,7 +177,7 @@ TORCH: Final[pickles.Globals] = {
     "torch.Size": lambda values=(), *_: tuple(values) if isinstance(values, (list, tuple)) else (),
     "torch.device": lambda name="", *_: name if isinstance(name, str) else "",
     "torch.serialization._get_layout": _same,
-    "numpy.dtype": _numpy_dtype,
+    "numpy.dtype": lambda code, *_: Record("numpy.dtype", {"code": code}),
     "numpy.core.multiarray.scalar": _number,
     "numpy._core.multiarray.scalar": _number,
     "numpy.core.multiarray._reconstruct": record("numpy.ndarray"),

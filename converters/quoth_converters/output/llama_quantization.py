@@ -45,13 +45,13 @@ class Plan:
     tensors: Mapping[str, int]
 
 
-def plan(path: Path, types: Iterable[str] = PLANNED, *, overrides: Overrides = ()) -> list[Plan]:
+def plan(path: Path, types: Iterable[str] = PLANNED) -> list[Plan]:
     """What a GGUF would come to at each of some quantizations, by a dry run of llama.cpp; nothing is written."""
     file = read_header(path)
     wanted = [_known(name) for name in types]
     target = path.with_suffix(".none")
     with LlamaProcess() as llama:
-        return [_planned(llama, file, Quantize(path, target, name, tuple(overrides))) for name in wanted]
+        return [_planned(llama, file, Quantize(path, target, name)) for name in wanted]
 
 
 def recommended(plans: Sequence[Plan], n_params: int) -> Plan | None:

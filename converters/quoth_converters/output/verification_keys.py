@@ -50,12 +50,6 @@ def fill(path: Path, figures: Mapping[str, Any]) -> bool:
     return True
 
 
-def recorded(path: Path) -> dict[str, Any]:
-    """The figures of a file, without those that are not there."""
-    keys = read_header(path).metadata
-    return {name: keys[_PREFIX + name] for name in _FIGURES if _PREFIX + name in keys}
-
-
 def _put(descriptor: int, places: Mapping[str, int], values: Mapping[str, int | float | bool]) -> None:
     for name, value in values.items():
         os.lseek(descriptor, places[_PREFIX + name], os.SEEK_SET)

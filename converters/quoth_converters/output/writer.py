@@ -43,26 +43,27 @@ def write(
     source: Source,
     target: Path,
     *,
-    outtype: OutType = "f16",
-    metadata: Mapping[str, Scalar] | None = None,
-    later: Mapping[str, tuple[int, Text]] | None = None,
-    force: bool = False,
-    progress: Progress = lambda done, total: None,
-) -> int:
-    """Write the file and give its size in bytes. Whatever goes wrong, nothing is left but what was there before.
+    outtype: OutType,
+    metadata: Mapping[str, Scalar],
+    later: Mapping[str, tuple[int, Text]],
+    force: bool,
+    progress: Progress,
+) -> None:
+    """Write the file. Whatever goes wrong, nothing is left but what was there before.
 
     `later` are further keys of the metadata: the length of each text, and what gives it.
     """
     refuse(target, force, sum(stored_size(tensor, outtype) for tensor in spec.tensors))
     with replacing(target, force) as part:
-        later = later or {}
-        about = {**(metadata or {}), **{key: "?" * length for key, (length, _) in later.items()}}
+        about = {**metadata, **{key: "?" * length for key, (length, _) in later.items()}}
         with part.open("wb") as out:
-            out.write(header({**keys(spec, outtype), **about}, _entries(spec, outtype)))
+            entries = (
+                (t.name, t.shape, GGML_TYPES[type_of(t, outtype)], stored_size(t, outtype)) for t in spec.tensors
+            )
+            out.write(header({**keys(spec, outtype), **about}, entries))
             _write_tensors(out, spec, source, outtype, progress)
         file = _check(spec, part, outtype, about)
         _complete(part, {file.places[key]: text() for key, (_, text) in later.items()})
-    return file.size
 
 
 @contextmanager
@@ -106,12 +107,6 @@ def refuse(target: Path, force: bool, needed: int = 0) -> None:
         raise StorageError(f"{escaped(target)} could not be written", escaped(error.strerror or error)) from None
     if needed and free < (wanted := needed + _SLACK):
         raise StorageError("the disk is too full", f"{wanted >> 20:,} MiB are needed and {free >> 20:,} MiB are free")
-
-
-def _entries(spec: ModelSpec, outtype: OutType) -> Iterator[tuple[str, tuple[int, ...], int, int]]:
-    """Name, shape, ggml type and bytes of each tensor."""
-    for tensor in spec.tensors:
-        yield tensor.name, tensor.shape, GGML_TYPES[type_of(tensor, outtype)], stored_size(tensor, outtype)
 
 
 def keys(spec: ModelSpec, outtype: OutType) -> dict[str, Scalar | list[Any]]:

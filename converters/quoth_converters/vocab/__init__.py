@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -12,8 +13,7 @@ from quoth.errors import ModelError, escaped
 
 END: Final = "<|endoftext|>"
 MAX_TOKENS: Final = 1 << 21
-
-
+_SURROGATE: Final = re.compile("[\ud800-\udfff]")
 # Role of a special token: its key under tokenizer.ggml.
 ROLE_KEYS: Final = {
     "bos": "bos_token_id",
@@ -77,7 +77,7 @@ def finished(vocabulary: Vocabulary) -> Vocabulary:
     if nul := [token for token in tokens if "\0" in token]:
         raise ModelError("a token contains a zero byte", escaped(nul[0]))
     texts = [*tokens, vocabulary.chat_template, *vocabulary.named_templates, *vocabulary.named_templates.values()]
-    if broken := [text for text in texts if not _is_unicode(text)]:
+    if broken := [text for text in texts if _SURROGATE.search(text)]:
         raise ModelError("a text of the tokenizer is not Unicode", escaped(broken[0]))
     if "" in tokens:
         raise ModelError("a token has no name", f"number {tokens.index('')}")
@@ -92,14 +92,6 @@ def finished(vocabulary: Vocabulary) -> Vocabulary:
         # The key is required and an empty list cannot be written; byte 0xFF occurs in no UTF-8.
         vocabulary = replace(vocabulary, merges=("ÿ ÿ",))
     return vocabulary
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _with_end(vocabulary: Vocabulary) -> Vocabulary:

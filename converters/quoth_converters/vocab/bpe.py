@@ -13,7 +13,7 @@ from quoth.errors import ModelError, escaped
 from quoth_converters.formats.source import read_json
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.byte_fallback import read_fallback
-from quoth_converters.vocab.byte_level import missing_bytes
+from quoth_converters.vocab.byte_level import BYTES
 from quoth_converters.vocab.pre_tokenizers import GPT2, pre_tokenizer
 from quoth_converters.vocab.tokenizer_json import added_around, bad_file, merges_of, steps_of, tokens_of
 
@@ -105,5 +105,5 @@ def _pre_of(steps: list[dict[str, Any]]) -> str | None:
 
 
 def _lost(tokens: tuple[str, ...]) -> tuple[str, ...]:
-    count = missing_bytes(tokens)
+    count = len(BYTES.keys() - set(tokens))
     return (f"{count} of the 256 bytes have no token: text with one of them loses it",) if count else ()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 _PRINTABLE: Final = (*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100))
@@ -25,9 +25,3 @@ def raw(spelling: str) -> bytes | None:
         return bytes(BYTES[letter] for letter in spelling)
     except KeyError:
         return None
-
-
-def missing_bytes(tokens: Sequence[str]) -> int:
-    """How many bytes have no token: text with one of them loses it."""
-    known = set(tokens)
-    return sum(letter not in known for letter in BYTES)

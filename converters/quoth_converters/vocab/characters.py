@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from quoth.errors import ModelError, escaped
 from quoth_converters.formats import pickles
+from quoth_converters.formats.source import read_bounded
 from quoth_converters.vocab import Type, Vocabulary, finished
 from quoth_converters.vocab.byte_level import spelled
 
@@ -38,9 +39,7 @@ def read_meta(path: Path) -> Vocabulary:
     """The vocabulary of a meta.pkl: {"vocab_size", "itos": {id: character}, "stoi"}, plain values only."""
     if not path.is_file():
         raise ModelError(f"{escaped(path)} does not exist", "", TRY_META)
-    if path.stat().st_size > pickles.MAX_BYTES:
-        raise ModelError(f"{escaped(path.name)} is too large")
-    meta: Any = pickles.load(path.read_bytes(), {})
+    meta: Any = pickles.load(read_bounded(path, pickles.MAX_BYTES), {})
     table = meta.get("itos") if isinstance(meta, dict) else None
     if isinstance(table, dict) and set(table) == set(range(len(table))):
         characters = [table[index] for index in range(len(table))]

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.formats.source import read_json, tokenizer_files
+from quoth_converters.formats.source import read_table, tokenizer_files
 from quoth_converters.vocab import Vocabulary
 from quoth_converters.vocab.bpe import read_tokenizer_json, read_vocab_and_merges
-from quoth_converters.vocab.c_tokenizers import is_llmc_tokenizer, read_llama2c_tokenizer, read_llmc_tokenizer
+from quoth_converters.vocab.c_tokenizers import read_c_tokenizer
 from quoth_converters.vocab.characters import read_meta
 from quoth_converters.vocab.gguf_tokenizer import read_gguf_vocabulary
 from quoth_converters.vocab.sentencepiece import is_sentencepiece, read_sentencepiece
@@ -46,25 +46,16 @@ def _of_file(path: Path, config: Mapping[str, Any]) -> Vocabulary:
         files = {**tokenizer_files(path.parent), "tokenizer.json": path}
         return with_special(read_tokenizer_json(path, files), files, config)
     if path.suffix == ".model" and is_sentencepiece(path):
-        return _of_files({**_settings_beside(path), "tokenizer.model": path}, config)
+        # The files of transformers beside it do not belong to one of another name.
+        beside = tokenizer_files(path.parent) if path.name == "tokenizer.model" else {}
+        return _of_files({**beside, "tokenizer.model": path}, config)
     if path.suffix in (".tiktoken", ".model"):
         return with_special(read_ranks(path), {}, config)
     if path.suffix == ".bin":
-        return with_special(_of_bin(path), {}, config)
+        return with_special(read_c_tokenizer(path), {}, config)
     if path.suffix == ".pkl":
         return read_meta(path)
     raise ModelError(f"{escaped(path.name)} is not a known kind of tokenizer", "", TRY)
-
-
-def _settings_beside(path: Path) -> dict[str, Path]:
-    """The files of transformers beside a tokenizer.model; they do not belong to one of another name."""
-    return tokenizer_files(path.parent) if path.name == "tokenizer.model" else {}
-
-
-def _of_bin(path: Path) -> Vocabulary:
-    with path.open("rb") as file:
-        start = file.read(4)
-    return read_llmc_tokenizer(path) if is_llmc_tokenizer(start) else read_llama2c_tokenizer(path)
 
 
 def _of_files(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabulary:
@@ -80,7 +71,7 @@ def _of_files(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabular
         return read_meta(files["meta.pkl"])
     for name in ("tokenizer.bin", "gpt2_tokenizer.bin"):
         if name in files:
-            return with_special(_of_bin(files[name]), {}, config)
+            return with_special(read_c_tokenizer(files[name]), {}, config)
     if "tokenizer.model" in files:
         return with_special(read_ranks(files["tokenizer.model"]), files, config)
     raise ModelError("the tokenizer is missing", "none of its files lies beside the checkpoint", TRY)
@@ -89,10 +80,7 @@ def _of_files(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabular
 def _of_sentencepiece(files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabulary:
     """The .model's vocabulary; whether a text begins with a mark is for the settings to say."""
     vocabulary = read_sentencepiece(files["tokenizer.model"], files)
-    settings = read_json(files["tokenizer_config.json"]) if "tokenizer_config.json" in files else {}
-    said = {
-        name: settings[f"{name}_token"]
-        for name in ("add_bos", "add_eos")
-        if isinstance(settings, dict) and isinstance(settings.get(f"{name}_token"), bool)
-    }
+    settings = read_table(files, "tokenizer_config.json")
+    said: dict[str, Any] = {name: settings.get(f"{name}_token") for name in ("add_bos", "add_eos")}
+    said = {name: value for name, value in said.items() if isinstance(value, bool)}
     return with_special(replace(vocabulary, **said), files, config)

@@ -7,13 +7,13 @@ Fields: sentencepiece_model.proto of SentencePiece.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 from quoth.errors import ModelError, escaped
-from quoth_converters.formats.source import read_json
+from quoth_converters.formats.source import read_bounded, read_table
 from quoth_converters.vocab import MAX_TOKENS, Type, Vocabulary
 from quoth_converters.vocab.protobuf import Field, fields, float32, integer, raw, text
 
@@ -51,10 +51,9 @@ def is_sentencepiece(path: Path) -> bool:
 
 def read_sentencepiece(path: Path, files: Mapping[str, Path]) -> Vocabulary:
     """The vocabulary of a .model file with the tokens that `files` add to it; not finished yet."""
-    if path.stat().st_size > MAX_BYTES:
-        raise ModelError(f"{escaped(path.name)} is too large", f"more than {MAX_BYTES >> 20} MiB")
+    content = read_bounded(path, MAX_BYTES)
     try:
-        model = _model(path.read_bytes())
+        model = _model(content)
     except ValueError as error:  # UnicodeDecodeError is one
         raise ModelError(f"{escaped(path.name)} is not a valid SentencePiece model", escaped(error)) from None
     if model.kind != _BPE:
@@ -119,28 +118,20 @@ def with_added(vocabulary: Vocabulary, files: Mapping[str, Path]) -> Vocabulary:
 def _added(files: Mapping[str, Path]) -> dict[int, tuple[str, bool]]:
     """Id to text and whether it is a special one, from whichever files say so; the first in this order has it."""
     settings, content, added = (
-        read_json(files[name]) if name in files else {}
-        for name in ("tokenizer_config.json", "tokenizer.json", "added_tokens.json")
+        read_table(files, name) for name in ("tokenizer_config.json", "tokenizer.json", "added_tokens.json")
     )
-    found: dict[int, tuple[str, bool]] = {}
-    for name, index in added.items() if isinstance(added, dict) else ():
-        found[index] = (name, False)
-    for token in _list(content, "added_tokens"):
+    found: dict[int, tuple[str, bool]] = {index: (name, False) for name, index in added.items()}
+    listed, decoder = content.get("added_tokens"), settings.get("added_tokens_decoder")
+    for token in listed if isinstance(listed, list) else ():
         if isinstance(token, dict):
             index = token.get("id")
             found[index if type(index) is int else -1] = (str(token.get("content", "")), token.get("special") is True)
-    decoder = settings.get("added_tokens_decoder") if isinstance(settings, dict) else None
     for number, token in decoder.items() if isinstance(decoder, dict) else ():
         if isinstance(token, dict) and str(number).isdecimal() and len(number) < 10:
             found[int(number)] = (str(token.get("content", "")), token.get("special") is True)
     if wrong := [name for index, (name, _) in found.items() if type(index) is not int or not name]:
         raise ModelError("an added token is not described properly", escaped(wrong[0]))
     return found
-
-
-def _list(table: Any, name: str) -> Sequence[Any]:
-    found = table.get(name) if isinstance(table, dict) else None
-    return found if isinstance(found, list) else ()
 
 
 def _model(data: bytes) -> _Model:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from quoth_converters.formats.source import read_json
+from quoth_converters.formats.source import read_table
 from quoth_converters.vocab import END, Type, Vocabulary, finished
 
 _ROLES: Final = ("bos", "eos", "pad", "unk")
@@ -17,12 +17,12 @@ _TURN_ENDS: Final = ("<|im_end|>", "<|eot_id|>", "<end_of_turn>", "<|end|>")
 
 def with_special(vocabulary: Vocabulary, files: Mapping[str, Path], config: Mapping[str, Any]) -> Vocabulary:
     """The vocabulary with its roles, in order of authority: tokenizer_config, special_tokens_map, the settings."""
-    settings = _table(files, "tokenizer_config.json")
-    named = {**_named(_table(files, "special_tokens_map.json")), **_named(settings)}
+    settings = read_table(files, "tokenizer_config.json")
+    named = {**_named(read_table(files, "special_tokens_map.json")), **_named(settings)}
     ids = {token: index for index, token in enumerate(vocabulary.tokens)}
     roles: dict[str, int] = dict(vocabulary.special)
     roles.update({role: ids[text] for role, text in named.items() if text in ids})
-    for role, token in {**_numbered(config), **_numbered(_table(files, "generation_config.json"))}.items():
+    for role, token in {**_numbered(config), **_numbered(read_table(files, "generation_config.json"))}.items():
         if 0 <= token < len(vocabulary):  # GPT2Config() says 50256 for every vocabulary
             roles.setdefault(role, token)
     if "eos" not in roles and (end := next((text for text in _ENDS if text in ids), None)):
@@ -55,11 +55,6 @@ def _without_json(settings: Mapping[str, Any], files: Mapping[str, Path]) -> boo
 
 def _is_marker(text: str) -> bool:
     return len(text) > 2 and text[0] in "<[" and text[-1] in ">]"
-
-
-def _table(files: Mapping[str, Path], name: str) -> dict[str, Any]:
-    content = read_json(files[name]) if name in files else {}
-    return content if isinstance(content, dict) else {}
 
 
 def _named(table: Mapping[str, Any]) -> dict[str, str]:
