@@ -108,6 +108,7 @@ def test_many_notes_are_merged_in_a_tree_and_prose_comes_last() -> None:
     assert kinds == sorted(kinds, key=["note", "merge", "prose"].index)
     assert kinds.count("merge") > 1
     assert kinds.count("prose") == 1
+    assert all(re.search(r"\w_\w", asked_text(request)) is None for request in engine.requests)  # all of it is English
     steps = [event.verb for event in found if isinstance(event, Step)]
     assert steps.index("merging") > max(
         n for n, verb in enumerate(steps) if verb == "reading" and n < steps.index("merging")

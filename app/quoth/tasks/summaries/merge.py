@@ -65,7 +65,7 @@ def grouped(sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
 
 def _request(group: Sequence[Note], tokens: int, share: float) -> NoteRequest:
     text = "\n".join(f"- {note.text}" for note in group)
-    question = f"Write the {_most(group, share)} most important of these part_notes."
+    question = f"Write the {_most(group, share)} most important of these notes."
     messages = (Message("system", SYSTEM), user_message(question, [Attachment("notes", text)]))
     return NoteRequest(messages, max(32, round(tokens * share)))
 
