@@ -69,7 +69,7 @@ FINDINGS = CACHE / "ladder.json"
 def proved_rung(model: Path | None = None) -> Rung:
     """The way in which a model, by itself the demonstration model, is computed here; what was found is in FINDINGS."""
     from quoth.engine.client.client import Client
-    from quoth.engine.client.findings import Findings
+    from quoth.engine.client.rung_findings import Findings
 
     with closing(Client(model or demonstration_model(), findings=Findings(FINDINGS))) as client:
         return BY_NAME[client.ready().rung]

@@ -18,8 +18,8 @@ from textual.binding import Binding
 from quoth.cli.commands import COMMANDS
 from quoth.cli.main import load_command
 from quoth.cli.routing import PROMPT, route
-from quoth.cli.run.diagnosis import reinstall
-from quoth.cli.run.diagnosis.reinstall import AMX_FLAG
+from quoth.cli.run.doctor import reinstall
+from quoth.cli.run.doctor.reinstall import AMX_FLAG
 from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
 from quoth.errors import Exit
 from quoth.models import catalogue

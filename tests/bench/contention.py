@@ -96,7 +96,7 @@ def measure(name: str, task: Task) -> Shot:
 def quoth(task: Task) -> Shot:
     from quoth.engine import Done, LoadOptions, Piece, Request, Sampling, Text
     from quoth.engine.client.client import Client
-    from quoth.engine.client.findings import Findings
+    from quoth.engine.client.rung_findings import Findings
     from tests.real_model import FINDINGS
 
     began = time.monotonic()

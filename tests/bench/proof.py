@@ -80,7 +80,7 @@ def _ready(model: Path, findings: Path, build: Path | None, rung: str = "") -> f
     path = os.pathsep.join([*([str(build)] if build else []), str(ROOT / "app")])
     code = (
         "import sys, time; from pathlib import Path; from quoth.engine.client.client import Client; "
-        "from quoth.engine.client.findings import Findings; "
+        "from quoth.engine.client.rung_findings import Findings; "
         "from quoth.engine import LoadOptions; began = time.monotonic(); "
         "options = LoadOptions(rung=sys.argv[3]); findings = Findings(Path(sys.argv[2])); "
         "client = Client(Path(sys.argv[1]), options, findings=findings); client.ready(); "

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from quoth.cli.run.diagnosis.reinstall import AMX_FLAG, from_source, from_wheels
-from quoth.cli.run.diagnosis.ways import problems, threaded_by, ways
+from quoth.cli.run.doctor.reinstall import AMX_FLAG, from_source, from_wheels
+from quoth.cli.run.doctor.ways_of_computing import problems, threaded_by, ways
 from quoth.engine.ladder import Finding, Known
 from quoth.version import __version__
 from quoth.workers.native_errors import unloadable

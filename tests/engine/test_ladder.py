@@ -17,7 +17,7 @@ import pytest
 
 from quoth.engine import LoadOptions
 from quoth.engine.client.client import Client
-from quoth.engine.client.findings import Findings
+from quoth.engine.client.rung_findings import Findings
 from quoth.engine.client.timeouts import Timeouts
 from quoth.engine.ladder import Finding, Fingerprint, Known, choose, usable
 from quoth.errors import EngineError, ModelError

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.text import Cleaner, clean, sane, well_formed
+from quoth.text import Cleaner, clean, one_line, well_formed
 from quoth.text.cleaning import HOLD
 from tests.rounds import rounds
 
@@ -155,10 +155,10 @@ def test_digits_that_come_one_by_one_take_no_quadratic_time() -> None:
 
 
 def test_a_name_becomes_one_short_clean_line() -> None:
-    assert sane("a\nb\tc\x1b[2J\u202e.gguf\n") == "a b c.gguf"
-    assert sane("x" * 200) == "x" * 79 + "…"
-    assert sane("x" * 80) == "x" * 80
-    assert sane("name", limit=3) == "na…"
+    assert one_line("a\nb\tc\x1b[2J\u202e.gguf\n") == "a b c.gguf"
+    assert one_line("x" * 200) == "x" * 79 + "…"
+    assert one_line("x" * 80) == "x" * 80
+    assert one_line("name", limit=3) == "na…"
 
 
 def test_arguments_that_are_not_utf8_become_text_that_utf8_can_hold() -> None:

@@ -16,7 +16,7 @@ from quoth.cli import descriptors
 from quoth.cli.descriptors import DescriptorReader, DescriptorWriter
 from quoth.cli.progress import Progress
 from quoth.errors import InputError, QuothError, StorageError
-from quoth.text import Cleaner, sane
+from quoth.text import Cleaner, one_line
 
 _LINE = 4000  # characters of one notice
 _CHUNK = 65536  # bytes
@@ -136,7 +136,7 @@ class Streams:
         if self._stdin is None or not self.stdin_isatty:
             return None
         self._clear_progress()
-        self._talk(sane(question, _LINE) + " ")
+        self._talk(one_line(question, _LINE) + " ")
         line = self._stdin.readline().decode("utf-8", "replace")
         if not line:
             self._talk("\n")
@@ -190,11 +190,11 @@ class Streams:
     def say(self, text: str) -> None:
         """Write a notice of one line, unless --quiet."""
         if not self.quiet:
-            self._line(f"quoth: {sane(text, _LINE)}")
+            self._line(f"quoth: {one_line(text, _LINE)}")
 
     def error(self, error: QuothError) -> None:
         """Write the one line of an error."""
-        self._line(f"quoth: error: {sane(str(error), _LINE)}")
+        self._line(f"quoth: error: {one_line(str(error), _LINE)}")
 
     def silence_stdout(self) -> None:
         """Discard all further output, also what the interpreter flushes when it ends."""

@@ -1,7 +1,7 @@
 """Ways of computing, from the fastest to the one that always works, and which of them to try.
 
 A way that crashes, hangs or computes nonsense on this machine is skipped: a rung is trusted once it has proved itself
-in the worker (proof.py), and what was found is kept (findings.py).
+in the worker (proof.py), and what was found is kept (rung_findings.py).
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from quoth.chat import user_message
 from quoth.history import json_archive
 from quoth.history.records import Conversation, Turn
 from quoth.history.sqlite_history import History
-from quoth.text import clean, sane
+from quoth.text import clean, one_line
 
 _ENDINGS = {
     "": "still being written",
@@ -94,7 +94,7 @@ def _html(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[str]:
 
 
 def _heading(conversation: Conversation) -> str:
-    return sane(conversation.title, 200) or f"Conversation {conversation.id}"
+    return one_line(conversation.title, 200) or f"Conversation {conversation.id}"
 
 
 def _about(conversation: Conversation) -> str:
@@ -103,12 +103,12 @@ def _about(conversation: Conversation) -> str:
 
 def _speaker(turn: Turn) -> str:
     names = {"user": "You", "summary": "Summary of what came before"}
-    return names.get(turn.role) or sane(turn.model) or "Assistant"
+    return names.get(turn.role) or one_line(turn.model) or "Assistant"
 
 
 def _note(turn: Turn) -> str:
     """How a turn ended, if that is worth saying."""
-    return ". ".join(filter(None, [_ENDINGS.get(turn.reason, ""), sane(turn.notice, 300)]))
+    return ". ".join(filter(None, [_ENDINGS.get(turn.reason, ""), one_line(turn.notice, 300)]))
 
 
 def _when(seconds: float) -> str:

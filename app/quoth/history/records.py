@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from quoth.chat import Attachment, Message, user_message
-from quoth.text import sane
+from quoth.text import one_line
 
 Role = Literal["user", "assistant", "summary"]
 Origin = Literal["chat", "prompt", "import"]
@@ -79,8 +79,8 @@ class Hit:
 
 def title_of(text: str, documents: Sequence[Attachment] = ()) -> str:
     """The title from a first question: its first line with text, else the names of its documents."""
-    lines = (sane(line, TITLE) for line in text.splitlines())
-    return next(filter(None, lines), "") or sane(", ".join(document.name for document in documents), TITLE)
+    lines = (one_line(line, TITLE) for line in text.splitlines())
+    return next(filter(None, lines), "") or one_line(", ".join(document.name for document in documents), TITLE)
 
 
 def messages_of(turns: Sequence[Turn]) -> list[Message]:

@@ -18,7 +18,7 @@ from quoth.history.rescue import copy_conversation
 from quoth.history.search import search
 from quoth.history.sql_tables import Tables
 from quoth.history.turn_locks import TurnWriter, is_running, remove_stale_locks
-from quoth.text import sane, well_formed
+from quoth.text import one_line, well_formed
 
 INTERRUPTED = "interrupted"
 
@@ -193,7 +193,7 @@ class History:
     def rename(self, conversation: int, title: str) -> None:
         with self._write(conversation) as tables:
             tables.conversation(conversation)
-            tables.set_title(conversation, sane(title, 200))
+            tables.set_title(conversation, one_line(title, 200))
             tables.touch(conversation, self._clock())
 
     def set_system(self, conversation: int, system: str) -> None:

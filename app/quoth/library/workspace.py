@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import subprocess
 
     from quoth.cache.stored_notes import StoredNotes
-    from quoth.engine.client.findings import Findings
+    from quoth.engine.client.rung_findings import Findings
     from quoth.history import History
     from quoth.models.installed import InstalledModels
 
@@ -84,7 +84,7 @@ class Workspace:
     @cached_property
     def findings(self) -> Findings:
         """Which ways of computing work here; a private run reads them and adds nothing."""
-        from quoth.engine.client.findings import Findings
+        from quoth.engine.client.rung_findings import Findings
 
         return Findings(self.folders.ladder, keep=not self.settings.private)
 

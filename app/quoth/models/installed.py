@@ -18,7 +18,7 @@ from typing import Any, Final
 from quoth.errors import ModelError, UsageError
 from quoth.models import BrokenModel, ModelFile, ModelListing, describe
 from quoth.platform import safe_files
-from quoth.text import sane
+from quoth.text import one_line
 
 _RECORD: Final = "model.json"
 _DEFAULT: Final = ".default"
@@ -34,7 +34,7 @@ def check_name(name: str) -> str:
     lower = name.lower()
     if not _SAFE.match(lower) or _RESERVED.match(lower) or lower.endswith((".", ".gguf")):
         hint = "Use letters, digits, dots and dashes, such as qwen3-4b"
-        raise UsageError(f"{sane(name)!r} cannot be a model's name", try_=hint)
+        raise UsageError(f"{one_line(name)!r} cannot be a model's name", try_=hint)
     return lower
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from quoth.engine.needs import kv_bytes, working_bytes
+from quoth.engine.memory_needs import kv_bytes, working_bytes
 from quoth.gguf import Header
 from quoth.text.units import format_size
 
@@ -45,7 +45,7 @@ def fit(header: Header, free: FreeMemory) -> Fit:
 
 
 def estimate(header: Header, n_ctx: int, *, batch: int = 512) -> Need:
-    """Bytes for a context of `n_ctx` tokens read in slices of `batch`, by the formulas of `engine.needs`.
+    """Bytes for a context of `n_ctx` tokens read in slices of `batch`, by the formulas of `engine.memory_needs`.
 
     Layers without attention (n_head_kv 0, or between those of full_attention_interval) keep no keys.
     """

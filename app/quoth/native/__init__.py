@@ -6,7 +6,7 @@ and tests/test_native.py holds each of them against the pinned version.
 
 from quoth.native.build import compiler, library_files, package_version
 from quoth.native.devices import devices, hide_gpus, is_for_gpus
-from quoth.native.library import L, NativeError, can_use_gpu, log_lines, system_info, version
+from quoth.native.llama_library import L, NativeError, can_use_gpu, log_lines, system_info, version
 from quoth.native.llama_model import Abort, Context, LlamaModel
 from quoth.native.quantization import quantize
 from quoth.native.sampler_chain import Chain, grammar_of_schema

@@ -8,7 +8,7 @@ import re
 from contextlib import suppress
 from pathlib import Path
 
-from quoth.native.library import L
+from quoth.native.llama_library import L
 
 _FOLDER = Path(L._base_path)  # of the shared libraries
 _VERSION = re.compile(r'^__version__ = "([^"]+)"', re.MULTILINE)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from quoth.native.build import library_files
-from quoth.native.library import L, start_backends
+from quoth.native.llama_library import L, start_backends
 
 # Backends that compute on GPUs, by the names of their libraries.
 _GPU_LIBRARIES = re.compile(r"ggml-(cuda|hip|musa|vulkan|metal|sycl|opencl|webgpu|cann)\b")

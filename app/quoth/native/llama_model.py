@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from quoth.native.library import Handle, L, NativeError, last_reason, log_lines, silent, start_backends
+from quoth.native.llama_library import Handle, L, NativeError, last_reason, log_lines, silent, start_backends
 from quoth.native.vocabulary import Vocabulary
 
 

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from quoth.native.library import L, NativeError, last_reason, log_lines, log_listeners, start_backends
+from quoth.native.llama_library import L, NativeError, last_reason, log_lines, log_listeners, start_backends
 
 # A dry run says "[  2/ 29] blk.0.attn_k.weight - [ 576, ...], type = f32, size = 0.42 MiB -> 0.11 MiB (q8_0)", a run
 # "..., type = f32, converting to q8_0 .. size = 0.42 MiB -> 0.11 MiB"; with neither the type stays.

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from quoth.native.library import Handle, L, NativeError, last_reason, log_lines
+from quoth.native.llama_library import Handle, L, NativeError, last_reason, log_lines
 from quoth.native.llama_model import Context
 from quoth.native.vocabulary import Vocabulary
 

@@ -1,11 +1,11 @@
 """Text that is safe: cleaned of what controls a terminal, decoded from any bytes, followed piece by piece. Pure."""
 
-from quoth.text.cleaning import Cleaner, clean, sane, well_formed
+from quoth.text.cleaning import Cleaner, clean, one_line, well_formed
 from quoth.text.decoding import Decoded, decode_input
 from quoth.text.fenced_blocks import FirstBlock, first_block
 from quoth.text.stream_filters import LoopDetector, StopStrings, Thinking
 
 __all__ = [
     "Cleaner", "Decoded", "FirstBlock", "LoopDetector", "StopStrings", "Thinking", "clean", "decode_input",
-    "first_block", "sane", "well_formed",
+    "first_block", "one_line", "well_formed",
 ]  # fmt: skip

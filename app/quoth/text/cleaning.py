@@ -79,7 +79,7 @@ def clean(text: str) -> tuple[str, int]:
     return cleaner.feed(text) + cleaner.flush(), cleaner.count
 
 
-def sane(text: str, limit: int = 80) -> str:
+def one_line(text: str, limit: int = 80) -> str:
     """A name or a message from outside as one clean line of at most `limit` characters."""
     line = clean(text)[0].replace("\n", " ").replace("\t", " ").strip()
     return line if len(line) <= limit else line[: limit - 1] + "…"

@@ -11,7 +11,7 @@ from quoth.cli.options import json_option, runs, setting_options
 @json_option
 @click.option("--prove", is_flag=True, help="Try every way of computing again, and measure it.")
 @setting_options("model", "offline", "quiet")
-@runs("diagnosis.report:diagnose")
+@runs("doctor.report:diagnose")
 def command() -> None:
     """Show versions, processor features, the ways of computing that work here, memory, folders, and the sandbox.
 

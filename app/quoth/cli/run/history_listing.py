@@ -15,7 +15,7 @@ from quoth.errors import InputError, StorageError, UsageError
 from quoth.history import Conversation, History, export, json_archive
 from quoth.library.text_files import bytes_of
 from quoth.platform import safe_files
-from quoth.text import sane, well_formed
+from quoth.text import one_line, well_formed
 
 MAX_IMPORT = 1 << 30  # bytes
 SPANS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -41,7 +41,7 @@ def list_conversations(environment: Environment, number: int, as_json: bool) -> 
     if as_json:
         _print_json(environment, conversations=[asdict(each) for each in found])
     elif found:
-        rows = [(str(each.id), age(each.changed), f"{each.turns:,}", sane(each.title)) for each in found]
+        rows = [(str(each.id), age(each.changed), f"{each.turns:,}", one_line(each.title)) for each in found]
         print_lines(environment.streams, columns([("ID", "AGE", "TURNS", "TITLE"), *rows]))
     else:
         environment.streams.say('no conversation yet: begin one with quoth "Why is the sky blue?"')
@@ -53,7 +53,7 @@ def search_turns(environment: Environment, words: Sequence[str], number: int, as
     if as_json:
         _print_json(environment, hits=[asdict(hit) for hit in hits])
     elif hits:
-        rows = [(str(hit.conversation), age(hit.created), hit.role, sane(hit.snippet, 400)) for hit in hits]
+        rows = [(str(hit.conversation), age(hit.created), hit.role, one_line(hit.snippet, 400)) for hit in hits]
         print_lines(environment.streams, columns([("ID", "AGE", "WHERE", "TEXT"), *rows]))
     else:
         environment.streams.say("nothing found")
@@ -135,7 +135,7 @@ def _agreed(environment: Environment, chosen: Sequence[Conversation]) -> bool:
         raise UsageError(
             "removing needs your consent", "standard input is not a terminal", "Pass --yes to remove without a question"
         )
-    what = f"{chosen[0].id} ({sane(chosen[0].title)})" if len(chosen) == 1 else _counted(len(chosen))
+    what = f"{chosen[0].id} ({one_line(chosen[0].title)})" if len(chosen) == 1 else _counted(len(chosen))
     answer = environment.streams.read_line(f"Remove {what}? [y/N]")
     return (answer or "").strip().lower() in ("y", "yes")
 
@@ -152,5 +152,7 @@ def _named(history: History, name: str) -> Conversation:
             raise UsageError("there is no conversation yet", "", 'Begin one: quoth "Why is the sky blue?"')
         return last
     if not (name.isascii() and name.isdecimal()):
-        raise UsageError(f"{sane(name)!r} is not a conversation", "pass a number or last", '"quoth history" lists them')
+        raise UsageError(
+            f"{one_line(name)!r} is not a conversation", "pass a number or last", '"quoth history" lists them'
+        )
     return history.conversation(int(name[:19]))

@@ -17,7 +17,7 @@ from quoth.library.model_pull import try_model
 from quoth.models import ModelFile, catalogue, other_tools
 from quoth.models.memory_fit import FreeMemory, fit
 from quoth.models.sampling_defaults import sampling_values
-from quoth.text import sane
+from quoth.text import one_line
 from quoth.text.units import format_megabytes
 
 HEADINGS = ("NAME", "ORIGIN", "SIZE", "QUANT", "CONTEXT", "FITS")
@@ -75,9 +75,9 @@ def _fits(model: ModelFile, free: FreeMemory) -> bool | None:
 
 def _cells(row: dict[str, Any]) -> tuple[str, ...]:
     fits = {True: "yes", False: "no", None: "?"}[row["fits"]]
-    name = sane(row["name"]) + (" (default)" if row["default"] else "")
+    name = one_line(row["name"]) + (" (default)" if row["default"] else "")
     context = f"{row['context']:,}" if row["context"] else "?"
-    return name, sane(row["origin"]), format_megabytes(row["size"]), sane(row["quantization"]), context, fits
+    return name, one_line(row["origin"]), format_megabytes(row["size"]), one_line(row["quantization"]), context, fits
 
 
 def show_model(environment: Environment, name: str) -> None:
@@ -89,17 +89,17 @@ def show_model(environment: Environment, name: str) -> None:
 
 
 def _facts(environment: Environment, model: ModelFile, header: Header) -> Iterator[tuple[str, str]]:
-    yield "name", sane(model.name)
-    yield "file", sane(str(model.path), 4000)
-    yield "origin", sane(model.origin)
-    yield "architecture", f"{sane(model.architecture)}, {header.n_layers} layers"
+    yield "name", one_line(model.name)
+    yield "file", one_line(str(model.path), 4000)
+    yield "origin", one_line(model.origin)
+    yield "architecture", f"{one_line(model.architecture)}, {header.n_layers} layers"
     yield "kind", model.kind
-    yield "quantization", sane(model.quantization)
+    yield "quantization", one_line(model.quantization)
     yield "size", f"{model.size:,} bytes"
     yield "context", f"{model.n_ctx_train:,} tokens"
     row = next((row for row in catalogue.ROWS if model.origin in row.origins), None)
     licence = row.licence if row else header.text("general.license")
-    yield "licence", sane(licence) or "not stated"
+    yield "licence", one_line(licence) or "not stated"
     if model.sha256:
         yield "sha256", model.sha256
     yield "fits", fit(header, free_memory(environment)).sentence

@@ -13,8 +13,8 @@ from typing import Any, cast
 
 from quoth.chat import Message
 from quoth.engine import Chat, Done, Event, LoadOptions, ModelInfo, Request, ScoreEvent, Scoring, Text, messages
-from quoth.engine.client.climb import Climb
-from quoth.engine.client.findings import Findings
+from quoth.engine.client.ladder_climb import Climb
+from quoth.engine.client.rung_findings import Findings
 from quoth.engine.client.timeouts import Timeouts
 from quoth.errors import EngineError, QuothError
 from quoth.workers import protocol

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from quoth.chat import Message
-from quoth.engine.needs import SLOWEST_DISK
+from quoth.engine.memory_needs import SLOWEST_DISK
 
 SLOWEST_TOKENISER = 50e3  # characters a second in one native call, which says nothing meanwhile
 

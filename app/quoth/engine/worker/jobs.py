@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from quoth import native
 from quoth.engine import messages
 from quoth.engine.ladder import Fingerprint, Known, Rung, choose, usable
-from quoth.engine.needs import SLOWEST_DISK
-from quoth.engine.worker.exact import ExactModel
+from quoth.engine.memory_needs import SLOWEST_DISK
+from quoth.engine.worker.exact_model import ExactModel
 from quoth.engine.worker.fingerprint import fingerprint, fingerprint_of_file, processor_features
 from quoth.engine.worker.llama_engine import LlamaEngine
 from quoth.engine.worker.sandbox import Landlock, confine, parts_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from quoth.engine.needs import kv_bytes, working_bytes
+from quoth.engine.memory_needs import kv_bytes, working_bytes
 from quoth.engine.worker.threads import Threads
 from quoth.engine.worker.weights import check_memory
 from quoth.errors import EngineError

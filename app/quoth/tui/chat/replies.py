@@ -10,7 +10,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from quoth.chat import Attachment, Message
-from quoth.text import sane
+from quoth.text import one_line
 from quoth.text.units import format_duration
 from quoth.tui.chat.chat_layout import PROBABILITIES, ChatLayout
 from quoth.tui.chat.chat_session import ChatSession, WaitingQuestion
@@ -52,7 +52,7 @@ class Replies:
         view.show_attachments([])
         if session.model is None:
             session.waiting = WaitingQuestion(text, documents)
-            view.banner(f"Sent as soon as there is a model: {sane(text)}")
+            view.banner(f"Sent as soon as there is a model: {one_line(text)}")
             return
         await self.ask_at(len(session.path), text, documents)
 

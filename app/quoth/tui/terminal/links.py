@@ -7,7 +7,7 @@ import webbrowser
 from urllib.parse import SplitResult, urlsplit
 
 from quoth.errors import InputError
-from quoth.text import sane
+from quoth.text import one_line
 
 SCHEMES = ("http", "https", "mailto")
 LONGEST = 2048  # characters of an address that is opened; longer ones hide their end
@@ -15,7 +15,7 @@ LONGEST = 2048  # characters of an address that is opened; longer ones hide thei
 
 def shown(url: str) -> str:
     """The full address on one line, and after it what is odd about it: IDN hosts in punycode, names before an @."""
-    line = sane(url, max(len(url), 1))
+    line = one_line(url, max(len(url), 1))
     oddities = _oddities(line)
     return f"{line} ({'; '.join(oddities)})" if oddities else line
 
@@ -23,7 +23,7 @@ def shown(url: str) -> str:
 def checked(url: str) -> str:
     """The address to open, its host in ASCII. Raises InputError for one that is never opened."""
     parts = _split(url)
-    if url != sane(url, max(len(url), 1)) or any(character.isspace() or character == "\\" for character in url):
+    if url != one_line(url, max(len(url), 1)) or any(character.isspace() or character == "\\" for character in url):
         why = "it holds spaces, backslashes or invisible characters"
     elif len(url) > LONGEST:
         why = f"it is longer than {LONGEST:,} characters"
@@ -37,7 +37,7 @@ def checked(url: str) -> str:
         return parts._replace(netloc=parts.netloc.replace(_written_host(parts), host)).geturl()
     else:
         why = "it names no host"
-    raise InputError(f"the link {sane(url, 60)!r} is not opened", why, "Copy it if you trust it")
+    raise InputError(f"the link {one_line(url, 60)!r} is not opened", why, "Copy it if you trust it")
 
 
 def open_link(url: str) -> None:
@@ -89,7 +89,7 @@ def _oddities(url: str) -> list[str]:
 
 def _unicode_host(host: str) -> str:
     try:
-        return sane(host.encode("ascii").decode("idna"), 255)
+        return one_line(host.encode("ascii").decode("idna"), 255)
     except UnicodeError:
         return "as nothing: it is not valid"
 

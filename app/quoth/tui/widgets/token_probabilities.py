@@ -15,7 +15,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from quoth.engine import TokenLogprob
-from quoth.text import sane
+from quoth.text import one_line
 
 # The lowest probability of a band, and its look: also without colour the unlikely stand out.
 BANDS: tuple[tuple[float, str], ...] = (
@@ -98,4 +98,4 @@ class TokenProbabilities(Widget, can_focus=True):
 
 def _named(text: str, logprob: float) -> str:
     text = text.replace("\n", "⏎")
-    return f"“{sane(text, 20) or text}” {math.exp(logprob):.1%}"
+    return f"“{one_line(text, 20) or text}” {math.exp(logprob):.1%}"

@@ -10,7 +10,7 @@ from typing import Any
 from quoth.cli.environment import Environment
 from quoth.cli.inputs import path_of
 from quoth.cli.printing import escaped_template, print_result, shape_text
-from quoth.text import sane
+from quoth.text import one_line
 from quoth.text.units import format_size
 from quoth_converters.families import Options
 from quoth_converters.output.writer import OutType, stored_size
@@ -40,18 +40,18 @@ def summary_lines(described: Described) -> Iterator[str]:
     """What a checkpoint is and what it becomes, a line each."""
     source, spec = described.source, described.spec
     vocabulary = spec.vocabulary
-    yield f"{sane(source.origin.name)}: {spec.family}, {spec.parameters:,} parameters, {source.format}"
+    yield f"{one_line(source.origin.name)}: {spec.family}, {spec.parameters:,} parameters, {source.format}"
     yield (
         f"becomes {spec.architecture}, {spec.kind}: {spec.hyperparameters.get('block_count')} layers, "
         f"{spec.hyperparameters.get('context_length', 0):,} tokens of context, "
-        f"{len(vocabulary):,} tokens of {sane(vocabulary.origin)}"
+        f"{len(vocabulary):,} tokens of {one_line(vocabulary.origin)}"
     )
     for note in (*vocabulary.notes, *spec.notes):
-        yield sane(note)
+        yield one_line(note)
     for reason, count in Counter(spec.dropped.values()).items():
-        yield f"left out: {count} tensor{'' if count == 1 else 's'}, {sane(reason)}"
+        yield f"left out: {count} tensor{'' if count == 1 else 's'}, {one_line(reason)}"
     if source.ignored:
-        yield f"ignored: {sane(', '.join(source.ignored))}"
+        yield f"ignored: {one_line(', '.join(source.ignored))}"
 
 
 def size_lines(described: Described) -> Iterator[str]:

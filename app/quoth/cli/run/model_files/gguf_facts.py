@@ -13,7 +13,7 @@ from quoth.cli.printing import columns, escaped_template, print_result, shape_te
 from quoth.gguf import Header, check, read_header
 from quoth.gguf.tables import TENSOR_TYPES
 from quoth.library.model_choice import named
-from quoth.text import sane
+from quoth.text import one_line
 
 if TYPE_CHECKING:
     from quoth_converters.output.llama_quantization import Plan
@@ -51,7 +51,7 @@ def _inspect_gguf(environment: Environment, file: str, tensors: bool, as_json: b
     header = read_header(named(environment, file).path)
     check(header)
     plans, best, plan_lines = _plans(header)
-    rows = [(key, sane(value, 4000)) for key, value in _rows(header)]
+    rows = [(key, one_line(value, 4000)) for key, value in _rows(header)]
     lines = [*columns(rows), *plan_lines, *escaped_template(header.chat_template)]
     if tensors:
         lines += (f"{t.name}  {_type(t.type)}  {shape_text(t.shape[::-1])}" for t in header.tensors)

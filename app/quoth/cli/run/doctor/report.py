@@ -12,8 +12,8 @@ from typing import Any
 
 from quoth.cli.environment import Environment
 from quoth.cli.printing import columns, print_result
-from quoth.cli.run.diagnosis import ways
-from quoth.cli.run.diagnosis.reinstall import from_source, from_wheels
+from quoth.cli.run.doctor import ways_of_computing as ways
+from quoth.cli.run.doctor.reinstall import from_source, from_wheels
 from quoth.config import Folders
 from quoth.engine.client.rung_comparison import prove_rungs
 from quoth.engine.ladder import Known, usable

@@ -7,8 +7,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from quoth.cli.run.diagnosis.reinstall import AMX_FLAG, from_source, from_wheels
-from quoth.engine.client.findings import FindingsEntry
+from quoth.cli.run.doctor.reinstall import AMX_FLAG, from_source, from_wheels
+from quoth.engine.client.rung_findings import FindingsEntry
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known, Rung, choose, usable
 
 # The processor features that a build reports, and the kernel's names of them.

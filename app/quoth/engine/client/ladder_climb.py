@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from quoth.engine import LoadOptions
-from quoth.engine.client.findings import Findings
+from quoth.engine.client.rung_findings import Findings
 from quoth.engine.ladder import BY_NAME, Finding, Fingerprint, Known
 from quoth.engine.messages import Load
 from quoth.errors import EngineError, ModelError, QuothError
