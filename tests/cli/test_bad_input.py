@@ -232,3 +232,23 @@ def test_it_works_under_python_without_asserts(environ: dict[str, str]) -> None:
     )
     assert (result.returncode, result.stderr) == (0, b"")
     assert result.stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code"),
+    [(["hello"], 3), (["history", "show", "9999"], 2), (["tokens", "--nope"], 2)],
+)
+def test_debug_adds_the_traceback_to_the_sentence_and_changes_no_exit_code(
+    arguments: list[str], code: int, environ: dict[str, str]
+) -> None:
+    plain = run_here(*arguments, environ=environ)
+    debugged = run_here(*arguments, "--debug", environ=environ)
+    assert_refused(plain, code)
+    assert debugged.code == code
+    assert debugged.err.startswith("Traceback (most recent call last):\n")
+    assert debugged.err.endswith(f"\n{plain.err}")
+
+
+def test_an_option_out_of_its_range_is_told_without_the_program_s_name(environ: dict[str, str]) -> None:
+    refused = run_here("hello", "--logprobs", "0", environ=environ)
+    assert_refused(refused, 2, "quoth: error: invalid value for '--logprobs'")

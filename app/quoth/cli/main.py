@@ -43,21 +43,21 @@ def run(
     debug = "--debug" in arguments
     try:
         return _run([a for a in arguments if a != "--debug"], environment)
-    except QuothError as error:
-        if debug:
-            raise
-        return _fail(error, arguments, streams)
     except PipeClosed:
         return int(Exit.PIPE_CLOSED)
     except Ended as ended:
         return _leave(ended.exit_code, arguments, streams)
     except Exception as error:
         if debug:
-            raise
-        try_ = "Run it again with --debug and report what it prints"
-        return _fail(QuothError(f"{type(error).__name__}: {error}", "this is a bug", try_), arguments, streams)
+            streams.traceback()
+        return _fail(error if isinstance(error, QuothError) else _bug(error), arguments, streams)
     finally:
         environment.close()
+
+
+def _bug(error: Exception) -> QuothError:
+    try_ = "Run it again with --debug and report what it prints"
+    return QuothError(f"{type(error).__name__}: {error}", "this is a bug", try_)
 
 
 def _fail(error: QuothError, arguments: Sequence[str], streams: Streams) -> int:
@@ -146,4 +146,4 @@ def _usage_error(error: click.ClickException, name: str, arguments: Sequence[str
     least = 2 if isinstance(error, click.BadParameter) else 1  # one word in the place of another is a wrong value
     names_nothing = not isinstance(error, click.MissingParameter) and len(words) >= least and is_sentence(words)
     hint = as_prompt_hint(arguments) if name != PROMPT and names_nothing else ""
-    return UsageError(f"{program}: {what[:1].lower()}{what[1:]}", "", sentences(see, hint))
+    return UsageError(what[:1].lower() + what[1:], "", sentences(see, hint))

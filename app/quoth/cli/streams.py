@@ -16,7 +16,7 @@ from quoth.cli import descriptors
 from quoth.cli.descriptors import DescriptorReader, DescriptorWriter
 from quoth.cli.progress import Progress
 from quoth.errors import InputError, QuothError, StorageError
-from quoth.text import Cleaner, one_line
+from quoth.text import Cleaner, clean, one_line
 
 _LINE = 4000  # characters of one notice
 _CHUNK = 65536  # bytes
@@ -195,6 +195,12 @@ class Streams:
     def error(self, error: QuothError) -> None:
         """Write the one line of an error."""
         self._line(f"quoth: error: {one_line(str(error), _LINE)}")
+
+    def traceback(self) -> None:
+        """Write the traceback of the error that is being handled."""
+        import traceback
+
+        self._line(clean(traceback.format_exc().rstrip())[0])
 
     def silence_stdout(self) -> None:
         """Discard all further output, also what the interpreter flushes when it ends."""
