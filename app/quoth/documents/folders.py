@@ -53,7 +53,8 @@ def _expanded(operand: str) -> list[str]:
         return [operand]
     found = sorted(glob.glob(operand, recursive=True)) if glob.has_magic(operand) else []
     if not found:
-        raise InputError(f"{operand} does not exist", "no file fits the pattern" if glob.has_magic(operand) else "")
+        why = "no file fits the pattern" if glob.has_magic(operand) else ""
+        raise InputError(f"{operand} does not exist", why, "Check the name")
     return found
 
 

@@ -61,7 +61,7 @@ def open_file(path: str) -> BinaryIO:
             raise InputError(f"{path} is a folder")
         return open(path, "rb")
     except FileNotFoundError:
-        raise InputError(f"{path} does not exist") from None
+        raise InputError(f"{path} does not exist", "", "Check the name") from None
     except OSError as error:
         raise InputError(f"{path} cannot be read", error.strerror or str(error)) from None
 

@@ -31,7 +31,8 @@ def _read_template(path: Path) -> str:
     try:
         return read_text(path)
     except (OSError, ValueError) as error:
-        raise UsageError(f"the template {path} cannot be read", str(error), "Pass a Jinja file") from None
+        why = (isinstance(error, OSError) and error.strerror) or str(error)
+        raise UsageError(f"the template {path} cannot be read", why, "Pass a Jinja file") from None
 
 
 def start_engine(workspace: Workspace, model: ModelFile, tell: Callable[[str], None] | None = None) -> Client:

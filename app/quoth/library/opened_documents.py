@@ -109,6 +109,8 @@ def read_documents(
     >>> with read_documents("report.pdf", "notes/") as documents:
     ...     print(model.ask("Who signed it?", documents).text)
     """
+    if not names:
+        raise InputError("no document was named", "", "Name a file, a folder or a pattern")
     documents = read_named([os.fspath(name) for name in names], limit=limit, tell=tell)
     require_text(documents)
     return OpenDocuments(documents)
