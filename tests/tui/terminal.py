@@ -65,6 +65,13 @@ class Screen(pyte.Screen):
         super().reset_mode(*modes, **keywords)
 
 
+def _as_a_shell_starts_programs() -> None:
+    """With the terminal as its own, for job control, and no signal ignored: a shell's background jobs ignore two."""
+    for number in (signal.SIGINT, signal.SIGQUIT):
+        signal.signal(number, signal.SIG_DFL)
+    fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+
+
 class Terminal:
     """`with Terminal(command, env) as terminal:`, then `press`, `wait_for`; output is read at all times by a thread."""
 
@@ -96,7 +103,7 @@ class Terminal:
             env={"TERM": "xterm-256color", "COLORTERM": "truecolor", **env},
             cwd=cwd,
             start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(0, termios.TIOCSCTTY, 0),  # so that signals and job control work
+            preexec_fn=_as_a_shell_starts_programs,
         )
         self._theirs = theirs  # kept open: attributes can be read, and what was written last is not lost
         self._reader = threading.Thread(target=self._read, daemon=True)
