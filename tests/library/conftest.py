@@ -1,22 +1,7 @@
-"""Histories on real files."""
+"""Histories on real files, as the tests of the history have them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
+from tests.history.conftest import history, path
 
-import pytest
-
-from quoth.history import History
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "data" / "history.db"
-
-
-@pytest.fixture
-def history(path: Path) -> Iterator[History]:
-    history = History(path)
-    yield history
-    history.close()
+__all__ = ["history", "path"]

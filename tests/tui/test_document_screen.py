@@ -17,8 +17,8 @@ from textual.pilot import Pilot
 from quoth.chat import Attachment
 from quoth.errors import EngineError
 from quoth.history import History
+from quoth.tasks.status_text import NOT_FOUND
 from quoth.tui.app import QuothApp
-from quoth.tui.documents.document_lines import NOT_FOUND
 from quoth.tui.documents.document_screen import DocumentScreen
 from quoth.tui.documents.operands import operands
 from quoth.tui.widgets.cited_answer import CitedAnswer
@@ -264,7 +264,7 @@ async def test_what_is_not_there_is_said_so_with_what_was_read(home: Path, repor
     async with reading(home) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} Zebra xylophone?")
         assert said(screen)[-1] == NOT_FOUND
-        assert progress(screen).startswith("none of ")
+        assert progress(screen).endswith(" passages none matches the question")
         assert kept_turns(app)[1][1] == NOT_FOUND
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from collections.abc import Callable, Iterator
 from typing import Generic, TypeVar
 
@@ -34,9 +35,9 @@ class Stream(Iterator[T], Generic[T, E]):
                 return piece
         raise StopIteration
 
+    @abstractmethod
     def _take(self, event: E) -> T | None:
         """The piece that an event brings; what else it says is kept."""
-        raise NotImplementedError
 
     def cancel(self) -> None:
         """End it as soon as can be; what was written stays."""

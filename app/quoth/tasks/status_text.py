@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from quoth.tasks.summaries.summary import Planned, Summarized
 
 LONG = 60  # seconds of work that are announced before
+NOT_FOUND = "not in the documents"
 
 
 def too_small(model: str) -> str:
@@ -24,6 +25,12 @@ def planned(plan: Planned, model: str) -> str:
     """What is about to be read, and how long it takes."""
     known = f", {plan.known} of them known from before" if plan.known else ""
     return f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {format_duration(plan.seconds)} with {model}"
+
+
+def some_read(read: int, passages: int) -> str:
+    """Which of so many passages a question was put to, where that was not all of them."""
+    which = f"the {read:,} that match the question best were read" if read else "none matches the question"
+    return f"of {passages:,} passages {which}"
 
 
 def covered(end: Summarized, seconds: float) -> str:

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import gc
-
 import click
 
-from quoth.cli.environment import Environment
-from quoth.cli.options import setting_options
-from quoth.errors import UsageError
+from quoth.cli.options import runs, setting_options
 
 
 @click.command()
 @setting_options()
-@click.pass_obj
-def command(environment: Environment, /) -> int:
+@runs("talk:talk")
+def command() -> None:
     """Talk with a model. Escape stops an answer, F1 shows the keys, Ctrl-Q leaves.
 
     On a terminal without a cursor (TERM=dumb) the chat goes line by line.
@@ -25,20 +21,3 @@ def command(environment: Environment, /) -> int:
       quoth chat -m smollm2-135m
       quoth chat -s "You answer in one sentence."
     """
-    return talk(environment)
-
-
-def talk(environment: Environment, conversation: int | None = None) -> int:
-    """Chat in the app, or line by line on a terminal that cannot show it. Returns the exit code."""
-    streams = environment.streams
-    if not streams.stdin_isatty:
-        try_ = 'For one question: quoth "Why is the sky blue?"'
-        raise UsageError("a chat needs a terminal", "standard input is not a terminal", try_)
-    if environment.environ.get("TERM", "dumb") == "dumb" or not streams.stderr_isatty:
-        from quoth.cli.run.chat_lines import talk_in_lines
-
-        return talk_in_lines(environment)
-    gc.disable()  # until the first paint: thousands of objects are made, and none of them is garbage
-    from quoth.cli.run.chat_app import run_app
-
-    return run_app(environment, conversation)

@@ -17,8 +17,8 @@ from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
 from quoth.tasks.question_answering import Answered, PassagesRead, QuestionAnswering
+from quoth.tasks.status_text import NOT_FOUND, some_read
 
-NOT_FOUND = "not in the documents"
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
 
@@ -80,8 +80,7 @@ class _Questions:
         lines = self._cited(answered) if answered.found else [NOT_FOUND]
         print_result(self._streams, self._as_json, self._fields(question, answered, read), lines)
         if not answered.found and unread:
-            which = f"the {read:,} that match the question best were read" if read else "none matches the question"
-            self._streams.say(f"of {len(self._collection):,} passages {which}; --all reads all of them")
+            self._streams.say(f"{some_read(read, len(self._collection))}; --all reads all of them")
 
     def _cited(self, answered: Answered) -> list[str]:
         """The answer, then its quotes, each with its citation; quotes that are the answer stand once."""

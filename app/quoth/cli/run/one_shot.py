@@ -36,7 +36,7 @@ def reply(
     """Answer a prompt, or without one open the chat. Returns the exit code."""
     before = _conversation_to_continue(environment, continues, conversation)
     if not (words or prompt or files) and environment.streams.stdin_isatty:
-        from quoth.cli.commands.chat import talk
+        from quoth.cli.run.talk import talk
 
         return talk(environment, before.id if before else None)
     format_ = answer_format(json=as_json, jsonl=as_jsonl, logprobs=logprobs, block=block)

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from quoth.documents.citation import bracketed
+from quoth.tasks.status_text import NOT_FOUND
 from quoth.text.sentences import sentences
 
 if TYPE_CHECKING:
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from quoth.tasks.question_answering import Answered
 
 Look = Literal["question", "said", "quote", "notice"]
-NOT_FOUND = "not in the documents"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,12 +8,13 @@ from dataclasses import dataclass, replace
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
 from quoth.tasks.collection import Collection
 from quoth.tasks.question_answering import Answered, PassagesRead
-from quoth.tasks.status_text import LONG, covered, planned, too_small
+from quoth.tasks.status_text import LONG, covered, planned, some_read, too_small
 from quoth.tasks.summaries import summary
 from quoth.text import clean
 from quoth.text.progress_line import ProgressLine
@@ -129,10 +130,8 @@ class DocumentTaskThread:
         self._write(in_history(lines))
         self._show(*lines)
         unread = len(collection) - len(read)
-        if not read:
-            running.end = f"none of {len(collection):,} passages has a word of the question"
-        elif not answered.found and unread:
-            running.end = f"{len(read):,} passages that rank best were read, {unread:,} were not"
+        if not read or (unread and not answered.found):
+            running.end = some_read(len(read), len(collection))
         else:
             took = format_duration(monotonic() - self._began)
             running.end = f"read {len(read):,} of {len(collection):,} passages in {took}"
@@ -175,7 +174,7 @@ class DocumentTaskThread:
     def _sentence(self, collection: Collection, sentence: summary.Sentence) -> None:
         cites = tuple(map(collection.cite, sentence.spans))
         shown = f"{sentence.before.lstrip(chr(10))}{sentence.text}".strip()
-        places = f" [{'; '.join(dict.fromkeys(cites))}]" if cites else ""
+        places = f" {bracketed(dict.fromkeys(cites))}" if cites else ""
         self._write(f"{sentence.before}{sentence.text}{places}")
         self._show(Line(shown, "said", sentence.spans, cites))
 
@@ -185,7 +184,7 @@ class DocumentTaskThread:
         if not end.dropped:
             self._show_read(collection, *range(len(collection)))
         if end.reason == "cancelled":
-            kept = "" if running.private else "; the notes on them are kept: the same command goes on from there"
+            kept = "" if running.private else "; the notes on them are kept: the same command continues from there"
             running.end = f"read {end.parts_read:,} of {end.parts:,} parts{kept}"
         else:
             running.end = covered(end, monotonic() - self._began)
