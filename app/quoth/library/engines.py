@@ -9,6 +9,7 @@ from pathlib import Path
 from quoth.engine import LoadOptions
 from quoth.engine.client.client import Client
 from quoth.errors import UsageError
+from quoth.library.text_files import why_and_hint
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
 from quoth.platform.safe_files import read_text
@@ -31,8 +32,7 @@ def _read_template(path: Path) -> str:
     try:
         return read_text(path)
     except (OSError, ValueError) as error:
-        why = (isinstance(error, OSError) and error.strerror) or str(error)
-        raise UsageError(f"the template {path} cannot be read", why, "Pass a Jinja file") from None
+        raise UsageError(f"the template {path} cannot be read", *why_and_hint(error)) from None
 
 
 def start_engine(workspace: Workspace, model: ModelFile, tell: Callable[[str], None] | None = None) -> Client:
