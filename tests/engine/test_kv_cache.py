@@ -76,8 +76,8 @@ def write(cache: KVCache, n: int) -> list[int]:
     [
         (135_000_000, 2, False, Slices(64, 256)),
         (135_000_000, 4, False, Slices(128, 512)),
-        (1_700_000_000, 8, False, Slices(16, 64)),
-        (8_000_000_000, 1, False, Slices(16, 16)),
+        (1_700_000_000, 8, False, Slices(64, 128)),
+        (8_000_000_000, 1, False, Slices(64, 128)),
         (0, 1, False, Slices(512, 512)),
         (8_000_000_000, 1, True, Slices(512, 512)),
     ],

@@ -41,18 +41,20 @@ class Slices(NamedTuple):
 
 
 def slices(n_params: int, threads: int, on_gpu: bool) -> Slices:
-    """Powers of two from 16 to 512: the least takes at most 200 ms where that is possible, the most a second.
+    """Powers of two from 64 to 512: the least takes at most 200 ms where that is possible, the most a second.
 
     From the cost of a token, two operations a parameter, and 5e10 operations a second and core: what a current core
     does on quantized weights (135M parameters, two cores: 64 tokens in 0.18 s; a prompt of 768 in 0.89 of the time
-    with slices of up to 256, measured). It is computed and not measured, so that the borders of slices, and with them
-    the last bits of every logit, are the same in every run.
+    with slices of up to 256, measured). Smaller slices read large models slowly: 1.5B parameters (Q4_K_M, two cores,
+    800 tokens) 72 tokens/s with slices of 16, 88 with up to 64, 98 with up to 128, 101 with 512. A stop need not wait
+    for the end of a slice. It is computed and not measured, so that the borders of slices, and with them the last bits
+    of every logit, are the same in every run.
     """
     if on_gpu:
         return Slices(512, 512)
     rate = threads * 5e10 / (2 * max(n_params, 1))
-    least, most = (max(16, min(512, 1 << max(0, int(seconds * rate).bit_length() - 1))) for seconds in (0.2, 1.0))
-    return Slices(least, most)
+    least, most = (1 << max(0, int(seconds * rate).bit_length() - 1) for seconds in (0.2, 1.0))
+    return Slices(min(512, max(64, least)), min(512, max(128, most)))
 
 
 class KVCache:
