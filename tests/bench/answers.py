@@ -17,8 +17,8 @@ from quoth import documents
 from quoth.documents.ranking import Ranking
 from quoth.engine.client.client import Client
 from quoth.tasks import model_classes
+from quoth.tasks.answers.question_answering import Answered, QuestionAnswering
 from quoth.tasks.collection import Collection
-from quoth.tasks.question_answering import Answered, QuestionAnswering
 from quoth.tasks.quote_search import find_quote
 from tests.bench import corpus, places, questions
 from tests.bench.questions import Question

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from quoth.engine import Notice, Usage
 from quoth.library.answer_stream import Cancelled, Stream, never
 from quoth.library.opened_documents import OpenDocuments
+from quoth.tasks.answers.question_answering import BUDGET, Answered, QuestionAnswering
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.question_answering import Answered, QuestionAnswering
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract
 from quoth.tasks.summaries.summarizer import Summarizer
 from quoth.tasks.summaries.summary import Event as SummaryEvent
@@ -60,17 +60,18 @@ def asking(
     documents: OpenDocuments,
     *,
     everything: bool = False,
+    budget: float = BUDGET,
     private: bool | None = None,
     cancelled: Cancelled = never,
 ) -> QuestionAnswering:
-    """Questions about documents; `everything`: every passage is read for each of them.
+    """Questions about documents; `everything`: every passage is read for each of them; `budget`: seconds of reading.
 
     Nothing of `private` ones is on the disk; None: as the settings say.
     """
     private = model.workspace.settings.private if private is None else private
     collection, ranking = documents.passages(model.engine, private=private)
     return QuestionAnswering(
-        model.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled
+        model.engine, collection, ranking, everything=everything, budget=budget, keep=not private, cancelled=cancelled
     )
 
 

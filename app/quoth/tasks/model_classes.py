@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
+
+from quoth.tasks.answers.thresholds import Thresholds
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,15 +21,17 @@ class ModelClass:
     part: int  # of a summary
     note: int  # written about a part
     merge: int  # of notes, read at once
+    thresholds: Thresholds  # of the model's own judgement
     support: float  # share of a sentence's content words that its sources must have
 
 
 # The demonstration model quotes: of 20 questions (every eighth) 12 answers were right so, in 0.02 s each, and none of
 # those that it wrote itself, in 73 s each beside other work: no quote of its own stands in the text.
+NEVER = Thresholds(math.inf, math.inf)  # it is not asked
 CLASSES: tuple[ModelClass, ...] = (
-    ModelClass("demonstration", 0.5e9, True, True, 300, 10, 700, 90, 1500, 0.6),
-    ModelClass("small", 4e9, False, False, 300, 12, 1200, 160, 4000, 0.5),
-    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45),
+    ModelClass("demonstration", 0.9e9, True, True, 300, 10, 700, 90, 1500, NEVER, 0.6),
+    ModelClass("small", 4e9, False, False, 300, 12, 1200, 160, 4000, Thresholds(0.0, 0.6), 0.5),
+    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, Thresholds(0.0, 0.6), 0.45),
 )
 
 SMALLEST = 32  # tokens of a part, in however small a context

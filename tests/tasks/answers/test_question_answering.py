@@ -13,9 +13,9 @@ from quoth.documents.ranking import Ranking
 from quoth.engine import LoadOptions, Notice
 from quoth.engine.client.client import Client
 from quoth.errors import InputError
+from quoth.tasks.answers.question_answering import Answered, Event, QuestionAnswering
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
-from quoth.tasks.question_answering import Answered, Event, QuestionAnswering
 from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import HARBOURS, LARGE, TINY, asked_text, collection, engine_info, harbours
 
