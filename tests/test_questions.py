@@ -54,12 +54,16 @@ def test_some_questions_are_asked_in_another_language_than_the_documents() -> No
 
 
 def test_enough_questions_are_held_out() -> None:
-    assert len(HELD_OUT) >= 34
-    assert len({row.document for row in HELD_OUT}) >= 9
-    assert sum(row.document in CHINESE for row in HELD_OUT) >= 6
-    assert len(HELD_OUT_ABSENT) >= 12
-    assert sum(row.document in CHINESE for row in HELD_OUT_ABSENT) >= 2
+    assert len(HELD_OUT) >= 90
+    assert len({row.document for row in HELD_OUT}) >= 14
+    assert sum(row.document in CHINESE for row in HELD_OUT) >= 12
+    assert len(HELD_OUT_ABSENT) >= 40
+    assert sum(row.document in CHINESE for row in HELD_OUT_ABSENT) >= 4
     assert {row.near for row in HELD_OUT_ABSENT} == {True, False}
+    for language in ("de", "fr"):
+        names = {document.name for document in corpus.DOCUMENTS if document.language == language}
+        assert sum(row.document in names for row in HELD_OUT) >= 8
+        assert sum(row.document in names for row in HELD_OUT_ABSENT) >= 4
 
 
 def test_what_is_held_out_is_loaded_only_when_asked_for() -> None:
