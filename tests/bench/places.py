@@ -22,7 +22,7 @@ _chosen: list[str] = []  # what --model names
 
 
 def choose_model(name: str) -> None:
-    """Have the benchmarks run on a model of the catalogue in place of the demonstration model."""
+    """Have the benchmarks run on a model of the catalogue, or on a file, in place of the demonstration model."""
     _chosen[:] = [name]
 
 
@@ -32,8 +32,9 @@ def is_chosen() -> bool:
 
 
 def model_or(name: str) -> Path:
-    """The model that --model names, else one of the catalogue."""
-    return catalogue_model((_chosen or [name])[0])
+    """The model that --model names, by its name or its file, else one of the catalogue."""
+    chosen = (_chosen or [name])[0]
+    return Path(chosen).resolve() if chosen.endswith(".gguf") else catalogue_model(chosen)
 
 
 def small_model() -> Path:
