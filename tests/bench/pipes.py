@@ -218,10 +218,9 @@ PIPES: tuple[Pipe, ...] = (
     ),
     Pipe(
         "script",
-        "Write a Python script that prints the sum of amount per region of such a file.",
+        "Write a short Python script that prints the sum of amount per region of such a file. Code only.",
         SALES,
         has(FENCE, "import|open", "region", "amount"),
-        bare=False,
         code=True,
     ),
 )
