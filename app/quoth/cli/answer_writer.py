@@ -42,7 +42,7 @@ class AnswerWriter:
     """Takes events and writes them in a format; answers of several requests stand one after another."""
 
     def __init__(self, streams: Streams, format_: Format, about: dict[str, Any], before: str = "") -> None:
-        """`about` has what every JSON object says: version, model, seed. `before` stands in front of each answer."""
+        """`about` has what every JSON object says: version, model, seed, temperature; `before` precedes each answer."""
         self._streams = streams
         self._format = format_
         self._about = about
