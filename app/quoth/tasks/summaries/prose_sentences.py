@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from quoth.text.sentences import sentences
+from quoth.text.white_space import folded
 from quoth.text.words import UNSPACED, count_words
 
 SHORTEST, LONGEST = 7, 45  # words
@@ -78,14 +79,14 @@ def list_items(text: str, headings: frozenset[int] = frozenset()) -> Iterator[Pr
     for start, end in sentences(text):
         mark = _MARK.match(text, start, end)
         start = mark.end() if mark else start
-        said = " ".join(text[start:end].split())
+        said = folded(text[start:end])
         words = count_words(said)
         if start not in headings and 3 <= words <= LONGEST and _plain(said):
             yield ProseSentence(start, end, said, words, 0.5, False)
 
 
 def _prose(text: str, start: int, end: int) -> ProseSentence | None:
-    said = " ".join(text[start:end].split())
+    said = folded(text[start:end])
     words = count_words(said)
     wide = len(_UNSPACED.findall(said)) > 0.3 * len(said)
     shortest, longest = (UNSPACED_SHORTEST, UNSPACED_LONGEST) if wide else (SHORTEST, LONGEST)

@@ -29,6 +29,7 @@ from quoth.tasks.summaries.summary import Event, Noted, Planned, Sentence, Step,
 from quoth.tasks.summaries.summary_writer import SummaryWriter, tokens_of
 from quoth.tasks.summaries.time_estimate import TimeEstimate
 from quoth.tasks.support import SourceText, supported_lines, supporting_sources
+from quoth.text.white_space import folded
 from quoth.text.words import count_words
 
 ROOM = 64  # tokens for what the template adds
@@ -139,7 +140,7 @@ class Summarizer:
         pieces = self._collection.sentences(part)
         if not lines:
             span, said = max(pieces, key=lambda piece: min(count_words(piece[1]), 40), default=(whole, said))
-            return [Note(" ".join(said.split())[:400], (span,))]
+            return [Note(folded(said)[:400], (span,))]
         sources = [(number, SourceText.of(piece)) for number, (_, piece) in enumerate(pieces)]
         places = [tuple(pieces[number][0] for number in supporting_sources(line, sources)) for line in lines]
         return [Note(line, spans or (whole,)) for line, spans in zip(lines, places, strict=True)]

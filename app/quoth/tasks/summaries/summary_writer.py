@@ -11,6 +11,7 @@ from quoth.tasks.summaries.part_notes import SAMPLING, Note
 from quoth.tasks.summaries.summary import Sentence, Step, Style, SummaryOptions
 from quoth.tasks.support import SourceText, numbers, support, supporting_sources
 from quoth.text.sentences import sentences
+from quoth.text.white_space import folded
 from quoth.text.words import count_words
 
 TOKENS_A_WORD = 2.5  # of a generous writer, in most languages
@@ -124,7 +125,7 @@ class _SupportedSentences:
         return found
 
     def _sentence(self, text: str, start: int, end: int) -> Sentence | None:
-        said = " ".join(text[start:end].split())
+        said = folded(text[start:end])
         mark = _MARK.match(said)
         bare = said[mark.end() :] if mark else said
         if not bare or bare in self._said:
