@@ -1,8 +1,7 @@
-"""An answer as it comes, piece by piece: its stop strings, its thoughts, its loops."""
+"""An answer as it comes, piece by piece: its stop strings and its thoughts."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
@@ -42,24 +41,6 @@ def _beginning(text: str, marks: Sequence[str]) -> int:
         if any(mark.startswith(end) for mark in marks):
             return length
     return 0
-
-
-class LoopDetector:
-    """Notices that one cycle of at most `period` tokens has filled the last `fill` tokens."""
-
-    def __init__(self, period: int = 64, fill: int = 512) -> None:
-        self._fill = fill
-        self._periods = range(1, period + 1)
-        self._recent = deque([-1] * period, period)  # token ids, the last one first; no id is negative
-        self._filled = list(self._periods)  # tokens filled by the cycle of each period
-
-    def feed(self, token: int) -> bool:
-        self._filled = [
-            filled + 1 if earlier == token else period
-            for filled, earlier, period in zip(self._filled, self._recent, self._periods, strict=True)
-        ]
-        self._recent.appendleft(token)
-        return max(self._filled) >= self._fill
 
 
 Part = tuple[Literal["thought", "answer"], str]
