@@ -176,7 +176,12 @@ PIPES: tuple[Pipe, ...] = (
         "dates",
         "List every date in this text, one per line, nothing else.",
         NOTES,
-        has("3 March 2019|2019-03-03", "2021-04-01|1 April 2021", "May 12|2022-05-12", "17/11/2023|2023-11-17"),
+        has(
+            "3 March 2019|2019-03-03|3/3/2019",
+            "2021-04-01|1 April",
+            "May 12|2022-05-12|5/12/2022",
+            "17/11/2023|2023-11-17",
+        ),
     ),
     Pipe("to German", "Translate into German.", ENGLISH, has("Museum", "montag", "Kinder", "zwölf|12", "Hunde")),
     Pipe("from Chinese", "Translate into English.", CHINESE, has("tomorrow", "three|3", "quarter", "second", "Wang")),

@@ -13,7 +13,7 @@ from quoth.library.answer_fields import usage_fields
 from quoth.text import FirstBlock
 
 ENDED_EARLY = {
-    "loop": "the answer was ended: it repeated itself; another --seed or a --repeat-penalty above 1 may help",
+    "loop": "the answer was ended: it repeated itself; a --repeat-penalty above 1 or another temperature (-t) may help",
     "context": "the answer was ended: the context is full; --ctx allows more if the model does",
 }
 
