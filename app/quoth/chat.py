@@ -24,14 +24,14 @@ class Attachment(NamedTuple):
     text: str
 
 
-_CLOSING = re.compile(r"<\s*/\s*(document(?:-\w*)?)\b", re.IGNORECASE)
+_CLOSING = re.compile(r"<\s*/\s*(text(?:-\w*)?)\b", re.IGNORECASE)
 
 
 def user_message(question: str, documents: Sequence[Attachment] = ()) -> Message:
-    """Put documents before the question, each named and between tags that its own text cannot close.
+    """Put documents before the question, each under its name and between tags that its own text cannot close.
 
     Tags, and no fence of Markdown: a model that reads its data in a fence puts its answer into one. Where a text has
-    the closing tag itself, the tag gets the first number that the text does not have: </document-2>.
+    the closing tag itself, the tag gets the first number that the text does not have: </text-2>.
     """
     parts = [_tagged(document) for document in documents]
     return Message("user", "\n\n".join([*parts, question] if question else parts))
@@ -40,7 +40,7 @@ def user_message(question: str, documents: Sequence[Attachment] = ()) -> Message
 def _tagged(document: Attachment) -> str:
     body = document.text.rstrip("\n")
     closed = {tag.casefold() for tag in _CLOSING.findall(body)}
-    tags = ("document" if number == 1 else f"document-{number}" for number in count(1))
+    tags = ("text" if number == 1 else f"text-{number}" for number in count(1))
     tag = next(tag for tag in tags if tag not in closed)
-    name = " ".join("".join(c if c.isprintable() and c not in '"<' else " " for c in document.name).split())
-    return f'<{tag} name="{name}">\n{body}\n</{tag}>'
+    name = " ".join("".join(c if c.isprintable() and c != "<" else " " for c in document.name).split())
+    return f"{name}:\n<{tag}>\n{body}\n</{tag}>"
