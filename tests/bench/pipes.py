@@ -21,6 +21,7 @@ from tests.bench.report import Figure, Report
 
 MOST = 240  # tokens of an answer; none of these needs so many
 FENCE = "```"
+MARKS = re.compile(r"</?text(-\d+)?>|\bstdin:")
 PREAMBLE = re.compile(
     r"^\s*(sure|certainly|of course|here (is|are)|here's|the (following|extracted|corrected|sorted|title|dates?|emails?"
     r"|commit message|translation|text|answer|output|json)\b[^\n]{0,60}(is|are|:)|translation:|output:|answer:|title:)",
@@ -248,6 +249,8 @@ def judge(pipe: Pipe, text: str, reason: str) -> Iterator[str]:
     """What is wrong with an answer, in a word each."""
     if FENCE in text and not pipe.code:
         yield "fence"
+    if MARKS.search(text):
+        yield "marks"
     if pipe.bare and PREAMBLE.match(text):
         yield "preamble"
     if reason != "stop":
@@ -295,7 +298,7 @@ def run(report: Report, rounds: int) -> None:
     for pipe in pipes:
         cells = (", ".join(tally.verdicts[pipe.name].faults) or "good" for tally in tallies.values())
         report.notes.append(f"{pipe.name:<16}" + "".join(f"{cell:<26}" for cell in cells))
-    for fault in ("", "fence", "preamble", "wrong"):
+    for fault in ("", "fence", "marks", "preamble", "wrong"):
         name = f"answers with {fault}" if fault else "good answers"
         before, now = (tally.share(fault) for tally in tallies.values())
         report.figures.append(Figure(name, "share", [now], [before], "fences"))
