@@ -40,19 +40,17 @@ def only(grammar: str) -> Sampling:
 
 
 @pytest.mark.parametrize(
-    ("grammar", "shown"),
+    ("grammar", "repeated"),
     [
-        ('root ::= "So:\\n" ("positive\\n")+', "So:\n" + "positive\n" * 12),
-        pytest.param('root ::= ("Roses are red,\\nviolets are blue.\\n\\n")+', None, marks=pytest.mark.more),
+        ('root ::= "So:\\n" ("positive\\n")+', "positive"),
+        pytest.param('root ::= ("Roses are red,\\nviolets are blue.\\n\\n")+', "Roses", marks=pytest.mark.more),
     ],
 )
-def test_an_endless_answer_ends_and_is_shown_a_few_times(llama: LlamaEngine, grammar: str, shown: str | None) -> None:
+def test_an_endless_answer_ends_and_is_shown_a_few_times(llama: LlamaEngine, grammar: str, repeated: str) -> None:
     said = say(llama, chat("Is it good?", 1000, only(grammar)))
     assert said.done.reason == "loop"
     assert said.done.usage.generated <= 520
-    assert shown in (None, said.text)
-    assert said.text.endswith("\n")
-    assert said.text.count("\n") < 30
+    assert 4 <= said.text.count(repeated) <= 12
 
 
 @pytest.mark.parametrize(
