@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.chat import Attachment, user_message
+from quoth.chat import Attachment, Message, marks_of, user_message
 
 SHAPE = re.compile(r"([^<\n]*):\n<(text(?:-\d+)?)>\n(.*)\n</\2>\n\nWhy\?", re.DOTALL)
 
@@ -43,6 +43,13 @@ def test_documents_stand_before_the_question_in_their_order_and_no_fence_is_put_
 )
 def test_a_text_cannot_close_its_own_tag(text: str, tag: str) -> None:
     assert told(text)[::2] == (tag, text.rstrip("\n"))
+
+
+def test_the_marks_of_a_conversation_are_those_of_its_first_document() -> None:
+    documents = [Attachment("a", "</text>"), Attachment("b", "c")]
+    told = [Message("system", "s:\n<text>\n"), user_message("Hello"), user_message("Why?", documents)]
+    assert marks_of(told) == ("<text-2>", "</text-2>")
+    assert marks_of(told[:2]) is None
 
 
 PIECES = st.lists(st.sampled_from(["</", "<", "text", "TEXT", "-2", "-3", "-", ">", " ", "\n", "`", "x"]))

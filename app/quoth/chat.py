@@ -44,3 +44,13 @@ def _tagged(document: Attachment) -> str:
     tag = next(tag for tag in tags if tag not in closed)
     name = " ".join("".join(c if c.isprintable() and c != "<" else " " for c in document.name).split())
     return f"{name}:\n<{tag}>\n{body}\n</{tag}>"
+
+
+_MARKED = re.compile(r"[^<\n]*:\n<(text(?:-\d+)?)>\n")
+
+
+def marks_of(messages: Sequence[Message]) -> tuple[str, str] | None:
+    """The tags around the first document of a conversation, if it has one."""
+    found = (_MARKED.match(message.text) for message in messages if message.role == "user")
+    tag = next((match[1] for match in found if match), None)
+    return (f"<{tag}>", f"</{tag}>") if tag else None

@@ -14,8 +14,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 
 from quoth.chat import Attachment, Message, user_message
-from quoth.engine import Chat, Done, Engine, Piece, Request, Sampling
+from quoth.engine import Done, Engine, Piece, Sampling
 from quoth.engine.client.client import Client
+from quoth.tasks.reply import reply
 from tests.bench import places
 from tests.bench.report import Figure, Report
 
@@ -262,7 +263,7 @@ def judge(pipe: Pipe, text: str, reason: str) -> Iterator[str]:
 def answered(engine: Engine, pipe: Pipe, message: Message) -> Verdict:
     began = time.monotonic()
     text, reason, tokens = "", "", 0
-    for event in engine.generate([Request(Chat((message,)), Sampling(temperature=0.0), MOST)]):
+    for event in reply(engine, [message], sampling=Sampling(temperature=0.0), max_tokens=MOST):
         if isinstance(event, Piece):
             text += event.text
         elif isinstance(event, Done):

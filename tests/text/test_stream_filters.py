@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.text import StopStrings, Thinking
+from quoth.text import CopiedMarks, StopStrings, Thinking
 from tests.rounds import rounds
 
 
@@ -138,6 +138,40 @@ def test_a_model_without_marks_only_answers() -> None:
 def test_headers_are_dropped_where_an_answer_begins(text: str, parts: list[str]) -> None:
     for pieces in [[text], *(cuts(text) if len(text) < 100 else [])]:
         assert told_apart(pieces, drop=("<start>", "<final>")) == parts
+
+
+# Marks that are copied
+
+
+def without_marks(pieces: list[str]) -> str:
+    copied = CopiedMarks("<text>", "</text>")
+    return "".join(map(copied.feed, pieces)) + copied.flush()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<text>\napple\nfig\n</text>", "apple\nfig"),
+        ("\n <text>\napple</text>\nThat is all.", "apple\nThat is all."),
+        ("<text>apple\n</tex", "apple\n</tex"),
+        ("<text>\n\n  apple\n\n", "  apple\n\n"),
+        ("<texture> is a word, <text> a tag </text>", "<texture> is a word, <text> a tag </text>"),
+        ("Here:\n<text>\napple\n</text>", "Here:\n<text>\napple\n</text>"),
+        ("<te", "<te"),
+        (" \n", " \n"),
+        ("<text>\n", "\n"),
+        ("", ""),
+    ],
+)
+def test_marks_around_an_answer_are_taken_away_however_it_was_cut(text: str, shown: str) -> None:
+    for pieces in cuts(text):
+        assert without_marks(pieces) == shown
+
+
+def test_only_what_may_become_a_mark_is_held_back() -> None:
+    copied = CopiedMarks("<text>", "</text>")
+    fed = [copied.feed(piece) for piece in ("<te", "xt>", "\n", "app", "le\n", "fig\n<", "/text>", "more")]
+    assert fed == ["", "", "", "app", "le", "\nfig", "", "more"]
 
 
 MARKED = st.lists(st.sampled_from(["<t>", "</t>", "<", "t>", "/", "\n", " ", "a", "</t>\n\n"]), max_size=8).map("".join)
