@@ -1,4 +1,4 @@
-"""Everyday pipes, judged by what must be so of the answer: greedy, between the old fences and as Quoth marks data now.
+"""Everyday pipes, judged by what must be so of the answer: greedy, with the data in fences and as Quoth marks it.
 
 QUOTH_BENCH_PIPES=emails,dates runs only those; QUOTH_BENCH_VERBOSE=1 shows every answer.
 """
