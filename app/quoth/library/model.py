@@ -94,14 +94,15 @@ class Model:
             self.workspace.store.trust(self.file.path)
         return info
 
-    def sampling(self, **more: Unpack[SamplingOptions]) -> Sampling:
+    def sampling(self, *, on_data: bool = False, **more: Unpack[SamplingOptions]) -> Sampling:
         """Values asked for here, then those of the settings, the catalogue, the model's file, the engine.
 
+        `on_data`, for questions about documents: the temperature is 0 where neither this call nor a setting names one.
         Without a seed in any of them a new one is drawn.
         """
         settings = self.workspace.settings
         asked = {name: (more.get(name, value), origin) for name, (value, origin) in settings.sampling.items()}
-        values = sampling_values(self.file, dict(self.info.sampling), asked)
+        values = sampling_values(self.file, dict(self.info.sampling), asked, on_data=on_data)
         seed = more.get("seed", settings.seed)
         if seed is None:
             seed = int.from_bytes(os.urandom(4), "little") >> 1
@@ -186,13 +187,20 @@ class Model:
     ) -> Answer:
         """The answer to a prompt, or to the last of several messages; `documents` come before the prompt as data.
 
+        With documents the temperature is 0, unless `temperature` or a setting names one; without any it is the model's.
+
         >>> for text in model.reply("Why is the sky blue?", max_tokens=60):
         ...     print(text, end="")
         """
         messages = [user_message(prompt, documents)] if isinstance(prompt, str) else prompt
         return Answer(
             lambda cancelled: self.replying(
-                messages, self.sampling(**sampling), stop=stop, cancelled=cancelled, max_tokens=max_tokens, think=think
+                messages,
+                self.sampling(on_data=bool(documents), **sampling),
+                stop=stop,
+                cancelled=cancelled,
+                max_tokens=max_tokens,
+                think=think,
             )
         )
 
