@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Generator, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
@@ -17,6 +18,7 @@ from quoth.library.model_choice import chosen
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
 from quoth.models.sampling_defaults import sampling_values
+from quoth.tasks.model_classes import ModelClass, model_class
 from quoth.tasks.reply import continue_text, reply, sampling_of, with_system
 
 if TYPE_CHECKING:
@@ -83,6 +85,13 @@ class Model:
     def info(self) -> ModelInfo:
         """What the model is and where it runs; waits until it is loaded."""
         return self.ready()
+
+    @cached_property
+    def size_class(self) -> ModelClass:
+        """What is tuned to models of its size; waits until it is loaded."""
+        from quoth.gguf import read_header  # 20 ms that an answer without documents does without
+
+        return model_class(read_header(self.file.path).distinct_parameters, self.info.n_ctx)
 
     def ready(self, progress: Callable[[float], None] = lambda done: None) -> ModelInfo:
         """Wait until the model is loaded; `progress` gets 0.0 to 1.0. A file that was loaded once is trusted.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from quoth.chat import Message
+from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat
 from quoth.tasks.collection import Collection
 
@@ -15,12 +15,13 @@ IS_SAID_BY = "Does this text from the passages say the answer to the question?\n
 OVERHEAD = 90  # tokens of all this and of a chat template, without the passages and the question
 
 
-def passages_text(collection: Collection, parts: Sequence[int]) -> str:
+def passages_of(collection: Collection, parts: Sequence[int]) -> list[Attachment]:
     """Passages as a prompt has them, each behind its number and the headings that it stands under."""
-    return "\n\n".join(
-        f"Passage {at} ({collection.title(part)}):\n{collection.text(part).strip()}" for at, part in enumerate(parts, 1)
-    )
+    return [
+        Attachment(f"Passage {at} ({collection.title(part)})", collection.text(part)) for at, part in enumerate(parts, 1)
+    ]
 
 
-def about(passages: str, question: str, instruction: str) -> Chat:
-    return Chat((Message("system", SYSTEM), Message("user", f"{passages}\n\nQuestion: {question}\n{instruction}")))
+def about(passages: Sequence[Attachment], question: str, instruction: str) -> Chat:
+    asked = user_message(f"Question: {question}\n{instruction}", passages)
+    return Chat((Message("system", SYSTEM), asked))

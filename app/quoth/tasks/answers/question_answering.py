@@ -14,12 +14,13 @@ from collections.abc import Callable, Generator, Sequence
 from math import isnan, nan
 from typing import NamedTuple
 
+from quoth.chat import Attachment
 from quoth.documents.ranking import Ranking
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Sampling, Usage
 from quoth.errors import InputError
 from quoth.tasks.answers.answer_source import answer_source
 from quoth.tasks.answers.extractive_answer import ExtractedQuote, best_quotes
-from quoth.tasks.answers.prompts import ANSWER, IS_SAID, IS_SAID_BY, OVERHEAD, about, passages_text
+from quoth.tasks.answers.prompts import ANSWER, IS_SAID, IS_SAID_BY, OVERHEAD, about, passages_of
 from quoth.tasks.answers.thresholds import Thresholds
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import ModelClass, model_class
@@ -215,7 +216,7 @@ class _Reader:
 
     def answer(self, parts: Sequence[int], done: int = 0, total: int = 0) -> Generator[Step, None, Answered]:
         """What the model says to passages, if they say it. `done` of `total` passages have been read before."""
-        passages = passages_text(self._collection, parts)
+        passages = passages_of(self._collection, parts)
         odds = yield from self._odds(self._about(passages, IS_SAID), parts, done, total or len(parts))
         if isnan(odds):
             return Answered("", (), tuple(parts), Usage(), "cancelled")
@@ -240,7 +241,7 @@ class _Reader:
             () if found else citations[:1],
         )
 
-    def _about(self, passages: str, instruction: str) -> Chat:
+    def _about(self, passages: Sequence[Attachment], instruction: str) -> Chat:
         return about(passages, self._question, instruction)
 
     def _odds(

@@ -141,7 +141,7 @@ class DocumentTaskThread:
 
     def _summarize(self, model: Model) -> str:
         running = self._running
-        collection = self._thread.open.parts(model.engine)
+        collection = self._thread.open.parts(model)
         if running.stop.is_set():
             return "cancelled"
         extract = quotes_only(model)
