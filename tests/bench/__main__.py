@@ -35,7 +35,9 @@ def main() -> int:
     )
     parser.add_argument("names", nargs="+", choices=[*BENCHES, "all"], metavar="NAME", help="which; all for every one")
     parser.add_argument("--out", type=Path, help="the JSON file, for one benchmark (.cache/bench/NAME.json)")
-    parser.add_argument("--model", help="a GGUF file, or a name of the catalogue that the package index has (smollm2-135m)")
+    parser.add_argument(
+        "--model", help="a GGUF file, or a name of the catalogue that the package index has (smollm2-135m)"
+    )
     parser.add_argument("--rounds", type=int, default=5, help="medians of so many rounds (5)")
     arguments = parser.parse_args()
     names = list(BENCHES) if "all" in arguments.names else arguments.names

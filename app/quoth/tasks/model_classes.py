@@ -18,15 +18,20 @@ class ModelClass:
     part: int  # of a summary
     note: int  # written about a part
     merge: int  # of notes, read at once
-    support: float  # share of a sentence's content words that its sources must have
+    support: float  # share of a sentence's content words that its sources must have, where the model is not asked
+    facts: bool = False  # a summary is the most telling of what each part says, and not written in one pass
+    one_pass: bool = True  # what fits the context is read at once where a summary is prose
+    odds: float | None = None  # log P(yes) - log P(no) with which the model says that a text says a sentence
+    doubtful: float = 0.0  # share of a sentence's words below which it is not asked, since nothing speaks for it
+    sure: float = 1.01  # share of a sentence's words from which it is not asked, since nothing speaks against it
 
 
 # The demonstration model quotes: of 20 questions (every eighth) 12 answers were right so, in 0.02 s each, and none of
 # those that it wrote itself, in 73 s each beside other work: no quote of its own stands in the text.
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.5e9, True, True, 300, 10, 700, 90, 1500, 0.6),
-    ModelClass("small", 4e9, False, False, 300, 12, 1200, 160, 4000, 0.5),
-    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45),
+    ModelClass("small", 4e9, False, False, 300, 12, 450, 160, 4000, 0.5, facts=True, odds=0.0),
+    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45, odds=0.0),
 )
 
 SMALLEST = 32  # tokens of a part, in however small a context

@@ -239,7 +239,7 @@ class _SummaryWriter:
                 "dropped": end.dropped,
             },
             "files": [document.name for document in collection.documents],
-            "extracted": self._extracts,
+            "extracted": end.extracted,
             "unsupported": end.unsupported,
             "seconds": round(seconds, 3),
             "tokens_per_second": round(end.tokens_read / max(seconds, 0.001), 1),

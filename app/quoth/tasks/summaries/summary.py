@@ -68,6 +68,7 @@ class Summarized(NamedTuple):
     reason: str
     usage: Usage
     known: int = 0  # parts whose notes were there before
+    extracted: bool = False  # in the text's own sentences
 
     @property
     def dropped(self) -> int:

@@ -1,0 +1,88 @@
+"""Whether a text says what a summary says of it: by words where they suffice, else by asking the model.
+
+Names and numbers must stand in the text. A sentence with nearly all of its words is taken, one with hardly any is not;
+of the others, which are paraphrases or inventions, the model says whether the text says them.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Generator, Sequence
+
+from quoth.chat import Attachment, Message, user_message
+from quoth.engine import Engine, Notice, Usage
+from quoth.tasks.gate import yes_odds
+from quoth.tasks.model_classes import ModelClass
+from quoth.tasks.summaries.part_notes import NotesCache
+from quoth.tasks.summaries.summary import Step
+from quoth.tasks.support import SourceText, invents, support
+
+
+class SentenceCheck:
+    """Holds sentences against what they rest on, by the measures of a class of models.
+
+    `about` puts a question behind the text that it is about; verdicts are kept in `cache` under the hash `model`.
+    """
+
+    def __init__(
+        self,
+        engine: Engine,
+        measures: ModelClass,
+        cache: NotesCache,
+        model: str,
+        *,
+        spend: Callable[[Usage], None],
+        cancelled: Callable[[], bool],
+    ) -> None:
+        self._engine = engine
+        self._measures = measures
+        self._cache = cache
+        self._model = model
+        self._spend = spend
+        self._cancelled = cancelled
+
+    def supported(
+        self, sentences: Sequence[str], source: SourceText, system: str, passages: Callable[[str], Sequence[Attachment]]
+    ) -> Generator[Step | Notice, None, list[bool]]:
+        """For each sentence whether its passages say it; `source` is what all of them have."""
+        measures = self._measures
+        shares = [0.0 if invents(said, source) else support(said, source) for said in sentences]
+        if measures.odds is None:
+            return [share >= measures.support for share in shares]
+        found = {n: True for n, share in enumerate(shares) if share >= measures.sure}
+        open_ = [n for n, share in enumerate(shares) if measures.doubtful <= share < measures.sure]
+        questions = [
+            (Message("system", system), user_message(_question(sentences[n]), passages(sentences[n]))) for n in open_
+        ]
+        odds = yield from self._odds(questions, len(sentences))
+        found |= {n: value >= measures.odds for n, value in zip(open_, odds, strict=False)}
+        return [found.get(n, False) for n in range(len(sentences))]
+
+    def _odds(
+        self, questions: Sequence[tuple[Message, ...]], total: int
+    ) -> Generator[Step | Notice, None, list[float]]:
+        keys = [_key(self._model, question) for question in questions]
+        known = {n: float(text) for n, key in enumerate(keys) if (text := self._cache.get(key))}
+        missing = [n for n in range(len(keys)) if n not in known]
+        asking = yes_odds(self._engine, [questions[n] for n in missing], spend=self._spend, stop=self._cancelled)
+        while True:
+            try:
+                event = next(asking)
+            except StopIteration as end:
+                found: list[float] = end.value
+                break
+            yield event if isinstance(event, Notice) else Step("checking", event, total, "sentences")
+        for n, value in zip(missing, found, strict=False):
+            known[n] = value
+            self._cache.put(keys[n], f"{value:.4g}")
+        return [known[n] for n in range(len(keys)) if n in known]
+
+
+def _question(said: str) -> str:
+    return f"Statement: {said}\n\nDoes the text say this? Reply only yes or no."
+
+
+def _key(model: str, question: Sequence[Message]) -> str:
+    parts = ["yes or no", model, [[message.role, message.text] for message in question]]
+    return hashlib.sha256(json.dumps(parts).encode("utf-8", "replace")).hexdigest()
