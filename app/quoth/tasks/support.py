@@ -20,11 +20,12 @@ _NAME = re.compile(r"(?<![.!?:] )(?<!^)(?<![\"“(])\b[A-Z][\w’'-]*[\w]\b")
 _FULL_NAME = re.compile(
     r"(?<![.!?:] )(?<!^)\b[A-Z]\w+(?: [A-Z]\w+)+|\b\w+[A-Z]\w*"
 )  # more words with capitals, or capitals inside one
+_TITLE = re.compile(r"\b[A-Z]\w+(?:\s[A-Z]\w+)+")  # which may be abbreviated by its initials
 _WORD = re.compile(r"[^\W_]+(?:['-][^\W_]+)*")
 _BORDER = re.compile(rf"(?<=[{UNSPACED}])(?=[^\W{UNSPACED}])|(?<=[^\W{UNSPACED}])(?=[{UNSPACED}])")
 _UNSPACED = re.compile(f"[{UNSPACED}]")
 _LATIN_WORD = re.compile(r"[A-Za-z][A-Za-z’'-]*[A-Za-z]")
-_MARK = re.compile(r"\s*(?:(?:[-*•]+|\d{1,2}[.)])(?:\s+|$))*")
+_MARK = re.compile(r"\s*(?:(?:[-*•]+(?:\s+|$)|\d{1,2}[.)](?:\s+|$|(?=[^\W\d])))\s*)*")
 _FOLDED = str.maketrans({"’": "'"})
 # What a text counts in words, a summary may count in digits.
 _COUNTED = {
@@ -43,7 +44,10 @@ _IN_WORDS = re.compile("[一二三四五六七八九十两]+")
 
 
 class SourceText(NamedTuple):
-    """What a text has: content words, numbers, its words in lower case for names; and whether nouns have capitals."""
+    """What a text has: content words, numbers, its words in lower case for names; and whether nouns have capitals.
+
+    Names may be abbreviated by their initials and lose their underscores.
+    """
 
     terms: frozenset[str]
     numbers: frozenset[str]
@@ -56,8 +60,10 @@ class SourceText(NamedTuple):
         words = frozenset(_WORD.findall(_BORDER.sub(" ", text.translate(_FOLDED)).lower()))
         counted = {*(words & _COUNTED.keys()), *(_IN_WORDS.findall(text) if _UNSPACED.search(text) else ())}
         digits = frozenset(_COUNTED[word] for word in counted if word in _COUNTED)
+        initials = {"".join(word[0] for word in match[0].split()).lower() for match in _TITLE.finditer(text)}
+        joined = {word.replace("_", "") for word in re.findall(r"\w+_\w+", text.lower())}
         found = frozenset(numbers(text)) | digits
-        return cls(frozenset(content_terms(text)), found, words, language_of(text) == "German")
+        return cls(frozenset(content_terms(text)), found, words | initials | joined, language_of(text) == "German")
 
 
 def numbers(text: str) -> list[str]:

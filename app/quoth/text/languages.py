@@ -119,6 +119,12 @@ def is_in(text: str, language: str) -> bool:
     return wanted is None or not found or found == wanted.name
 
 
+def is_surely_in(text: str, language: str) -> bool:
+    """Whether a text is in a language; False where nothing tells."""
+    wanted = language_named(language)
+    return wanted is not None and language_of(text) == wanted.name
+
+
 def _sample(text: str) -> str:
     """Stretches from all of a text."""
     if len(text) <= LOOKED_AT:

@@ -136,7 +136,7 @@ class FactTaker:
         """What was written in another language than the text's is translated, since it is held against the text."""
         if not self._language or all(is_in(line, self._language) for line in lines):
             return lines
-        found = yield from self._translator.into(self._language, lines)
+        found = yield from self._translator.into(self._language, lines, unless=is_in)
         self._unsupported += found.count("")
         return [line for line in found if line]
 

@@ -47,7 +47,7 @@ class SentenceCheck:
     ) -> Generator[Step | Notice, None, list[bool]]:
         """For each sentence whether its passages say it; `source` is what all of them have."""
         measures = self._measures
-        shares = [0.0 if invents(said, source) else support(said, source) for said in sentences]
+        shares = [-1.0 if invents(said, source) else support(said, source) for said in sentences]
         if measures.odds is None:
             return [share >= measures.support for share in shares]
         found = {n: True for n, share in enumerate(shares) if share >= measures.sure}

@@ -25,7 +25,7 @@ from quoth.tasks.summaries.summary import Event, Sentence, Summarized, SummaryOp
 from quoth.tasks.summaries.summary_writer import SummaryWriter, tokens_of
 from quoth.tasks.summaries.time_estimate import Spending, TimeEstimate
 from quoth.tasks.summaries.translation import Translator
-from quoth.text.languages import language_named, language_of
+from quoth.text.languages import is_surely_in, language_named, language_of
 from quoth.text.words import count_words
 
 ROOM = 64  # tokens for what the template adds
@@ -147,7 +147,7 @@ class Summarizer:
         """Sentences in the language that was asked for, laid out in the style that was."""
         layout, texts = Layout(self._collection, self._options.style), [one.text for one in found]
         if self._must_translate:
-            texts = yield from self._translator.into(self._options.language, texts)
+            texts = yield from self._translator.into(self._options.language, texts, unless=is_surely_in)
         if not any(texts) and not self._cancelled():
             yield Notice(0, f"the model does not write {self._options.language}: this is in the text's own language")
             texts = [one.text for one in found]
@@ -205,7 +205,12 @@ class Summarizer:
     ) -> Generator[Event, None, str]:
         """The summary in prose; the text's own sentences if the model says nothing that holds."""
         writer = SummaryWriter(
-            replace(self._options, words=words), self._language, sources, self._check, self._translator, self._spent.add
+            replace(self._options, words=words, language=self._options.language if self._must_translate else ""),
+            self._language,
+            sources,
+            self._check,
+            self._translator,
+            self._spent.add,
         )
         yield from writer.events(self._engine, documents, keep=self._keep, cancelled=self._cancelled)
         self._unsupported += writer.unsupported

@@ -17,6 +17,7 @@ from quoth.tasks.summaries.sentence_check import SentenceCheck
 from quoth.tasks.summaries.summary import Sentence, Step, Style, SummaryOptions
 from quoth.tasks.summaries.translation import Translator
 from quoth.tasks.support import SourceText, supporting_sources
+from quoth.text.languages import is_in, is_surely_in
 from quoth.text.sentences import sentences
 from quoth.text.white_space import folded
 from quoth.text.words import count_words
@@ -29,12 +30,12 @@ SYSTEM = (
     "Add nothing of your own."
 )
 SAY = "State its facts; do not write what it is about."
-COUNTED: dict[Style, str] = {
-    "prose": "{} sentences of plain prose",
-    "bullets": 'a list of {} points, each line beginning with "- "',
-    "outline": 'an outline of {} points: a line for each topic, and under it lines that begin with "- "',
+LAYOUTS: dict[Style, str] = {
+    "prose": "{} of plain prose",
+    "bullets": 'a list of {}, each on a line that begins with "- "',
+    "outline": 'an outline of {}: a line for each topic, and under it lines that begin with "- "',
 }
-_MARK = re.compile(r"(?:[-*•]|\d{1,2}[.)])\s+")
+_MARK = re.compile(r"(?:[-*•]|\d{1,2}[.)])\s+|\d{1,2}[.)](?=[^\W\d])")
 
 
 class Draft(NamedTuple):
@@ -83,13 +84,15 @@ class SummaryWriter:
         drafts = self._drafts(text)
         own = [draft.text for draft in drafts]
         if self._language:
-            own = yield from self._translator.into(self._language, own)
+            own = yield from self._translator.into(self._language, own, unless=is_in)
         holds = yield from self._check.supported(own, self._whole, SYSTEM, self._passages)
         self.unsupported = len(holds) - sum(holds)
         found = [(draft, line) for draft, line, held in zip(drafts, own, holds, strict=True) if held]
-        texts = [line for _, line in found]
-        if self._options.language:
-            texts = yield from self._translator.into(self._options.language, texts)
+        asked = self._options.language
+        # What was written in the language that was asked for need not be translated back.
+        texts = [draft.text if asked and is_surely_in(draft.text, asked) else line for draft, line in found]
+        if asked:
+            texts = yield from self._translator.into(asked, texts, unless=is_surely_in)
         for (draft, line), said in zip(found, texts, strict=True):
             if said:
                 before = self._before(draft.gap, draft.marked, said)
@@ -111,7 +114,8 @@ class SummaryWriter:
                 case Piece(_, piece, _, count):
                     text, tokens = text + piece, tokens + count
                     yield Step("writing", tokens, most, "tokens")
-                case Done(_, self.reason, usage):
+                case Done(_, reason, usage):
+                    self.reason = reason
                     self._spend(usage)
         return text
 
@@ -134,8 +138,9 @@ class SummaryWriter:
     def _question(self) -> str:
         options = self._options
         count = sentences_of(options.words, self._language)
+        length = "one sentence" if count == 1 else f"{count} sentences"
         tongue = f" in {self._language}" if self._language else ""
-        parts = [f"Write a summary of the text{tongue} in {COUNTED[options.style].format(count)}.", SAY]
+        parts = [f"Write a summary of the text{tongue} in {LAYOUTS[options.style].format(length)}.", SAY]
         if options.focus:
             parts.append(f"What matters: {options.focus}.")
         return " ".join(parts)

@@ -9,7 +9,7 @@ from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Usage
 from quoth.tasks.summaries.part_notes import SAMPLING
 from quoth.tasks.summaries.summary import Step
 from quoth.tasks.support import numbers
-from quoth.text.languages import is_in, language_named
+from quoth.text.languages import is_in
 from quoth.text.white_space import folded
 
 SYSTEM = "You are a translator. Reply with the translation and nothing else."
@@ -28,17 +28,21 @@ class Translator:
         self._spend = spend
         self._cancelled = cancelled
 
-    def into(self, language: str, sentences: Sequence[str]) -> Generator[Step | Notice, None, list[str]]:
+    def into(
+        self, language: str, sentences: Sequence[str], *, unless: Callable[[str, str], bool]
+    ) -> Generator[Step | Notice, None, list[str]]:
         """Each sentence in a language, by the name that the user gave it; "" where the model did not get there.
 
-        What seems to be in it stays as it is.
+        A sentence stays as it is where `unless` says so of it and the language: is_in or is_surely_in.
         """
-        known = language_named(language) is not None
-        found = {n: said for n, said in enumerate(sentences) if known and is_in(said, language)}
+        found = {n: said for n, said in enumerate(sentences) if unless(said, language)}
         missing = [n for n in range(len(sentences)) if n not in found]
         if missing:
             texts = yield from self._translated([sentences[n] for n in missing], language)
             found |= dict(zip(missing, texts, strict=True))
+            if (lost := texts.count("")) and not self._cancelled():
+                what = "a sentence" if lost == 1 else f"{lost} sentences"
+                yield Notice(0, f"the model could not put {what} into {language}")
         return [found[n] for n in range(len(sentences))]
 
     def _translated(self, sentences: Sequence[str], language: str) -> Generator[Step | Notice, None, list[str]]:
@@ -67,4 +71,4 @@ def _asked(sentence: str, language: str) -> Chat:
 
 
 def _holds(text: str, said: str, language: str) -> bool:
-    return bool(text) and is_in(text, language) and set(numbers(text)) <= set(numbers(said))
+    return text not in ("", said) and is_in(text, language) and set(numbers(text)) <= set(numbers(said))
