@@ -57,7 +57,7 @@ def judging(scoring: Scoring, token: str) -> float:
     text, _, asked = scoring.input.messages[-1].text.partition("Statement: ")
     words = {word.strip(".,").lower() for word in asked.partition("\n")[0].split()}
     right = sum(word in text.lower() for word in words) > 0.5 * len(words)
-    return 0.0 if token == ("yes" if right else "no") else -5.0
+    return 0.0 if right else -20.0
 
 
 def events(

@@ -8,15 +8,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Callable, Generator, Sequence
 
 from quoth.chat import Attachment, Message, user_message
-from quoth.engine import Engine, Notice, Usage
-from quoth.tasks.gate import yes_odds
+from quoth.engine import Chat, Engine, Notice, Usage
 from quoth.tasks.model_classes import ModelClass
 from quoth.tasks.summaries.part_notes import NotesCache
 from quoth.tasks.summaries.summary import Step
 from quoth.tasks.support import SourceText, invents, support
+from quoth.tasks.yes_no import Odds, yes_odds
 
 
 class SentenceCheck:
@@ -56,7 +57,7 @@ class SentenceCheck:
             (Message("system", system), user_message(_question(sentences[n]), passages(sentences[n]))) for n in open_
         ]
         odds = yield from self._odds(questions, len(sentences))
-        found |= {n: value >= measures.odds for n, value in zip(open_, odds, strict=False)}
+        found |= {n: value > measures.odds for n, value in zip(open_, odds, strict=False)}
         return [found.get(n, False) for n in range(len(sentences))]
 
     def _odds(
@@ -65,17 +66,19 @@ class SentenceCheck:
         keys = [_key(self._model, question) for question in questions]
         known = {n: float(text) for n, key in enumerate(keys) if (text := self._cache.get(key))}
         missing = [n for n in range(len(keys)) if n not in known]
-        asking = yes_odds(self._engine, [questions[n] for n in missing], spend=self._spend, stop=self._cancelled)
+        asking = yes_odds(self._engine, [Chat(questions[n]) for n in missing], cancelled=self._cancelled)
         while True:
             try:
                 event = next(asking)
             except StopIteration as end:
-                found: list[float] = end.value
+                found: list[Odds] = end.value
                 break
-            yield event if isinstance(event, Notice) else Step("checking", event, total, "sentences")
-        for n, value in zip(missing, found, strict=False):
-            known[n] = value
-            self._cache.put(keys[n], f"{value:.4g}")
+            yield event if isinstance(event, Notice) else Step("checking", event.request, total, "sentences")
+        for n, odds in zip(missing, found, strict=False):
+            self._spend(odds.usage)
+            if not math.isnan(odds.log):
+                known[n] = odds.log
+                self._cache.put(keys[n], f"{odds.log:.4g}")
         return [known[n] for n in range(len(keys)) if n in known]
 
 
