@@ -60,7 +60,8 @@ class SourceText(NamedTuple):
         words = frozenset(_WORD.findall(_BORDER.sub(" ", text.translate(_FOLDED)).lower()))
         counted = {*(words & _COUNTED.keys()), *(_IN_WORDS.findall(text) if _UNSPACED.search(text) else ())}
         digits = frozenset(_COUNTED[word] for word in counted if word in _COUNTED)
-        initials = {"".join(word[0] for word in match[0].split()).lower() for match in _TITLE.finditer(text)}
+        titles = ("".join(word[0] for word in match[0].lower().split()) for match in _TITLE.finditer(text))
+        initials = {title[at:] for title in titles for at in range(len(title) - 1)}  # without "The" too
         joined = {word.replace("_", "") for word in re.findall(r"\w+_\w+", text.lower())}
         found = frozenset(numbers(text)) | digits
         return cls(frozenset(content_terms(text)), found, words | initials | joined, language_of(text) == "German")

@@ -22,7 +22,7 @@ _STATES = re.compile(
     rf"(?:{_TEXT}|it|they)\s+(?:also\s+)?(?:state|say|note|explain|mention|emphasi[sz]e|point out|describe|add|specif)"
     r"\w*\s+that\s+|(?:in (?:summary|conclusion|short)|overall|to sum up|according to the (?:text|document)),?\s+"
     r"|(?:总之|综上所述|总的来说|总体而言|根据(?:文本|文章|本文|文档))[，,]\s*"
-    r"|(?:该|本|这篇?|这个)(?:文本?|文章|文档|段落|章节)(?:还|也)?(?:指出|说明|提到|强调|表示)(?:了)?[，,：:]?\s*",
+    r"|(?:该|本|这篇?|这个)?(?:文本?|文章|文档|段落|章节)(?:还|也)?(?:指出|说明|提到|强调|表示)(?:了)?[，,：:]?\s*",
     re.IGNORECASE,
 )
 _DESCRIBES = re.compile(
