@@ -8,6 +8,7 @@ telling are the summary, in the text's order, and each has its place.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -23,6 +24,7 @@ from quoth.tasks.summaries.time_estimate import Spending, TimeEstimate
 from quoth.tasks.summaries.translation import Translator
 from quoth.tasks.support import SourceText, lines_of, supporting_sources
 from quoth.text.languages import is_in
+from quoth.text.words import UNSPACED, count_words
 
 MORE = 1.3  # sentences that are asked for, for each that the summary has room for
 MOST = 5  # of a part
@@ -30,6 +32,10 @@ CHARACTERS = 35  # of a sentence in a script without spaces
 UNSPACED_LANGUAGES = ("Chinese", "Japanese", "Thai")
 FACT = 60  # tokens of one, at the most
 PLACES = 4  # of one sentence
+
+
+SHORTEST, UNSPACED_SHORTEST = 4, 6  # words of a fact; characters in a script without spaces
+_UNSPACED = re.compile(f"[{UNSPACED}]")
 
 
 class Facts(NamedTuple):
@@ -50,6 +56,12 @@ def sentences_of(words: int, language: str) -> int:
 def facts_of_a_part(parts: int, sentences: int) -> int:
     """How many facts each of so many parts is asked for, where a summary has so many sentences."""
     return max(1, min(MOST, math.ceil(MORE * sentences / max(1, parts))))
+
+
+def is_whole(line: str) -> bool:
+    """Whether a line has enough words to say something."""
+    wide = len(_UNSPACED.findall(line))
+    return wide >= UNSPACED_SHORTEST or (not wide and count_words(line) >= SHORTEST)
 
 
 class FactTaker:
@@ -121,7 +133,7 @@ class FactTaker:
         if written is None:
             return None
         self._spending.add(written.usage or Usage())
-        lines = [told for line in lines_of(written.text)[:count] if (told := content_of(line))]
+        lines = [told for line in lines_of(written.text)[:count] if (told := content_of(line)) and is_whole(told)]
         lines = yield from self._in_own_language(lines)
         passage = [Attachment(place, text)]
         holds = yield from self._check.supported(lines, SourceText.of(place, text), SYSTEM, lambda _: passage)

@@ -70,7 +70,7 @@ def about_part(
     """The `count` most important facts of a part; `where` names its headings."""
     facts = "most important fact" if count == 1 else f"{count} most important facts"
     tongue = f" in {language}" if language else ""
-    question = f"Write the {facts} of this part{tongue}, one sentence each, as a numbered list."
+    question = f"Write the {facts} of this part{tongue}, one complete sentence each, as a numbered list."
     question += f" What matters: {focus}." if focus else ""
     return NoteRequest((Message("system", SYSTEM), user_message(question, [Attachment(where, text)])), max_tokens)
 
