@@ -35,7 +35,9 @@ def run(report: Report, rounds: int) -> None:
 
 def judged(engine: Engine, measures: ModelClass, sources: Iterable[Source]) -> Iterator[tuple[Sentence, bool]]:
     """Every sentence that claims something in its source's language, and whether it is taken."""
-    check = SentenceCheck(engine, measures, NoCache(), "", spend=lambda usage: None, cancelled=lambda: False)
+    check = SentenceCheck(
+        engine, measures, NoCache(), "", keep=False, spend=lambda usage: None, cancelled=lambda: False
+    )
     for source in sources:
         told = [one for one in source.sentences if not one.nothing and one.language == source.language]
         asking = check.supported([one.text for one in told], SourceText.of(source.text), SYSTEM, _passage(source))

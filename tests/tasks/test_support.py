@@ -75,6 +75,7 @@ def test_names_end_where_a_script_does() -> None:
 def test_what_a_text_counts_in_words_may_be_said_in_digits() -> None:
     assert not invents("It took 3 years.", SourceText.of("It took three years."))
     assert invents("It took 4 years.", SourceText.of("It took three years."))
+    assert not invents("它于1993年8月成立。", SourceText.of("It was founded in August 1993."))
 
 
 def test_names_may_be_abbreviated_and_lose_their_underscores() -> None:

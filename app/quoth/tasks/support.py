@@ -40,6 +40,20 @@ _COUNTED = {
     )
     for word in words.split("/")
 }  # fmt: skip
+# A month has a name in some languages and a number in others.
+_MONTHS = {
+    name: str(number)
+    for number, names_ in enumerate(
+        (
+            "january januar janvier enero", "february februar février febrero", "march märz mars marzo",
+            "april avril abril", "may mai mayo", "june juni juin junio", "july juli juillet julio",
+            "august août agosto", "september septembre septiembre", "october oktober octobre octubre",
+            "november novembre noviembre", "december dezember décembre diciembre",
+        ),
+        1,
+    )
+    for name in names_.split()
+}  # fmt: skip
 _IN_WORDS = re.compile("[一二三四五六七八九十两]+")
 
 
@@ -59,7 +73,9 @@ class SourceText(NamedTuple):
         text = "\n".join(texts)
         words = frozenset(_WORD.findall(_BORDER.sub(" ", text.translate(_FOLDED)).lower()))
         counted = {*(words & _COUNTED.keys()), *(_IN_WORDS.findall(text) if _UNSPACED.search(text) else ())}
-        digits = frozenset(_COUNTED[word] for word in counted if word in _COUNTED)
+        digits = {_COUNTED[word] for word in counted if word in _COUNTED} | {
+            _MONTHS[word] for word in words & _MONTHS.keys()
+        }
         titles = ("".join(word[0] for word in match[0].lower().split()) for match in _TITLE.finditer(text))
         initials = {title[at:] for title in titles for at in range(len(title) - 1)}  # without "The" too
         joined = {word.replace("_", "") for word in re.findall(r"\w+_\w+", text.lower())}

@@ -17,13 +17,13 @@ from quoth.tasks.model_classes import ModelClass
 from quoth.tasks.summaries.part_notes import NotesCache
 from quoth.tasks.summaries.summary import Step
 from quoth.tasks.support import SourceText, invents, support
-from quoth.tasks.yes_no import Odds, yes_odds
+from quoth.tasks.yes_no import Odds, yes_odds_of_what_was_read
 
 
 class SentenceCheck:
     """Holds sentences against what they rest on, by the measures of a class of models.
 
-    `about` puts a question behind the text that it is about; verdicts are kept in `cache` under the hash `model`.
+    Verdicts are kept in `cache` under the hash `model`; `keep` is Request.keep; `spend` gets what each costs.
     """
 
     def __init__(
@@ -33,6 +33,7 @@ class SentenceCheck:
         cache: NotesCache,
         model: str,
         *,
+        keep: bool,
         spend: Callable[[Usage], None],
         cancelled: Callable[[], bool],
     ) -> None:
@@ -40,6 +41,7 @@ class SentenceCheck:
         self._measures = measures
         self._cache = cache
         self._model = model
+        self._keep = keep
         self._spend = spend
         self._cancelled = cancelled
 
@@ -66,7 +68,8 @@ class SentenceCheck:
         keys = [_key(self._model, question) for question in questions]
         known = {n: float(text) for n, key in enumerate(keys) if (text := self._cache.get(key))}
         missing = [n for n in range(len(keys)) if n not in known]
-        asking = yes_odds(self._engine, [Chat(questions[n]) for n in missing], cancelled=self._cancelled)
+        chats = [Chat(questions[n]) for n in missing]
+        asking = yes_odds_of_what_was_read(self._engine, chats, keep=self._keep, cancelled=self._cancelled)
         while True:
             try:
                 event = next(asking)
@@ -83,7 +86,7 @@ class SentenceCheck:
 
 
 def _question(said: str) -> str:
-    return f"Statement: {said}\n\nDoes the text say this? Reply only yes or no."
+    return f"Is this right according to the text, in every detail?\n\n{said}\n\nReply only yes or no."
 
 
 def _key(model: str, question: Sequence[Message]) -> str:

@@ -63,7 +63,9 @@ class Summarizer:
         self._spent = Spending()
         self._taker = NoteTaker(engine, self._cache, model, keep=keep, cancelled=cancelled)
         self._translator = Translator(engine, keep=keep, spend=self._spent.add, cancelled=cancelled)
-        self._check = SentenceCheck(engine, self._class, self._cache, model, spend=self._spent.add, cancelled=cancelled)
+        self._check = SentenceCheck(
+            engine, self._class, self._cache, model, keep=keep, spend=self._spent.add, cancelled=cancelled
+        )
         self._language = language_of("\n".join(self._sample()))
         self._read: frozenset[int] = frozenset()  # parts
         self._known = 0
@@ -102,7 +104,8 @@ class Summarizer:
 
     def _by_facts(self, words: int) -> Generator[Event, None, str]:
         sentences = sentences_of(words, self._language)
-        facts = yield from self._take_facts(facts_of_a_part(len(self._collection), sentences), sentences)
+        later = sentences if self._must_translate else 0
+        facts = yield from self._take_facts(facts_of_a_part(len(self._collection), sentences), later)
         if self._cancelled():
             return "cancelled"
         said = facts.said
@@ -114,15 +117,14 @@ class Summarizer:
         yield from self._say(found)
         return "cancelled" if self._cancelled() else "stop"
 
-    def _take_facts(self, count: int, sentences: int) -> Generator[Event, None, Facts]:
-        """What every part says; `sentences` are those that the summary will have."""
+    def _take_facts(self, count: int, later: int) -> Generator[Event, None, Facts]:
+        """What every part says; `later` sentences will be written after that."""
         if self._engine.info.n_ctx < SMALLEST:
             what = f"a context of {self._engine.info.n_ctx:,} tokens is too small for a summary of so long a text"
             raise InputError(
                 what, f"{self._collection.tokens:,} tokens", f"Take --ctx {SMALLEST} or more, or --extract"
             )
-        translated = sentences if self._must_translate else 0
-        estimate = TimeEstimate(self._collection.sizes, self._cache, self._model, count, translated)
+        estimate = TimeEstimate(self._collection.sizes, self._cache, self._model, count, later)
         taker = FactTaker(
             self._collection,
             self._options.focus,
@@ -181,7 +183,8 @@ class Summarizer:
 
     def _in_two_passes(self, words: int) -> Generator[Event, None, str]:
         """Facts of every part, then prose of them."""
-        facts = yield from self._take_facts(max(2, self._class.note // FACT), 0)
+        later = sentences_of(words, self._language) * (2 if self._must_translate else 1)
+        facts = yield from self._take_facts(max(2, self._class.note // FACT), later)
         found = [Note(one.text, facts.places[one]) for one in facts.said]
         if not self._cancelled():
             found = yield from self._merge(found, words)

@@ -29,13 +29,13 @@ class TimeEstimate:
     What is written about a part, and checked, is reckoned by its sentences, of which each part has `count`.
     """
 
-    def __init__(self, tokens: Sequence[int], cache: NotesCache, model: str, count: int, translated: int = 0) -> None:
-        """`translated` sentences are translated at the end."""
+    def __init__(self, tokens: Sequence[int], cache: NotesCache, model: str, count: int, later: int = 0) -> None:
+        """`later` sentences are written after the parts, or translated."""
         self._left = dict(enumerate(tokens))
         self._cache = cache
         self._key = f"pace:{model}"
         self._count = count
-        self._translated = translated
+        self._later = later
         self._read = self._sentences = 0
         self._reading = self._others = 0.0  # seconds
         self._before = _numbers(cache.get(self._key))  # seconds to read a token of a part, to write a sentence
@@ -62,7 +62,7 @@ class TimeEstimate:
     def seconds(self) -> float:
         """For all that is left; 0 before anything was measured."""
         reading, writing = self._rates()
-        sentences = len(self._left) * self._count + self._translated
+        sentences = len(self._left) * self._count + self._later
         return sum(self._left.values()) * reading + sentences * writing
 
     def _rates(self) -> tuple[float, float]:

@@ -8,7 +8,7 @@ from quoth.chat import Message
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Usage
 from quoth.tasks.summaries.part_notes import SAMPLING
 from quoth.tasks.summaries.summary import Step
-from quoth.tasks.support import numbers
+from quoth.tasks.support import SourceText, numbers
 from quoth.text.languages import is_in
 from quoth.text.white_space import folded
 
@@ -71,4 +71,4 @@ def _asked(sentence: str, language: str) -> Chat:
 
 
 def _holds(text: str, said: str, language: str) -> bool:
-    return text not in ("", said) and is_in(text, language) and set(numbers(text)) <= set(numbers(said))
+    return text not in ("", said) and is_in(text, language) and SourceText.of(said).numbers.issuperset(numbers(text))
