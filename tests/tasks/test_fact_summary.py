@@ -8,7 +8,7 @@ import pytest
 
 from quoth.engine import Notice, Request
 from quoth.tasks.summaries.fact_summary import facts_of_a_part, sentences_of
-from quoth.tasks.summaries.summary import Noted, SummaryOptions
+from quoth.tasks.summaries.summary import Noted, Sentence, SummaryOptions
 from tests.tasks.test_summarizer import SMALL, Kept, end, events, said, summary
 from tests.tasks.texts import HARBOURS, asked_text, collection, harbours
 
@@ -110,3 +110,12 @@ def test_parts_are_asked_for_a_few_more_facts_than_there_is_room_for(parts: int,
 
 def test_sentences_have_more_characters_in_chinese_than_words_in_english() -> None:
     assert (sentences_of(150, "English"), sentences_of(150, "Chinese"), sentences_of(5, "")) == (8, 4, 1)
+
+
+def test_of_a_short_text_each_part_is_said_as_soon_as_it_was_read_and_none_takes_all_the_room() -> None:
+    found, _ = events(collection(harbours(6)), opened, SummaryOptions(60), info=SMALL)
+    kinds = ["noted" if isinstance(event, Noted) else "said" for event in found if isinstance(event, Noted | Sentence)]
+    assert kinds.index("said") < kinds.index("noted", kinds.index("noted") + 1)
+    assert "1800" in summary(found)
+    long, _ = events(collection(harbours(40)), opened, SummaryOptions(60), info=SMALL)
+    assert max(int(year) for year in re.findall(r"18\d\d", summary(long))) > 1825

@@ -112,7 +112,8 @@ class FactTaker:
             facts.said.extend(said)
             facts.places.update(said)
             facts = facts._replace(read=facts.read | {part}, known=facts.known + known)
-            yield Noted(part, "\n".join(f"- {one.text}" for one in said))
+            told = tuple((one.text, places) for one, places in said.items())
+            yield Noted(part, "\n".join(f"- {text}" for text, _ in told), told)
         return facts._replace(unsupported=self._unsupported)
 
     def _of_part(

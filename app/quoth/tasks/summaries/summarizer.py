@@ -13,7 +13,7 @@ from dataclasses import replace
 from quoth.chat import Attachment
 from quoth.engine import Engine, Notice
 from quoth.errors import InputError
-from quoth.tasks.collection import Collection
+from quoth.tasks.collection import Collection, Span
 from quoth.tasks.model_classes import ModelClass, model_class
 from quoth.tasks.summaries.extractive_summary import most_telling, summarize_by_extract, target_words
 from quoth.tasks.summaries.fact_summary import FACT, Facts, FactTaker, facts_of_a_part, sentences_of
@@ -21,7 +21,7 @@ from quoth.tasks.summaries.layout import Layout
 from quoth.tasks.summaries.merge import merge
 from quoth.tasks.summaries.part_notes import NoCache, Note, NotesCache, NoteTaker
 from quoth.tasks.summaries.sentence_check import SentenceCheck
-from quoth.tasks.summaries.summary import Event, Sentence, Summarized, SummaryOptions
+from quoth.tasks.summaries.summary import Event, Noted, Sentence, Summarized, SummaryOptions
 from quoth.tasks.summaries.summary_writer import SummaryWriter, tokens_of
 from quoth.tasks.summaries.time_estimate import Spending, TimeEstimate
 from quoth.tasks.summaries.translation import Translator
@@ -60,6 +60,7 @@ class Summarizer:
         self._keep = keep
         self._cancelled = cancelled
         self._class = measures or model_class(engine.info.n_params, engine.info.n_ctx)
+        self._layout = Layout(collection, options.style)
         self._spent = Spending()
         self._taker = NoteTaker(engine, self._cache, model, keep=keep, cancelled=cancelled)
         self._translator = Translator(engine, keep=keep, spend=self._spent.add, cancelled=cancelled)
@@ -103,19 +104,41 @@ class Summarizer:
     # By facts
 
     def _by_facts(self, words: int) -> Generator[Event, None, str]:
-        sentences = sentences_of(words, self._language)
+        sentences, parts = sentences_of(words, self._language), len(self._collection)
         later = sentences if self._must_translate else 0
-        facts = yield from self._take_facts(facts_of_a_part(len(self._collection), sentences), later)
+        taking = self._take_facts(facts_of_a_part(parts, sentences), later)
+        if parts <= sentences:
+            facts = yield from self._as_they_come(taking, words)
+        else:
+            facts = yield from taking
         if self._cancelled():
             return "cancelled"
-        said = facts.said
-        if sum(count_words(one.text) for one in said) > LONGER * words:
-            said = most_telling(self._collection, said, words, self._options.focus)
-        found = [Sentence(one.text, "", facts.places[one]) for one in said]
-        if not found:
+        if not facts.said:
             return (yield from self._extract(words))
-        yield from self._say(found)
+        if parts > sentences:
+            said = facts.said
+            if sum(count_words(one.text) for one in said) > LONGER * words:
+                said = most_telling(self._collection, said, words, self._options.focus)
+            yield from self._say([(one.text, facts.places[one]) for one in said])
         return "cancelled" if self._cancelled() else "stop"
+
+    def _as_they_come(self, taking: Generator[Event, None, Facts], words: int) -> Generator[Event, None, Facts]:
+        """Say what each part says as soon as it is known; every part has its share of the words."""
+        said, parts = 0, len(self._collection)
+        while True:
+            try:
+                event = next(taking)
+            except StopIteration as end:
+                facts: Facts = end.value
+                return facts
+            yield event
+            if isinstance(event, Noted):
+                room, found = LONGER * words * (event.part + 1) / parts, []
+                for text, spans in event.facts:
+                    if said + count_words(text) <= room or not said:
+                        found.append((text, spans))
+                        said += count_words(text)
+                yield from self._say(found)
 
     def _take_facts(self, count: int, later: int) -> Generator[Event, None, Facts]:
         """What every part says; `later` sentences will be written after that."""
@@ -145,23 +168,20 @@ class Summarizer:
         asked = language_named(self._options.language)
         return bool(self._options.language) and (asked is None or asked.name != self._language)
 
-    def _say(self, found: Sequence[Sentence]) -> Generator[Event, None, None]:
-        """Sentences in the language that was asked for, laid out in the style that was."""
-        layout, texts = Layout(self._collection, self._options.style), [one.text for one in found]
+    def _say(self, found: Sequence[tuple[str, tuple[Span, ...]]]) -> Generator[Event, None, None]:
+        """Sentences and their places, in the language that was asked for, laid out in the style that was."""
+        texts = [text for text, _ in found]
         if self._must_translate:
             texts = yield from self._translator.into(self._options.language, texts, unless=is_surely_in)
-        if not any(texts) and not self._cancelled():
-            yield Notice(0, f"the model does not write {self._options.language}: this is in the text's own language")
-            texts = [one.text for one in found]
-        for one, text in zip(found, texts, strict=True):
+        for (_, spans), text in zip(found, texts, strict=True):
             if text:
-                yield Sentence(text, layout.before(text, one.spans[0]), one.spans)
+                yield Sentence(text, self._layout.before(text, spans[0]), spans)
 
     def _extract(self, words: int) -> Generator[Event, None, str]:
         """The text's own sentences, if the model says nothing that holds."""
         yield Notice(0, "nothing that the model wrote is supported by the text: the most telling sentences instead")
         extract = summarize_by_extract(self._collection, replace(self._options, words=words, style="prose"))
-        yield from self._say([event for event in extract if isinstance(event, Sentence)])
+        yield from self._say([(event.text, event.spans) for event in extract if isinstance(event, Sentence)])
         self._extracted = True
         return "stop"
 

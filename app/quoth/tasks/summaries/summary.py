@@ -43,10 +43,11 @@ class Step(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """The notes on a part."""
+    """The notes on a part: as a list, and each with where it is from."""
 
     part: int
     text: str
+    facts: tuple[tuple[str, tuple[Span, ...]], ...] = ()
 
 
 class Sentence(NamedTuple):
