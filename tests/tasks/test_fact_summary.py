@@ -113,7 +113,7 @@ def test_sentences_have_more_characters_in_chinese_than_words_in_english() -> No
 
 
 def test_of_a_short_text_each_part_is_said_as_soon_as_it_was_read_and_none_takes_all_the_room() -> None:
-    found, _ = events(collection(harbours(6)), opened, SummaryOptions(60), info=SMALL)
+    found, _ = events(collection(harbours(6), size=130), opened, info=SMALL)
     kinds = ["noted" if isinstance(event, Noted) else "said" for event in found if isinstance(event, Noted | Sentence)]
     assert kinds.index("said") < kinds.index("noted", kinds.index("noted") + 1)
     assert "1800" in summary(found)
