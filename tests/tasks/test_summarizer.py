@@ -394,7 +394,7 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
         at, plan = planned[0]
         noted_before = sum(isinstance(event, Noted) for event in found[:at])
         assert noted_before == 1 - run
-        assert plan.seconds == pytest.approx(2 * 5.0 * (len(parts) - noted_before), rel=0.3)
+        assert plan.seconds == pytest.approx(5.0 * (len(parts) - noted_before), rel=0.3)
         assert (plan.parts, plan.tokens) == (len(parts), parts.tokens)
 
 

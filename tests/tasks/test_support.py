@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quoth.tasks.support import SourceText, invents, lines_of, names, support, supporting_sources
+from quoth.tasks.support import SourceText, copied, invents, lines_of, names, support, supporting_sources
 
 TEXT = (
     "Ian Murdock founded Debian in August 1993 and led it until March 1996. The archive of the project has 59,000 "
@@ -100,3 +100,10 @@ def test_items_lose_their_marks_however_they_are_written() -> None:
         "1994 was a year.",
         "1.5 metres.",
     ]
+
+
+def test_a_copy_stands_in_the_text_as_one_stretch() -> None:
+    assert copied("Ian Murdock founded Debian in August 1993.", TEXT) == 1.0
+    assert copied("Bruce Perens led Debian and founded Pixar in August 1993.", TEXT) < 0.5
+    assert copied("设置系统的主机名", "在启动的时候设置系统的\n主机名。") > 0.8
+    assert copied("", TEXT) == 0.0

@@ -22,8 +22,6 @@ class ModelClass:
     facts: bool = False  # a summary is the most telling of what each part says, and not written in one pass
     one_pass: bool = True  # what fits the context is read at once where a summary is prose
     odds: float | None = None  # log P(yes) - log P(no) with which the model says that a text says a sentence
-    doubtful: float = 0.0  # share of a sentence's words below which it is not asked, since nothing speaks for it
-    sure: float = 1.01  # share of a sentence's words from which it is not asked, since nothing speaks against it
 
 
 # The demonstration model quotes: of 20 questions (every eighth) 12 answers were right so, in 0.02 s each, and none of

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from quoth.text.languages import language_of
-from quoth.text.words import UNSPACED, content_terms
+from quoth.text.white_space import folded
+from quoth.text.words import UNSPACED, content_terms, terms
 
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
@@ -70,7 +72,7 @@ class SourceText(NamedTuple):
 
     @classmethod
     def of(cls, *texts: str) -> SourceText:
-        text = "\n".join(texts)
+        text = "\n".join(map(folded, texts))  # a word may be broken at the end of a line of Chinese
         words = frozenset(_WORD.findall(_BORDER.sub(" ", text.translate(_FOLDED)).lower()))
         counted = {*(words & _COUNTED.keys()), *(_IN_WORDS.findall(text) if _UNSPACED.search(text) else ())}
         digits = {_COUNTED[word] for word in counted if word in _COUNTED} | {
@@ -116,6 +118,13 @@ def support(sentence: str, source: SourceText) -> float:
         return 0.0
     terms = [*content_terms(sentence)]
     return sum(term in source.terms for term in terms) / len(terms) if terms else 0.0
+
+
+def copied(sentence: str, source: str) -> float:
+    """The share of a sentence's words, function words too, that stand in a source as one stretch."""
+    said, whole = terms(folded(sentence)), terms(folded(source))
+    longest = SequenceMatcher(None, whole, said, autojunk=False).find_longest_match()
+    return longest.size / len(said) if said else 0.0
 
 
 def lines_of(text: str) -> list[str]:

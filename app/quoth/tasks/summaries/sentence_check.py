@@ -1,7 +1,7 @@
 """Whether a text says what a summary says of it: by words where they suffice, else by asking the model.
 
-Names and numbers must stand in the text. A sentence with nearly all of its words is taken, one with hardly any is not;
-of the others, which are paraphrases or inventions, the model says whether the text says them.
+Names and numbers must stand in the text. Of a sentence that is no copy, the model says whether the text says it, if it
+is of a class that can tell; else the share of its words that stand in the text decides.
 """
 
 from __future__ import annotations
@@ -16,8 +16,10 @@ from quoth.engine import Chat, Engine, Notice, Usage
 from quoth.tasks.model_classes import ModelClass
 from quoth.tasks.summaries.part_notes import NotesCache
 from quoth.tasks.summaries.summary import Step
-from quoth.tasks.support import SourceText, invents, support
+from quoth.tasks.support import SourceText, copied, invents, support
 from quoth.tasks.yes_no import Odds, yes_odds_of_what_was_read
+
+COPY = 0.8  # share of a sentence's words that stand in its passage as one stretch, from which it need not be asked
 
 
 class SentenceCheck:
@@ -49,17 +51,23 @@ class SentenceCheck:
         self, sentences: Sequence[str], source: SourceText, system: str, passages: Callable[[str], Sequence[Attachment]]
     ) -> Generator[Step | Notice, None, list[bool]]:
         """For each sentence whether its passages say it; `source` is what all of them have."""
-        measures = self._measures
-        shares = [-1.0 if invents(said, source) else support(said, source) for said in sentences]
-        if measures.odds is None:
-            return [share >= measures.support for share in shares]
-        found = {n: True for n, share in enumerate(shares) if share >= measures.sure}
-        open_ = [n for n, share in enumerate(shares) if measures.doubtful <= share < measures.sure]
+        odds_needed = self._measures.odds
+        if odds_needed is None:
+            least = self._measures.support
+            return [not invents(said, source) and support(said, source) >= least for said in sentences]
+        found, open_ = dict[int, bool](), list[int]()
+        for n, said in enumerate(sentences):
+            if invents(said, source):
+                found[n] = False
+            elif any(copied(said, passage.text) >= COPY for passage in passages(said)):
+                found[n] = True
+            else:
+                open_.append(n)
         questions = [
             (Message("system", system), user_message(_question(sentences[n]), passages(sentences[n]))) for n in open_
         ]
         odds = yield from self._odds(questions, len(sentences))
-        found |= {n: value > measures.odds for n, value in zip(open_, odds, strict=False)}
+        found |= {n: value > odds_needed for n, value in zip(open_, odds, strict=False)}
         return [found.get(n, False) for n in range(len(sentences))]
 
     def _odds(
