@@ -53,6 +53,9 @@ def test_what_says_something_stays_as_it_is(sentence: str) -> None:
         ("Overall, the bridge is safe.", "The bridge is safe."),
         ("文章指出，大桥于1994年关闭。", "大桥于1994年关闭。"),
         ("总之，大桥是安全的。", "大桥是安全的。"),
+        ("The bridge is closed. (see Section 5.9, “Bridges”).", "The bridge is closed."),
+        ("大桥于1994年关闭（参见第 3 节）。", "大桥于1994年关闭。"),
+        ("The bridge is closed (see Section 5).", "The bridge is closed."),
     ],
 )
 def test_words_that_only_introduce_what_is_said_are_left_out(sentence: str, content: str) -> None:

@@ -25,6 +25,9 @@ _STATES = re.compile(
     r"|(?:该|本|这篇?|这个)?(?:文本?|文章|文档|段落|章节)(?:还|也)?(?:指出|说明|提到|强调|表示)(?:了)?[，,：:]?\s*",
     re.IGNORECASE,
 )
+# A reference leads nowhere from a summary.
+_SEE = r"\s*[(（](?:(?:see|cf|siehe|voir|véase|vgl)\b|参见|请参阅|参阅|参照)[^()（）]*[)）]"
+_REFERENCE = re.compile(rf"(?<=[.!?]){_SEE}\.?|{_SEE}", re.IGNORECASE)
 _DESCRIBES = re.compile(
     rf"{_TEXT}\s+{_VERB}\b|(?:it|they)\s+{_VERB}\s+{_TOPICS}|(?:here|below|following)\s+(?:is|are)\b"
     r"|(?:本|该|此|这[篇份段个]?)(?:文本?|文章|文档|章节?|节|部分|手册|段落?|书|材料|内容|指南)[^，。；]{0,6}?"
@@ -43,6 +46,7 @@ _DESCRIBES = re.compile(
 
 def content_of(sentence: str) -> str:
     """What a sentence says, without the words that only introduce it; "" where it only describes the text."""
+    sentence = _REFERENCE.sub("", sentence)
     bare = _STATES.sub("", sentence, count=1) if _STATES.match(sentence) else sentence
     if _DESCRIBES.match(bare):
         return ""
