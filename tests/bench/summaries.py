@@ -68,12 +68,29 @@ def run(report: Report, rounds: int) -> None:
     usual = "lead,extract" if class_.extracts else "extract,written"
     ways = os.environ.get("QUOTH_BENCH_WAYS", usual).split(",")
     report.notes.append(HEADINGS)
+    found: dict[str, list[Judged]] = {way: [] for way in ways}
     for name in os.environ.get("QUOTH_BENCH_WRITTEN", ",".join(BY_NAME)).split(","):
         for way in ways:
-            report.notes.append(measured(client, BY_NAME[name], way)[0].row(name, way))
+            judged, _ = measured(client, BY_NAME[name], way)
+            found[way].append(judged)
+            report.notes.append(judged.row(name, way))
+    report.figures += [figure for way, rows in found.items() for figure in totals(way, rows)]
     client.close()
     if "mapped" in ways:
         report.figures += map_step(report, rounds)
+
+
+def totals(way: str, rows: Sequence[Judged]) -> list[Figure]:
+    """What a way is worth over all stretches."""
+    none, all_ = Floor(0, absolute=True), Floor(1, least=True, absolute=True)
+    return [
+        Figure(f"{way}: invented names and numbers", "", [sum(len(row.invented) for row in rows)], floor=none),
+        Figure(f"{way}: in the right language", "share", [sum(r.right_language for r in rows) / len(rows)], floor=all_),
+        Figure(f"{way}: said in 100 words", "facts", [row.said for row in rows]),
+        Figure(f"{way}: sections covered", "share", [row.sections for row in rows]),
+        Figure(f"{way}: supported", "share", [row.supported for row in rows]),
+        Figure(f"{way}: time", "s", [row.seconds for row in rows]),
+    ]
 
 
 def measured(engine: Engine, stretch: Stretch, way: str) -> tuple[Judged, str]:
