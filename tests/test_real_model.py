@@ -184,7 +184,7 @@ def test_a_chinese_text_is_summarized_in_chinese_or_in_what_was_asked_for(
     quoth: Run, tmp_path: Path, asked: str
 ) -> None:
     (tmp_path / "society.txt").write_text(CHINESE)
-    result = quoth("summarize", "society.txt", "--json", *(["--language", asked] if asked else []), cwd=tmp_path)
+    result = quoth("summarize", "society.txt", "--write", "--json", *(["--language", asked] if asked else []), cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["summary"]
@@ -195,7 +195,7 @@ def test_a_chinese_text_is_summarized_in_chinese_or_in_what_was_asked_for(
 @pytest.mark.usefixtures("talking")
 def test_an_english_text_is_summarized_in_chinese_on_request(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "society.txt").write_text(TEXT)
-    result = quoth("summarize", "society.txt", "--language", "Chinese", cwd=tmp_path)
+    result = quoth("summarize", "society.txt", "--write", "--language", "Chinese", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert chinese(result.stdout.decode()) > 0.5
     assert set(re.findall(r"\d{4}", result.stdout.decode())) <= set(re.findall(r"\d{4}", TEXT))

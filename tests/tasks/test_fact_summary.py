@@ -119,3 +119,13 @@ def test_of_a_short_text_each_part_is_said_as_soon_as_it_was_read_and_none_takes
     assert "1800" in summary(found)
     long, _ = events(collection(harbours(40)), opened, SummaryOptions(60), info=SMALL)
     assert max(int(year) for year in re.findall(r"18\d\d", summary(long))) > 1825
+
+
+@pytest.mark.parametrize("count", [6, 40])
+def test_a_model_that_does_not_write_a_language_leaves_the_summary_in_the_texts_own_and_says_so(count: int) -> None:
+    options = SummaryOptions(language="Chinese")
+    found, _ = events(collection(harbours(count), size=130), opened, options, info=SMALL)
+    assert "The harbour of Aldmouth was opened in 1800." in summary(found)
+    notices = [event.text for event in found if isinstance(event, Notice)]
+    assert "into Chinese" in notices[0]
+    assert notices[-1] == "this is in the text's own language instead"

@@ -71,7 +71,7 @@ class Summarizer:
         self._read: frozenset[int] = frozenset()  # parts
         self._known = 0
         self._unsupported = 0
-        self._extracted = False
+        self._told = self._extracted = False  # whether something was said, in whose words
 
     def events(self) -> Generator[Event, None, None]:
         """Everything, ending with Summarized. Raises InputError for too little text and too small a context."""
@@ -115,11 +115,15 @@ class Summarizer:
             return "cancelled"
         if not facts.said:
             return (yield from self._extract(words))
+        said = facts.said
         if parts > sentences:
-            said = facts.said
             if sum(count_words(one.text) for one in said) > LONGER * words:
                 said = most_telling(self._collection, said, words, self._options.focus)
             yield from self._say([(one.text, facts.places[one]) for one in said])
+        if not self._told and not self._cancelled():
+            yield Notice(0, "this is in the text's own language instead")
+            for one in said:
+                yield Sentence(one.text, self._layout.before(one.text, one.span), facts.places[one])
         return "cancelled" if self._cancelled() else "stop"
 
     def _as_they_come(self, taking: Generator[Event, None, Facts], words: int) -> Generator[Event, None, Facts]:
@@ -175,6 +179,7 @@ class Summarizer:
             texts = yield from self._translator.into(self._options.language, texts, unless=is_surely_in)
         for (_, spans), text in zip(found, texts, strict=True):
             if text:
+                self._told = True
                 yield Sentence(text, self._layout.before(text, spans[0]), spans)
 
     def _extract(self, words: int) -> Generator[Event, None, str]:
