@@ -184,7 +184,9 @@ def test_a_chinese_text_is_summarized_in_chinese_or_in_what_was_asked_for(
     quoth: Run, tmp_path: Path, asked: str
 ) -> None:
     (tmp_path / "society.txt").write_text(CHINESE)
-    result = quoth("summarize", "society.txt", "--write", "--json", *(["--language", asked] if asked else []), cwd=tmp_path)
+    result = quoth(
+        "summarize", "society.txt", "--write", "--json", *(["--language", asked] if asked else []), cwd=tmp_path
+    )
     assert result.returncode == 0, result.stderr
     found = json.loads(result.stdout)
     assert found["summary"]
