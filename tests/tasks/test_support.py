@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from quoth.tasks.support import SourceText, copied, invents, lines_of, names, support, supporting_sources
+from quoth.tasks.support import SourceText, copied, invents, lines_of, names, repeats, support, supporting_sources
 
 TEXT = (
     "Ian Murdock founded Debian in August 1993 and led it until March 1996. The archive of the project has 59,000 "
@@ -107,3 +107,10 @@ def test_a_copy_stands_in_the_text_as_one_stretch() -> None:
     assert copied("Bruce Perens led Debian and founded Pixar in August 1993.", TEXT) < 0.5
     assert copied("设置系统的主机名", "在启动的时候设置系统的\n主机名。") > 0.8
     assert copied("", TEXT) == 0.0
+
+
+def test_a_sentence_repeats_another_if_it_has_its_words_and_no_other_number() -> None:
+    said = "Debian 2.0 was released in July 1998."
+    assert repeats("In July 1998 Debian 2.0 was released.", said)
+    assert not repeats("Debian 2.1 was released in March 1999.", said)
+    assert not repeats("Ian Murdock founded Debian.", said)

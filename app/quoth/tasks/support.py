@@ -16,6 +16,7 @@ from quoth.text.languages import language_of
 from quoth.text.white_space import folded
 from quoth.text.words import UNSPACED, content_terms, terms
 
+REPEATED = 0.65  # share of its content words that another sentence has, from which a sentence is a repetition
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
 _GROUPED = re.compile(r"\d{1,3}(?:[.,]\d{3})+")
 _NAME = re.compile(r"(?<![.!?:] )(?<!^)(?<![\"“(])\b[A-Z][\w’'-]*[\w]\b")
@@ -125,6 +126,14 @@ def copied(sentence: str, source: str) -> float:
     said, whole = terms(folded(sentence)), terms(folded(source))
     longest = SequenceMatcher(None, whole, said, autojunk=False).find_longest_match()
     return longest.size / len(said) if said else 0.0
+
+
+def repeats(sentence: str, other: str) -> bool:
+    """Whether a sentence says hardly more than another did, and no other number."""
+    one, two = frozenset(content_terms(sentence)), frozenset(content_terms(other))
+    return set(numbers(sentence)) <= set(numbers(other)) and len(one & two) >= REPEATED * max(
+        1, min(len(one), len(two))
+    )
 
 
 def lines_of(text: str) -> list[str]:

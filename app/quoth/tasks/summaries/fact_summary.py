@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import deque
 from collections.abc import Generator
 from typing import NamedTuple
 
@@ -22,7 +23,7 @@ from quoth.tasks.summaries.sentence_check import SentenceCheck
 from quoth.tasks.summaries.summary import Noted, Planned, Step
 from quoth.tasks.summaries.time_estimate import Spending, TimeEstimate
 from quoth.tasks.summaries.translation import Translator
-from quoth.tasks.support import SourceText, lines_of, supporting_sources
+from quoth.tasks.support import SourceText, lines_of, repeats, supporting_sources
 from quoth.text.languages import is_in
 from quoth.text.words import UNSPACED, count_words
 
@@ -32,6 +33,8 @@ CHARACTERS = 35  # of a sentence in a script without spaces
 UNSPACED_LANGUAGES = ("Chinese", "Japanese", "Thai")
 FACT = 60  # tokens of one, at the most
 PLACES = 4  # of one sentence
+NEAR = 20  # sentences before one, among which a repetition of it is looked for
+OFF = 0.2  # share of an announced time, by which it is announced again
 
 
 SHORTEST, UNSPACED_SHORTEST = 4, 6  # words of a fact; characters in a script without spaces
@@ -89,16 +92,19 @@ class FactTaker:
         self._translator = translator
         self._spending = spending
         self._unsupported = 0
+        self._last: deque[str] = deque(maxlen=NEAR)  # sentences, which the next might repeat
 
     def events(self, count: int, estimate: TimeEstimate) -> Generator[Planned | Step | Noted | Notice, None, Facts]:
         """`count` facts or fewer of each part; after a cancel, of those that were read."""
         collection, facts = self._collection, Facts([], {}, frozenset(), 0, 0)
-        total, planned = len(collection), False
+        total, announced = len(collection), 0.0
         for part in range(total):
             if self._taker.cancelled():
                 break
-            if not planned and estimate.is_known:
-                planned = True
+            left = announced - self._spending.seconds
+            # The rates of another text may be wrong for this one: after its first part they are its own.
+            if estimate.is_known and (not announced or (part == 1 and abs(left - estimate.seconds) > OFF * left)):
+                announced = estimate.seconds + self._spending.seconds
                 yield Planned(total, collection.tokens, facts.known, estimate.seconds)
             place = " > ".join(collection.place(collection.span(part)).headings)
             yield Step("reading", part, total, what=place)
@@ -141,6 +147,9 @@ class FactTaker:
         self._unsupported += len(holds) - sum(holds)
         said: dict[ExtractedSentence, tuple[Span, ...]] = {}
         for line in (line for line, held in zip(lines, holds, strict=True) if held):
+            if any(repeats(line, other) for other in self._last):
+                continue
+            self._last.append(line)
             places = self._places(line, part)
             said[ExtractedSentence(line, part, places[0])] = places
         return said, written.usage.read_seconds if written.usage else 0.0, written.usage is None
