@@ -63,7 +63,7 @@ HEADINGS = (
 
 
 def run(report: Report, rounds: int) -> None:
-    client = Client(places.small_model())
+    client = Client(places.model_or("smollm2-135m"))
     class_ = model_class(client.ready().n_params)
     usual = "lead,extract" if class_.extracts else "extract,written"
     ways = os.environ.get("QUOTH_BENCH_WAYS", usual).split(",")
@@ -148,7 +148,7 @@ def facts(told: Sequence[str], whole: SourceText) -> set[str]:
 
 def map_step(report: Report, rounds: int) -> list[Figure]:
     """Notes on the first parts of a text: ours in one call, and the loop that one would write, in turn."""
-    client = Client(places.small_model())
+    client = Client(places.model_or("smollm2-135m"))
     class_ = model_class(client.ready().n_params)
     document = documents.read(str(corpus.path("debian-faq.txt")), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.part)
@@ -171,7 +171,7 @@ def map_step(report: Report, rounds: int) -> list[Figure]:
         ]
         return loop(chats)
 
-    with obvious_loop(places.small_model(), n_ctx=class_.part + class_.note + 512) as loop:
+    with obvious_loop(places.model_or("smollm2-135m"), n_ctx=class_.part + class_.note + 512) as loop:
         ours()  # what the loop writes is as long
         peers = living(report, {"quoth": ours, "library": lambda: theirs(loop)})
         results = alternate(peers, max(2, rounds // 2))

@@ -25,7 +25,7 @@ KEPT, DROPPED = 0.95, 0.90  # of the right sentences, of the wrong ones
 
 
 def run(report: Report, rounds: int) -> None:
-    client = Client(places.small_model())
+    client = Client(places.model_or("smollm2-135m"))
     measures = model_class(client.ready().n_params)
     sources = load(held_out=bool(os.environ.get("QUOTH_BENCH_HELD_OUT")))
     for rule, row in (("words", replace(measures, odds=None)), (measures.name, measures)):
