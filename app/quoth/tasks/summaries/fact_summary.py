@@ -34,7 +34,7 @@ UNSPACED_LANGUAGES = ("Chinese", "Japanese", "Thai")
 FACT = 60  # tokens of one, at the most
 PLACES = 4  # of one sentence
 NEAR = 20  # sentences before one, among which a repetition of it is looked for
-OFF = 0.2  # share of an announced time, by which it is announced again
+SOME, OFF = 3, 0.2  # parts after which a time that is off by so much is announced again
 
 
 SHORTEST, UNSPACED_SHORTEST = 4, 6  # words of a fact; characters in a script without spaces
@@ -102,8 +102,8 @@ class FactTaker:
             if self._taker.cancelled():
                 break
             left = announced - self._spending.seconds
-            # The rates of another text may be wrong for this one: after its first part they are its own.
-            if estimate.is_known and (not announced or (part == 1 and abs(left - estimate.seconds) > OFF * left)):
+            # The rates of other texts may be wrong for this one: after a few of its parts they are its own.
+            if estimate.is_known and (not announced or (part == SOME and abs(left - estimate.seconds) > OFF * left)):
                 announced = estimate.seconds + self._spending.seconds
                 yield Planned(total, collection.tokens, facts.known, estimate.seconds)
             place = " > ".join(collection.place(collection.span(part)).headings)

@@ -8,6 +8,9 @@ from quoth.engine import Usage
 from quoth.tasks.summaries.part_notes import NotesCache
 
 
+NEW = 0.4  # what the last text counts for the next, against those before it
+
+
 class Spending:
     """What all requests so far have cost together."""
 
@@ -50,9 +53,11 @@ class TimeEstimate:
             self._others += others
 
     def keep(self) -> None:
-        """Remember the rates for the next time."""
+        """Remember the rates for the next time: of several texts, since they differ."""
         if self._sentences:
-            self._cache.put(self._key, " ".join(f"{rate:.6g}" for rate in self._rates()))
+            now = self._rates()
+            rates = [NEW * new + (1 - NEW) * old for new, old in zip(now, self._before or now, strict=True)]
+            self._cache.put(self._key, " ".join(f"{rate:.6g}" for rate in rates))
 
     @property
     def is_known(self) -> bool:
