@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from quoth.engine import Usage
 from quoth.tasks.summaries.part_notes import NotesCache
 
-
 NEW = 0.4  # what the last text counts for the next, against those before it
 
 
