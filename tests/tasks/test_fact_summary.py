@@ -7,7 +7,7 @@ import re
 import pytest
 
 from quoth.engine import Notice, Request
-from quoth.tasks.summaries.fact_summary import facts_of_a_part, sentences_of
+from quoth.tasks.summaries.fact_summary import facts_of_a_part, is_whole, sentences_of
 from quoth.tasks.summaries.summary import Noted, Sentence, SummaryOptions
 from tests.tasks.test_summarizer import SMALL, Kept, end, events, said, summary
 from tests.tasks.texts import HARBOURS, asked_text, collection, harbours
@@ -129,3 +129,21 @@ def test_a_model_that_does_not_write_a_language_leaves_the_summary_in_the_texts_
     notices = [event.text for event in found if isinstance(event, Notice)]
     assert "into Chinese" in notices[0]
     assert notices[-1] == "this is in the text's own language instead"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "Do not",
+        "ssh 和 sshd 包里。",
+        "You may copy it if you meet these conditions:",
+        "It must not be so buggy that, and",
+    ],
+)
+def test_what_breaks_off_or_has_too_few_words_is_no_fact(line: str) -> None:
+    assert not is_whole(line)
+
+
+@pytest.mark.parametrize("line", ["The bridge is closed.", "The bridge is closed", "大桥于星期一关闭。"])
+def test_a_sentence_is_a_fact(line: str) -> None:
+    assert is_whole(line)

@@ -39,6 +39,7 @@ SOME, OFF = 3, 0.2  # parts after which a time that is off by so much is announc
 
 SHORTEST, UNSPACED_SHORTEST = 4, 6  # words of a fact; characters in a script without spaces
 _UNSPACED = re.compile(f"[{UNSPACED}]")
+_OPEN = re.compile(r"(?:[,;:，；：、(（]|\b(?:and|or|und|oder|et|ou|y|o))$")
 
 
 class Facts(NamedTuple):
@@ -62,7 +63,9 @@ def facts_of_a_part(parts: int, sentences: int) -> int:
 
 
 def is_whole(line: str) -> bool:
-    """Whether a line has enough words to say something."""
+    """Whether a line has enough words to say something, and does not break off."""
+    if _OPEN.search(line):
+        return False
     wide = len(_UNSPACED.findall(line))
     return wide >= UNSPACED_SHORTEST or (not wide and count_words(line) >= SHORTEST)
 
