@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from dataclasses import replace
 
+from quoth.chat import Attachment
 from quoth.engine import Engine
 from quoth.engine.client.client import Client
 from quoth.tasks.model_classes import ModelClass, model_class
-from quoth.tasks.summaries.part_notes import NoCache
+from quoth.tasks.summaries.part_notes import SYSTEM, NoCache
 from quoth.tasks.summaries.sentence_check import SentenceCheck
-from quoth.text.sentences import sentences
+from quoth.tasks.support import SourceText
 from tests.bench import places
 from tests.bench.report import Figure, Floor, Report
 from tests.bench.support_sentences import Sentence, Source, load
@@ -34,12 +35,17 @@ def run(report: Report, rounds: int) -> None:
 
 def judged(engine: Engine, measures: ModelClass, sources: Iterable[Source]) -> Iterator[tuple[Sentence, bool]]:
     """Every sentence that claims something in its source's language, and whether it is taken."""
-    check = SentenceCheck(engine, measures, NoCache(), "", spend=lambda usage: None, cancelled=lambda: False)
+    check = SentenceCheck(
+        engine, measures, NoCache(), "", keep=False, spend=lambda usage: None, cancelled=lambda: False
+    )
     for source in sources:
         told = [one for one in source.sentences if not one.nothing and one.language == source.language]
-        pieces = [source.text[a:b] for a, b in sentences(source.text)]
-        asking = check.supported([one.text for one in told], pieces)
+        asking = check.supported([one.text for one in told], SourceText.of(source.text), SYSTEM, _passage(source))
         yield from zip(told, _result(asking), strict=True)
+
+
+def _passage(source: Source) -> Callable[[str], list[Attachment]]:
+    return lambda said: [Attachment("text", source.text)]
 
 
 def _result(asking: Generator[object, None, list[bool]]) -> list[bool]:

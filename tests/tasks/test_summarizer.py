@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quoth.engine import Chat, Done, ModelInfo, Notice, Request, Scoring
+from quoth.engine import Chat, Done, ModelInfo, Notice, Request
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract
@@ -51,12 +51,17 @@ def always(text: str) -> Script:
     return lambda _: text
 
 
-def judging(scoring: Scoring, token: str) -> float:
+def judging(script: Script) -> Script:
     """A model that agrees to what has most of its words in the text above it."""
-    assert isinstance(scoring.input, Chat)
-    text, _, statement = scoring.input.messages[-1].text.partition("Is this right according to the text")
-    words = {word.strip(".,").lower() for word in statement.split("\n")[2].split()}
-    return 0.0 if sum(word in text.lower() for word in words) > 0.5 * len(words) else -20.0
+
+    def answer(request: Request) -> ScriptedAnswer | str:
+        text, asked, statement = asked_text(request).partition("Is this right according to the text")
+        if not asked:
+            return script(request)
+        words = {word.strip(".,").lower() for word in statement.split("\n")[2].split()}
+        return "yes" if sum(word in text.lower() for word in words) > 0.5 * len(words) else "no"
+
+    return answer
 
 
 def events(
@@ -68,10 +73,12 @@ def events(
     cache: Kept | None = None,
     cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Event], Scripted]:
-    engine = Scripted(script, likelihood=judging, info=info or engine_info(n_ctx=700))
+    engine = Scripted(judging(script), info=info or engine_info(n_ctx=700))
     cache_ = NoCache() if cache is None else cache
     summarizer = Summarizer(engine, parts, options or SummaryOptions(), cache=cache_, model="m", cancelled=cancelled)
-    return list(summarizer.events()), engine
+    found = list(summarizer.events())
+    engine.requests = [request for request in engine.requests if "Reply only yes or no" not in asked_text(request)]
+    return found, engine
 
 
 def said(found: list[Event]) -> list[Sentence]:
@@ -145,11 +152,13 @@ def test_each_sentence_has_the_places_it_rests_on() -> None:
 
 def test_reading_costs_hardly_more_than_the_text() -> None:
     parts = collection(harbours(200), size=700)
-    engine = Scripted(truthful, likelihood=judging, info=engine_info(n_ctx=1500))
+    engine = Scripted(judging(truthful), info=engine_info(n_ctx=1500))
     last = end(list(Summarizer(engine, parts, SummaryOptions()).events()))
     text = sum(parts.sizes)
     prompts = [
-        engine.count([list(r.input.messages)])[0] for r in engine.requests if is_note(r) and isinstance(r.input, Chat)
+        engine.count([list(r.input.messages)])[0]
+        for r in engine.requests
+        if is_note(r) and isinstance(r.input, Chat) and "Reply only yes or no" not in asked_text(r)
     ]
     shared = (
         engine.count(["system: " + engine.requests[0].input.messages[0].text])[0]
@@ -345,14 +354,14 @@ def test_another_model_focus_or_text_is_no_reason_to_reuse_notes() -> None:
     events(collection(harbours(24)), cache=kept)
     found, _ = events(collection(harbours(24)), options=SummaryOptions(focus="ships"), cache=kept)
     assert end(found).known == 0
-    engine = Scripted(truthful, likelihood=judging, info=engine_info(n_ctx=700))
+    engine = Scripted(judging(truthful), info=engine_info(n_ctx=700))
     found = list(Summarizer(engine, collection(harbours(24)), SummaryOptions(), cache=kept, model="another").events())
     assert end(found).known == 0
 
 
 def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     kept, parts = Kept(), collection(harbours(24))
-    engine = Scripted(truthful, likelihood=judging, info=engine_info(n_ctx=700))
+    engine = Scripted(judging(truthful), info=engine_info(n_ctx=700))
     noted: list[int] = []
     stopped = Summarizer(engine, parts, SummaryOptions(), cache=kept, model="m", cancelled=lambda: len(noted) >= 5)
     found: list[Event] = []
@@ -377,7 +386,7 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
 
     kept, parts = Kept(), collection(harbours(24))
     for run in range(2):
-        engine = Slow(truthful, likelihood=judging, info=engine_info(n_ctx=700))
+        engine = Slow(judging(truthful), info=engine_info(n_ctx=700))
         options = SummaryOptions(focus=f"run {run}")
         found = list(Summarizer(engine, parts, options, cache=kept, model="m").events())
         planned = [(n, event) for n, event in enumerate(found) if isinstance(event, Planned)]

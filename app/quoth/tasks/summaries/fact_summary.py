@@ -13,11 +13,12 @@ from collections import deque
 from collections.abc import Generator
 from typing import NamedTuple
 
+from quoth.chat import Attachment
 from quoth.engine import Notice, Usage
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.summaries.descriptions import content_of
 from quoth.tasks.summaries.extractive_summary import SENTENCE, ExtractedSentence
-from quoth.tasks.summaries.part_notes import NoteProgress, NotesWritten, NoteTaker, about_part
+from quoth.tasks.summaries.part_notes import SYSTEM, NoteProgress, NotesWritten, NoteTaker, about_part
 from quoth.tasks.summaries.sentence_check import SentenceCheck
 from quoth.tasks.summaries.summary import Noted, Planned, Step
 from quoth.tasks.summaries.time_estimate import Spending, TimeEstimate
@@ -144,8 +145,8 @@ class FactTaker:
         self._spending.add(written.usage or Usage())
         lines = [told for line in lines_of(written.text)[:count] if (told := content_of(line)) and is_whole(told)]
         lines = yield from self._in_own_language(lines)
-        pieces = [place, *(piece for _, piece in self._collection.sentences(part))]
-        holds = yield from self._check.supported(lines, pieces)
+        passage = [Attachment(place, text)]
+        holds = yield from self._check.supported(lines, SourceText.of(place, text), SYSTEM, lambda _: passage)
         self._unsupported += len(holds) - sum(holds)
         said: dict[ExtractedSentence, tuple[Span, ...]] = {}
         for line in (line for line, held in zip(lines, holds, strict=True) if held):

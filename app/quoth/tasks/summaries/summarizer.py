@@ -64,7 +64,9 @@ class Summarizer:
         self._spent = Spending()
         self._taker = NoteTaker(engine, self._cache, model, keep=keep, cancelled=cancelled)
         self._translator = Translator(engine, keep=keep, spend=self._spent.add, cancelled=cancelled)
-        self._check = SentenceCheck(engine, self._class, self._cache, model, spend=self._spent.add, cancelled=cancelled)
+        self._check = SentenceCheck(
+            engine, self._class, self._cache, model, keep=keep, spend=self._spent.add, cancelled=cancelled
+        )
         self._language = language_of("\n".join(self._sample()))
         self._read: frozenset[int] = frozenset()  # parts
         self._known = 0

@@ -68,6 +68,7 @@ class SummaryWriter:
         self._language = language
         self._notes = sources
         self._sources = [(number, SourceText.of(note.text)) for number, note in enumerate(sources)]
+        self._whole = SourceText.of(*(note.text for note in sources))
         self._check = check
         self._translator = translator
         self._spend = spend
@@ -84,7 +85,7 @@ class SummaryWriter:
         own = [draft.text for draft in drafts]
         if self._language:
             own = yield from self._translator.into(self._language, own, unless=is_in)
-        holds = yield from self._check.supported(own, [note.text for note in self._notes])
+        holds = yield from self._check.supported(own, self._whole, SYSTEM, self._passages)
         self.unsupported = len(holds) - sum(holds)
         found = [(draft, line) for draft, line, held in zip(drafts, own, holds, strict=True) if held]
         asked = self._options.language
@@ -143,6 +144,11 @@ class SummaryWriter:
         if options.focus:
             parts.append(f"What matters: {options.focus}.")
         return " ".join(parts)
+
+    def _passages(self, said: str) -> list[Attachment]:
+        """What a sentence rests on, to be held against it; all of it where no word shows that."""
+        numbers = sorted(supporting_sources(said, self._sources)) or range(len(self._notes))
+        return [Attachment("text", "\n".join(self._notes[number].text for number in numbers))]
 
     def _places(self, said: str) -> tuple[Span, ...]:
         found = (span for number in supporting_sources(said, self._sources) for span in self._notes[number].spans)
