@@ -28,8 +28,8 @@ class ModelClass:
 # those that it wrote itself, in 73 s each beside other work: no quote of its own stands in the text.
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.5e9, True, True, 300, 10, 700, 90, 1500, 0.6),
-    ModelClass("small", 4e9, False, False, 300, 12, 450, 160, 4000, 0.5, facts=True, odds=0.7),
-    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45, odds=0.7),
+    ModelClass("small", 4e9, False, False, 300, 12, 450, 160, 4000, 0.5, facts=True, odds=0.95),
+    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, 0.45, odds=0.95),
 )
 
 SMALLEST = 32  # tokens of a part, in however small a context
