@@ -82,9 +82,11 @@ class FactTaker:
         check: SentenceCheck,
         translator: Translator,
         spending: Spending,
+        most: int,
     ) -> None:
         """`language` is the text's own, "" if it is unknown: facts are written and checked in it.
 
+        `most` tokens are written about a part.
         `spending` gets what the notes cost, and has what checks and translations do.
         """
         self._collection = collection
@@ -94,6 +96,7 @@ class FactTaker:
         self._check = check
         self._translator = translator
         self._spending = spending
+        self._most = most
         self._unsupported = 0
         self._last: deque[str] = deque(maxlen=NEAR)  # sentences, which the next might repeat
 
@@ -130,7 +133,8 @@ class FactTaker:
     ) -> Generator[Step | Notice, None, tuple[dict[ExtractedSentence, tuple[Span, ...]], float, bool] | None]:
         """What holds of what the model says about a part, seconds of reading it, and whether it was known."""
         text = self._collection.text(part)
-        request = about_part(text, place, FACT * count, count=count, language=self._language, focus=self._focus)
+        most = min(FACT * count, self._most)
+        request = about_part(text, place, most, count=count, language=self._language, focus=self._focus)
         written: NotesWritten | None = None
         for event in self._taker.write([request]):
             match event:

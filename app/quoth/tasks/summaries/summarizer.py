@@ -160,6 +160,7 @@ class Summarizer:
             self._check,
             self._translator,
             self._spent,
+            self._class.note,
         )
         facts = yield from taker.events(count, estimate)
         estimate.keep()
