@@ -27,8 +27,8 @@ class ModelClass:
 # The demonstration model quotes: of 20 questions (every eighth) 12 answers were right so, in 0.02 s each, and none of
 # those that it wrote itself, in 73 s each beside other work: no quote of its own stands in the text.
 # Of a right and a wrong sentence a model of 0.5 billion parameters prefers the right one in 0.49 of the pairs, so it is
-# not asked; one of 1.5 billion in 0.77, and odds of 0.95 keep all right ones that models wrote. Asked to summarize, that
-# model writes 70 of 150 words, 37 facts in 100 of them, and in 3 of 11 texts in another language than theirs; asked for
+# not asked; one of 1.5 billion in 0.77, and odds of 0.95 keep all right ones that models wrote. Asked to summarize, it
+# writes 70 of 150 words, 37 facts in 100 of them, and in 3 of 11 texts in another language than theirs; asked for
 # the facts of each part 120 words, 44 facts in 100, and always in the text's language.
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.9e9, True, True, 300, 10, 700, 240, 1500, 0.6, facts=True),
