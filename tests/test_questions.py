@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import replace
 
 import pytest
@@ -12,29 +13,57 @@ from tests.bench.questions import Absent, Question, Squeezed
 
 ANSWERED, ABSENT = questions.load()
 HELD_OUT, HELD_OUT_ABSENT = questions.load(held_out=True)
-ALL, ALL_ABSENT = questions.both()
+CROSS_LANGUAGE = questions.cross_language()
+BOTH, ALL_ABSENT = questions.both()
+ALL = BOTH + CROSS_LANGUAGE
 CHINESE = {document.name for document in corpus.DOCUMENTS if document.language == "zh"}
-REFUSALS = ("Not in the documents.", "not in the document", "文档中没有。", "none", "I don't know.")
+REFUSALS = (
+    "Not in the documents.",
+    "not in the document",
+    "文档中没有。",
+    "Das steht nicht im Dokument.",
+    "Ce n'est pas dans le document.",
+    "none",
+    "I don't know.",
+)
 SAMPLE = Question("s", "d", "How many?", "Seven", r"\b(seven|7)\b", "there are\nseven of them", (), ((2, 3),))
 TEXT = "A beginning.\nHere it stands: there are\nseven of them.\nThe end, far away from it all.\n"
 
 
 def test_there_are_enough_questions_of_enough_kinds() -> None:
-    assert len(ANSWERED) >= 110
-    assert len({row.document for row in ANSWERED}) >= 7
-    assert sum(row.document in CHINESE for row in ANSWERED) >= 18
-    assert len(ABSENT) >= 24
-    assert sum(row.document in CHINESE for row in ABSENT) >= 4
+    assert len(ANSWERED) >= 200
+    assert len({row.document for row in ANSWERED}) >= 14
+    by_language = Counter(corpus.BY_NAME[row.document].language for row in ANSWERED)
+    assert set(by_language) == {"en", "zh", "de", "fr"}
+    assert min(by_language.values()) >= 18
+
+
+def test_a_third_of_the_questions_is_absent_and_most_of_these_are_near() -> None:
+    assert len(ABSENT) * 3 >= len(ANSWERED) + len(ABSENT)
+    near = Counter(row.document for row in ABSENT if row.near)
+    assert sum(near.values()) >= 90
+    assert all(near[document] >= 5 for document in {row.document for row in ANSWERED})
     assert {row.near for row in ABSENT} == {True, False}
 
 
+def test_some_questions_are_asked_in_another_language_than_the_documents() -> None:
+    assert len(CROSS_LANGUAGE) >= 20
+    assert all(row.id.startswith("cross-") for row in CROSS_LANGUAGE)
+    assert {corpus.BY_NAME[row.document].language for row in CROSS_LANGUAGE} == {"en", "zh", "de", "fr"}
+    assert not any(re.search("[一-鿿]", row.question) for row in CROSS_LANGUAGE if row.document in CHINESE)
+
+
 def test_enough_questions_are_held_out() -> None:
-    assert len(HELD_OUT) >= 34
-    assert len({row.document for row in HELD_OUT}) >= 9
-    assert sum(row.document in CHINESE for row in HELD_OUT) >= 6
-    assert len(HELD_OUT_ABSENT) >= 12
-    assert sum(row.document in CHINESE for row in HELD_OUT_ABSENT) >= 2
+    assert len(HELD_OUT) >= 90
+    assert len({row.document for row in HELD_OUT}) >= 14
+    assert sum(row.document in CHINESE for row in HELD_OUT) >= 12
+    assert len(HELD_OUT_ABSENT) >= 40
+    assert sum(row.document in CHINESE for row in HELD_OUT_ABSENT) >= 4
     assert {row.near for row in HELD_OUT_ABSENT} == {True, False}
+    for language in ("de", "fr"):
+        names = {document.name for document in corpus.DOCUMENTS if document.language == language}
+        assert sum(row.document in names for row in HELD_OUT) >= 8
+        assert sum(row.document in names for row in HELD_OUT_ABSENT) >= 4
 
 
 def test_what_is_held_out_is_loaded_only_when_asked_for() -> None:
@@ -65,7 +94,8 @@ def test_every_file_of_questions_belongs_to_a_document() -> None:
         (questions.FOLDER, ANSWERED, ABSENT),
         (questions.HELD_OUT, HELD_OUT, HELD_OUT_ABSENT),
     ):
-        names = {path.name.removesuffix(".toml") for path in folder.iterdir() if path.is_file()}
+        files = [path for path in folder.iterdir() if path.is_file() and path != questions.CROSS_LANGUAGE]
+        names = {path.name.removesuffix(".toml") for path in files}
         assert names == {row.document for row in answered} == {row.document for row in absent}
         assert names <= set(corpus.BY_NAME)
 

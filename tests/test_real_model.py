@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from quoth.chat import Message
+from quoth.chat import Attachment, Message, user_message
 from quoth.engine import Chat, LoadOptions, Notice, Piece, Request, Sampling
 from quoth.engine.client.client import Client
 from quoth.models.installed import InstalledModels
+from tests.bench.pipes import PIPES, REVIEWS, answered
 from tests.conftest import Run
 from tests.engine.gathered_events import GREEDY, Said, say
 
@@ -155,6 +156,28 @@ def test_piped_text_is_read_and_the_answer_is_clean(quoth: Run) -> None:
     assert result.returncode == 0, result.stderr
     assert b"38" in result.stdout
     assert result.stdout.count(b"\n") == 1
+
+
+def test_everyday_pipes_get_no_fence_and_no_marks_from_their_data(client: Client) -> None:
+    verdicts = {p.name: answered(client, p, user_message(p.prompt, [Attachment("stdin", p.text)])) for p in PIPES}
+    del verdicts["JSON"]  # these models put JSON into a fence wherever it comes from
+    assert [name for name, verdict in verdicts.items() if {"fence", "marks"} & {*verdict.faults}] == []
+    assert sum(not verdict.faults for verdict in verdicts.values()) > len(verdicts) // 2
+
+
+@pytest.mark.parametrize(
+    "prompt",
+    [
+        "What is the sentiment of each of these lines?\n\n" + REVIEWS,
+        "Write a numbered list in which every entry is the word yes. Do not stop.",
+        "Write an endless poem about the sea.",
+    ],
+    ids=["labels", "numbered", "poem"],
+)
+def test_an_answer_ends_by_itself_or_in_a_loop(talk: Say, prompt: str) -> None:
+    said = talk(prompt, most=2000)
+    assert said.done.reason in ("stop", "loop")
+    assert len(said.text) < 8000
 
 
 @pytest.mark.usefixtures("talking")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from itertools import count
 from typing import Literal, NamedTuple
 
 Role = Literal["system", "user", "assistant"]
@@ -23,18 +24,33 @@ class Attachment(NamedTuple):
     text: str
 
 
-def user_message(question: str, documents: Sequence[Attachment] = ()) -> Message:
-    """Put documents before the question, each named and in a fence that its own text cannot close.
+_CLOSING = re.compile(r"<\s*/\s*(text(?:-\w*)?)\b", re.IGNORECASE)
 
-    The fence is CommonMark's: longer than any run of backticks in the text.
+
+def user_message(question: str, documents: Sequence[Attachment] = ()) -> Message:
+    """Put documents before the question, each under its name and between tags that its own text cannot close.
+
+    Tags, and no fence of Markdown: a model that reads its data in a fence puts its answer into one. Where a text has
+    the closing tag itself, the tag gets the first number that the text does not have: </text-2>.
     """
-    parts = [_fenced(document) for document in documents]
+    parts = [_tagged(document) for document in documents]
     return Message("user", "\n\n".join([*parts, question] if question else parts))
 
 
-def _fenced(document: Attachment) -> str:
-    longest = max((len(run) for run in re.findall("`+", document.text)), default=0)
-    fence = "`" * max(3, longest + 1)
-    name = " ".join("".join(c if c.isprintable() and c != "`" else " " for c in document.name).split())
+def _tagged(document: Attachment) -> str:
     body = document.text.rstrip("\n")
-    return f"{name}:\n{fence}\n{body}\n{fence}"
+    closed = {tag.casefold() for tag in _CLOSING.findall(body)}
+    tags = ("text" if number == 1 else f"text-{number}" for number in count(1))
+    tag = next(tag for tag in tags if tag not in closed)
+    name = " ".join("".join(c if c.isprintable() and c != "<" else " " for c in document.name).split())
+    return f"{name}:\n<{tag}>\n{body}\n</{tag}>"
+
+
+_MARKED = re.compile(r"[^<\n]*:\n<(text(?:-\d+)?)>\n")
+
+
+def marks_of(messages: Sequence[Message]) -> tuple[str, str] | None:
+    """The tags around the first document of a conversation, if it has one."""
+    found = (_MARKED.match(message.text) for message in messages if message.role == "user")
+    tag = next((match[1] for match in found if match), None)
+    return (f"<{tag}>", f"</{tag}>") if tag else None

@@ -19,6 +19,7 @@ BENCHES = {
     "tui": "the chat app in a terminal: first paint, echo, frames, tokens/s",
     "store": "the history with 100 conversations of 1,000 turns: list, search, a long path",
     "answers": "questions over documents: retrieval, right answers, citations, invented answers",
+    "pipes": "everyday pipes: no fences, no preamble, right; against data in fences",
     "summaries": "summaries of documents: sections covered, sentences supported, facts said, inventions, language",
     "support": "whether right sentences of summaries stay and wrong ones go",
     "convert": "GPT-2 124M to F16 against numpy's cast and one write; checking it; peak memory",

@@ -1,7 +1,7 @@
 """Questions over real documents: retrieval, right answers, citations that hold, answers to what is not there.
 
-QUOTH_BENCH_WAY=write has any model write its answers, as larger ones do; QUOTH_BENCH_EVERY=8 asks every eighth
-question; QUOTH_BENCH_VERBOSE=1 shows every answer.
+QUOTH_BENCH_WAY=read has any model read passages, as larger ones do, and =quote has it quote; QUOTH_BENCH_EVERY=8 asks
+every eighth question; QUOTH_BENCH_VERBOSE=1 shows every answer.
 """
 
 from __future__ import annotations
@@ -12,17 +12,23 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
+from statistics import median
 
 from quoth import documents
 from quoth.documents.ranking import Ranking
 from quoth.engine.client.client import Client
+from quoth.gguf import read_header
 from quoth.tasks import model_classes
+from quoth.tasks.answers.question_answering import Answered, QuestionAnswering, QuotesFound
 from quoth.tasks.collection import Collection
-from quoth.tasks.question_answering import Answered, QuestionAnswering
-from quoth.tasks.quote_search import find_quote
 from tests.bench import corpus, places, questions
-from tests.bench.questions import Question
+from tests.bench.questions import Question, squeezed
 from tests.bench.report import Figure, Floor, Report
+
+SUMS = (
+    *("asked", "right", "denied", "citations", "hold", "at_place", "cites_it", "found", "absent", "invented"),
+    *("evidence", "took", "tokens"),
+)
 
 
 @dataclass(slots=True)
@@ -36,12 +42,16 @@ class Tally:
     citations: int = 0
     hold: int = 0
     at_place: int = 0  # answers that cite a place where the answer stands
+    cites_it: int = 0  # answers whose quotes have it
+    found: int = 0
+    evidence: list[float] = field(default_factory=list)  # seconds to the first quote, of each question
+    took: list[float] = field(default_factory=list)  # seconds to the answer
+    tokens: list[int] = field(default_factory=list)  # read for it
     absent: int = 0
     invented: int = 0
-    seconds: float = 0.0
 
     def add(self, other: Tally) -> None:
-        for name in ("asked", "right", "denied", "citations", "hold", "at_place", "absent", "invented", "seconds"):
+        for name in SUMS:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for k in self.hits:
             self.hits[k] += other.hits[k]
@@ -57,53 +67,65 @@ def desk(client: Client, name: str, class_: model_classes.ModelClass) -> Iterato
         yield collection, ranking
 
 
-def ask(asking: QuestionAnswering, question: str) -> Answered:
-    *_, last = asking.events(question)
-    assert isinstance(last, Answered)
-    return last
+def ask(asking: QuestionAnswering, question: str, tally: Tally) -> Answered:
+    began = time.monotonic()
+    for event in asking.events(question):
+        if isinstance(event, QuotesFound):
+            tally.evidence.append(time.monotonic() - began)
+        if isinstance(event, Answered):
+            tally.took.append(time.monotonic() - began)
+            tally.tokens.append(event.usage.prompt - event.usage.reused)
+            return event
+    raise AssertionError("a question without an end")
 
 
 def judge(collection: Collection, answered: Answered, question: Question, tally: Tally) -> None:
     tally.right += answered.found and question.right(answered.answer)
     tally.denied += not answered.found
+    tally.cites_it += answered.found and question.right(" ".join(each.quote for each in answered.citations))
     here = False
     for citation in answered.citations:
         document = collection.documents[citation.span.document]
         said = document.text[citation.span.start : citation.span.end]
         tally.citations += 1
-        tally.hold += find_quote(citation.quote, said) is not None
+        tally.hold += squeezed(citation.quote) == squeezed(said)
         place = collection.place(citation.span)
         here |= question.stands_at(place.start_line or place.page, place.end_line or place.end_page)
     tally.at_place += here
 
 
 def measure(client: Client, name: str, asked: Sequence[Question], absent: Sequence[str], *, verbose: bool) -> Tally:
-    class_ = model_classes.model_class(client.ready().n_params)
-    if os.environ.get("QUOTH_BENCH_WAY") == "write":
-        class_ = replace(class_, answers_by_quote=False)
+    class_ = model_classes.model_class(read_header(places.small_model()).distinct_parameters, client.ready().n_ctx)
+    if os.environ.get("QUOTH_BENCH_WAY"):
+        class_ = replace(class_, answers_by_quote=os.environ["QUOTH_BENCH_WAY"] == "quote")
     tally = Tally()
     with desk(client, name, class_) as (collection, ranking):
         asking = QuestionAnswering(client, collection, ranking, class_=class_)
-        began = time.monotonic()
         for question in asked:
             tally.asked += 1
             ranked = [one.number for one in ranking.rank(question.question, 5)]
             held = [question.held_by(collection.text(number)) for number in ranked]
             for k in tally.hits:
                 tally.hits[k] += any(held[:k])
-            answered = ask(asking, question.question)
+            answered = ask(asking, question.question, tally)
+            tally.found += answered.found
             judge(collection, answered, question, tally)
             if verbose:
                 verdict = "right" if question.right(answered.answer) else "wrong"
-                print(f"{question.id}: {verdict if answered.found else 'denied'}: {answered.answer[:200]}")
+                print(f"{question.id}: {verdict if answered.found else 'denied'} {signals(answered)}", flush=True)
         for text in absent:
             tally.absent += 1
-            answered = ask(asking, text)
+            answered = ask(asking, text, tally)
             tally.invented += answered.found
-            if verbose and answered.found:
-                print(f"invented: {text} {answered.answer[:200]}")
-        tally.seconds = time.monotonic() - began
+            if verbose:
+                print(f"{'invented' if answered.found else 'refused'}: {text} {signals(answered)}", flush=True)
     return tally
+
+
+def signals(answered: Answered) -> str:
+    """What an answer's verdict rests on."""
+    odds = ", ".join("-" if each is None else f"{each:.2f}" for each in (answered.odds, answered.source_odds))
+    return f"({odds}; {len(set(answered.read))} passages): {answered.answer[:160]}"
 
 
 def run(report: Report, rounds: int) -> None:
@@ -142,12 +164,15 @@ def figures(t: Tally) -> Iterator[tuple[str, str, float, Floor | None]]:
     yield "answers right", f"of {t.asked} questions", t.right / asked, least(0.50)
     yield "answers at a place where it stands", f"of {t.asked} questions", t.at_place / asked, None
     yield "false not in the documents", f"of {t.asked} questions", t.denied / asked, most(0.30)
+    yield "answers whose quotes have it", f"of {t.found} answers", t.cites_it / max(t.found, 1), None
     yield "citations that hold", f"of {t.citations} citations", t.hold / max(t.citations, 1), least(1.0)
     yield "invented answers", f"of {t.absent} questions", t.invented / absent, most(0.15)
-    yield "a question takes", "s", t.seconds / (asked + absent), None
+    yield "first quote, median", "s", median(t.evidence or [0.0]), most(1.0)
+    yield "answer, median", "s", median(t.took or [0.0]), most(20.0)
+    yield "tokens read, median", "tokens", median(t.tokens or [0]), None
 
 
-HEADINGS = f"{'document':<28} asked  hit@1 hit@3 hit@5  right denied  cited hold  place  absent invented  s/question"
+HEADINGS = f"{'document':<28} asked  hit@1 hit@3 hit@5  right denied  cited hold  place  absent invented  s, median"
 
 
 def line(name: str, t: Tally) -> str:
@@ -157,5 +182,5 @@ def line(name: str, t: Tally) -> str:
     return (
         f"{name:<28} {t.asked:5}  {hits}  {t.right / asked:5.2f} {t.denied / asked:6.2f}  {t.citations:5} "
         f"{t.hold / max(t.citations, 1):4.2f}  {t.at_place / asked:5.2f}  {t.absent:6} "
-        f"{t.invented / max(t.absent, 1):8.2f}  {t.seconds / max(1, t.asked + t.absent):10.2f}"
+        f"{t.invented / max(t.absent, 1):8.2f}  {median(t.took or [0.0]):9.2f}"
     )

@@ -1,7 +1,8 @@
 """The measured questions: what is asked of which document, what a right answer is, and where it stands.
 
 A second set, over the same documents, is held out: nothing is tuned to it and its wording stays as it was written.
-`python -m tests.bench.questions` fetches the documents, looks every quote of both up in them and prints the counts.
+A third is asked in another language than the document's, and its patterns take the answer in either.
+`python -m tests.bench.questions` fetches the documents, looks every quote of all up in them and prints the counts.
 """
 
 from __future__ import annotations
@@ -20,6 +21,7 @@ from tests.bench import corpus
 
 FOLDER = Path(__file__).parent / "questions"
 HELD_OUT = FOLDER / "held-out"
+CROSS_LANGUAGE = FOLDER / "cross-language.toml"
 LIMIT = 10_000_000  # bytes; the most of a document that is read
 NEIGHBOURHOOD = 400  # characters without white space on either side of a quote
 
@@ -82,7 +84,7 @@ def load(held_out: bool = False) -> tuple[tuple[Question, ...], tuple[Absent, ..
         path = folder / f"{document.name}.toml"
         if path.exists():
             data = tomllib.loads(path.read_text(encoding="utf-8"))
-            questions += [_question(document.name, row) for row in data["question"]]
+            questions += [_question(row, document.name) for row in data["question"]]
             absent += [_absent(document.name, row) for row in data["absent"]]
     return tuple(questions), tuple(absent)
 
@@ -93,7 +95,14 @@ def both() -> tuple[tuple[Question, ...], tuple[Absent, ...]]:
     return questions + held_questions, absent + held_absent
 
 
-def _question(document: str, row: dict[str, Any]) -> Question:
+@cache
+def cross_language() -> tuple[Question, ...]:
+    """The questions asked in another language than their document's; all have an answer."""
+    data = tomllib.loads(CROSS_LANGUAGE.read_text(encoding="utf-8"))
+    return tuple(_question(row, row.pop("document")) for row in data["question"])
+
+
+def _question(row: dict[str, Any], document: str) -> Question:
     places = tuple((first, last) for first, last in row.pop("places"))
     return Question(document=document, places=places, also=tuple(row.pop("also", ())), **row)
 
@@ -140,7 +149,7 @@ def faults(
 
 
 def check(name: str) -> list[str]:
-    """The faults of a document's questions of both sets, by the reader that the app reads it with."""
+    """The faults of a document's questions of all sets, by the reader that the app reads it with."""
     from quoth import documents
 
     document = documents.read(str(corpus.path(name)), limit=LIMIT)
@@ -155,9 +164,8 @@ def check(name: str) -> list[str]:
         return " ".join(whole[max(0, start - NEIGHBOURHOOD) : end + NEIGHBOURHOOD].split())
 
     questions, absent = both()
-    lines = [
-        f"{row.id}: {fault}" for row in questions if row.document == name for fault in faults(row, text, place, around)
-    ]
+    asked = [row for row in (*questions, *cross_language()) if row.document == name]
+    lines = [f"{row.id}: {fault}" for row in asked for fault in faults(row, text, place, around)]
     folded = " ".join(whole.split())
     for row in absent:
         present = [term for term in row.terms if re.search(term, folded, re.IGNORECASE)] if row.document == name else []
@@ -192,6 +200,7 @@ def main() -> int:
     _print(table())
     print("\nheld out")
     _print(table(held_out=True))
+    print(f"\n{len(cross_language())} asked in another language than the document's")
     for line in lines:
         print(line, file=sys.stderr)
     print(f"{len(lines)} faults in {len(names)} documents", file=sys.stderr)

@@ -52,6 +52,7 @@ def test_json_is_one_object_with_everything_about_the_answer(quoth: Run, tmp_pat
         "reason": "stop",
         "model": "smollm2-135m",
         "seed": 3,
+        "temperature": 0.2,
         "version": __version__,
     }
     assert sorted(usage) == ["generated_tokens", "prompt_tokens", "read_seconds", "reused_tokens", "write_seconds"]

@@ -74,7 +74,9 @@ def test_a_model_is_shown_with_the_origin_of_its_sampling(quoth: Run, installed:
     assert (result.returncode, result.stderr) == (0, b"")
     for line in ("context       8,192 tokens", "top_k         7 (QUOTH_TOP_K)", "min_p         0.25 (QUOTH_MIN_P)"):
         assert any(line.split() == each.split() for each in shown.splitlines()), line
-    assert "temperature" in shown
+    assert "0.2 (catalogue: smollm2-135m); 0 with a pipe or -f" in shown
+    shown = quoth("models", "show", "smollm2-135m", env={"QUOTH_TEMPERATURE": "0.3"}).stdout.decode()
+    assert "0.3 (QUOTH_TEMPERATURE)\n" in shown
     assert "chat template, sha256 " in shown
     assert "<|im_start|>" in shown
 

@@ -40,6 +40,44 @@ def test_files_and_piped_text_reach_the_model_with_the_prompt(quoth: Run, tmp_pa
     assert with_all - with_file > 60 + 30
 
 
+def temperature(quoth: Run, *arguments: str, **more: object) -> float:
+    result = quoth(*arguments, "--json", "-n", "1", **more)
+    assert result.returncode == 0, result.stderr
+    return float(json.loads(result.stdout)["temperature"])
+
+
+def test_an_answer_about_data_is_greedy_and_any_other_as_the_model_recommends(quoth: Run, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("one two three")
+    assert temperature(quoth, "hello") == 0.2
+    assert temperature(quoth, input=b"hello") == 0.2  # the prompt itself, and no data
+    assert temperature(quoth, "hello", input=CAPITALS) == 0
+    assert temperature(quoth, "hello", "-f", str(tmp_path / "notes.txt")) == 0
+
+
+@pytest.mark.more
+def test_a_temperature_that_was_set_counts_for_data_too(quoth: Run, home: Path) -> None:
+    assert temperature(quoth, "hello", "-t", "0.5", input=CAPITALS) == 0.5
+    assert temperature(quoth, "hello", input=CAPITALS, env={"QUOTH_TEMPERATURE": "0.6"}) == 0.6
+    (home / "config").mkdir(exist_ok=True)
+    (home / "config" / "config.toml").write_text("temperature = 0.7")
+    assert temperature(quoth, "hello", input=CAPITALS) == 0.7
+
+
+@pytest.mark.parametrize(
+    ("question", "data", "expected"),
+    [
+        ("Which city is the capital of Italy? Answer with one word.", CAPITALS, "Rome"),
+        ("List the dates in this text, one per line, nothing else.", b"Begun on 2021-04-01.\n", "2021-04-01"),
+    ],
+)
+def test_an_answer_about_a_pipe_has_no_fence_and_no_tag(quoth: Run, question: str, data: bytes, expected: str) -> None:
+    result = quoth(question, "-n", "60", input=data)
+    assert result.returncode == 0
+    assert expected in result.stdout.decode()
+    assert b"```" not in result.stdout
+    assert b"<" not in result.stdout
+
+
 @pytest.mark.more
 def test_a_prompt_may_come_from_standard_input_alone(quoth: Run) -> None:
     text = "Name a fruit and a bird."

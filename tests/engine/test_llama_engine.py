@@ -59,24 +59,6 @@ def test_an_answer_ends_where_the_model_ends_its_turn(llama: LlamaEngine) -> Non
     assert "<|im_end|>" not in said.text
 
 
-@pytest.fixture(scope="module")
-def forgetful(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LlamaEngine]:
-    """A model whose next token follows from the last one alone, so that greedy sampling must run in a circle."""
-    silent = ("attn_output.weight", "ffn_down.weight")
-    tensors = [replace(t, values=[0.0] * len(t.values)) if t.name.endswith(silent) else t for t in tiny_tensors()]
-    path = tmp_path_factory.mktemp("tiny") / "forgetful.gguf"
-    path.write_bytes(gguf_bytes(tiny_metadata(llama__context_length=1024), tensors))
-    engine = LlamaEngine(path)
-    yield engine
-    engine.close()
-
-
-def test_a_model_that_repeats_itself_is_ended(forgetful: LlamaEngine) -> None:
-    said = say(forgetful, text("a", None))
-    assert said.done.reason == "loop"
-    assert 512 <= said.done.usage.generated < 1024
-
-
 # Seeds
 
 
@@ -92,23 +74,6 @@ def test_another_seed_gives_another_answer(llama: LlamaEngine) -> None:
 def test_temperature_zero_asks_no_seed(llama: LlamaEngine) -> None:
     said = say_all(llama, [text(PROMPT, 8, GREEDY._replace(seed=seed)) for seed in range(2)])
     assert said[0].text == said[1].text
-
-
-@pytest.mark.parametrize(
-    "penalty", [Sampling(repeat_penalty=5.0), Sampling(frequency_penalty=5.0), Sampling(presence_penalty=5.0)]
-)
-def test_penalties_keep_an_answer_from_repeating(forgetful: LlamaEngine, penalty: Sampling) -> None:
-    punished = penalty._replace(temperature=0.0, logprobs=1, repeat_last_n=-1)
-    plain = [token.id for token in say(forgetful, text("a", 60, GREEDY._replace(logprobs=1))).logprobs]
-    others = [token.id for token in say(forgetful, text("a", 60, punished)).logprobs]
-    assert len(set(others)) == len(others) == 60
-    assert len(set(plain)) < 50
-
-
-def test_penalties_count_the_prompt_as_well(llama: LlamaEngine) -> None:
-    prompt = "The capital of Italy is Rome. It is Rome. The capital of Italy is"
-    assert say(llama, text(prompt, 1)).text == " Rome"
-    assert say(llama, text(prompt, 1, GREEDY._replace(presence_penalty=15.0))).text != " Rome"
 
 
 # Grammars

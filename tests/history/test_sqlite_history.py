@@ -189,7 +189,7 @@ def turn(role: str, text: str, *documents: Attachment) -> Turn:
 def test_messages_alternate_and_a_summary_stands_for_what_came_before() -> None:
     assert messages_of([]) == []
     assert messages_of([turn("user", "q", Attachment("n", "d")), turn("assistant", "a")]) == [
-        Message("user", "n:\n```\nd\n```\n\nq"),
+        Message("user", "n:\n<text>\nd\n</text>\n\nq"),
         Message("assistant", "a"),
     ]
     assert messages_of([turn("user", "unanswered"), turn("assistant", ""), turn("user", "again")]) == [

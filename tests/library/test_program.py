@@ -133,6 +133,12 @@ def test_what_cannot_be_opened_is_an_error_of_its_own_kind(
         model.reply("word " * 5000).text  # noqa: B018  # it is the asking that raises
 
 
+def test_answers_about_documents_are_greedy_unless_a_temperature_is_named(model: Model) -> None:
+    assert (model.sampling().temperature, model.sampling(on_data=True).temperature) == (0.2, 0)
+    answers = {model.reply("What is it about?", [Attachment("n", FACT)], max_tokens=6).text for _ in range(3)}
+    assert len(answers) == 1
+
+
 def test_settings_of_the_environment_count_and_those_passed_count_more(
     installed: Path, environ: dict[str, str]
 ) -> None:
@@ -141,6 +147,7 @@ def test_settings_of_the_environment_count_and_those_passed_count_more(
         assert model.info.n_ctx == 512
         assert model.sampling().temperature == 0
         assert model.sampling(temperature=0.5).temperature == 0.5
+        assert model.sampling(on_data=True, temperature=0.5).temperature == 0.5
         answer = model.complete("Once upon a time")
         assert answer.text
         assert answer.usage.generated == 3

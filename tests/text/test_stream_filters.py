@@ -1,17 +1,15 @@
-"""Pieces of an answer: decoding, stop strings, thoughts and loops do not depend on how it was cut."""
+"""Pieces of an answer: decoding, stop strings and thoughts do not depend on how it was cut."""
 
 from __future__ import annotations
 
-import random
 from collections.abc import Iterator
 from itertools import groupby
-from timeit import repeat
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from quoth.text import LoopDetector, StopStrings, Thinking
+from quoth.text import CopiedMarks, StopStrings, Thinking
 from tests.rounds import rounds
 
 
@@ -142,6 +140,40 @@ def test_headers_are_dropped_where_an_answer_begins(text: str, parts: list[str])
         assert told_apart(pieces, drop=("<start>", "<final>")) == parts
 
 
+# Marks that are copied
+
+
+def without_marks(pieces: list[str]) -> str:
+    copied = CopiedMarks("<text>", "</text>")
+    return "".join(map(copied.feed, pieces)) + copied.flush()
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("<text>\napple\nfig\n</text>", "apple\nfig"),
+        ("\n <text>\napple</text>\nThat is all.", "apple\nThat is all."),
+        ("<text>apple\n</tex", "apple\n</tex"),
+        ("<text>\n\n  apple\n\n", "  apple\n\n"),
+        ("<texture> is a word, <text> a tag </text>", "<texture> is a word, <text> a tag </text>"),
+        ("Here:\n<text>\napple\n</text>", "Here:\n<text>\napple\n</text>"),
+        ("<te", "<te"),
+        (" \n", " \n"),
+        ("<text>\n", "\n"),
+        ("", ""),
+    ],
+)
+def test_marks_around_an_answer_are_taken_away_however_it_was_cut(text: str, shown: str) -> None:
+    for pieces in cuts(text):
+        assert without_marks(pieces) == shown
+
+
+def test_only_what_may_become_a_mark_is_held_back() -> None:
+    copied = CopiedMarks("<text>", "</text>")
+    fed = [copied.feed(piece) for piece in ("<te", "xt>", "\n", "app", "le\n", "fig\n<", "/text>", "more")]
+    assert fed == ["", "", "", "app", "le", "\nfig", "", "more"]
+
+
 MARKED = st.lists(st.sampled_from(["<t>", "</t>", "<", "t>", "/", "\n", " ", "a", "</t>\n\n"]), max_size=8).map("".join)
 
 
@@ -177,47 +209,3 @@ def test_a_thought_and_an_answer_are_passed_on_as_they_come() -> None:
         [("answer", "Bl")],
         [("answer", "ue")],
     ]
-
-
-# Loops
-
-
-def fires_after(tokens: list[int], detector: LoopDetector) -> int | None:
-    return next((count for count, token in enumerate(tokens, 1) if detector.feed(token)), None)
-
-
-@pytest.mark.parametrize("period", [1, 2, 3, 7, 31, 63, 64])
-def test_a_cycle_is_noticed_when_it_has_filled_512_tokens(period: int) -> None:
-    before = list(range(1000, 1100))
-    cycle = [number * number % 17 for number in range(period - 1)] + [99]
-    tokens = before + (cycle * 600)[:600]
-    assert fires_after(tokens, LoopDetector()) == len(before) + 512
-
-
-def test_a_longer_cycle_and_a_broken_one_are_no_loop() -> None:
-    assert fires_after(list(range(65)) * 20, LoopDetector()) is None
-    broken = ([1, 2, 3] * 170 + [9]) * 5
-    assert fires_after(broken, LoopDetector()) is None
-
-
-def by_definition(tokens: list[int], period: int, fill: int) -> int | None:
-    """The first count after which the last `fill` tokens repeat with some period."""
-    for count in range(fill, len(tokens) + 1):
-        last = tokens[count - fill : count]
-        if any(all(last[i] == last[i - p] for i in range(p, fill)) for p in range(1, period + 1)):
-            return count
-    return None
-
-
-@given(st.lists(st.integers(0, 2), max_size=60), st.integers(1, 5), st.integers(6, 14))
-@settings(max_examples=200, deadline=None)
-def test_loops_are_those_of_the_definition(tokens: list[int], period: int, fill: int) -> None:
-    assert fires_after(tokens, LoopDetector(period, fill)) == by_definition(tokens, period, fill)
-
-
-@pytest.mark.parametrize("vocabulary", [49_152, 1])
-def test_the_loop_detector_costs_microseconds_a_token(vocabulary: int) -> None:
-    choose = random.Random(7)
-    tokens = [choose.randrange(vocabulary) for _ in range(2000)]
-    seconds = min(repeat(lambda: fires_after(tokens, LoopDetector(fill=10**9)), number=1, repeat=5))
-    assert seconds / len(tokens) < 40e-6  # 5 µs on an idle machine

@@ -13,7 +13,7 @@ from quoth.library.answer_fields import usage_fields
 from quoth.text import FirstBlock
 
 ENDED_EARLY = {
-    "loop": "the answer was ended: it repeated itself; another --seed or a --repeat-penalty above 1 may help",
+    "loop": "the answer was ended: it repeated itself; a --repeat-penalty above 1 or another temperature (-t) may help",
     "context": "the answer was ended: the context is full; --ctx allows more if the model does",
 }
 
@@ -42,7 +42,7 @@ class AnswerWriter:
     """Takes events and writes them in a format; answers of several requests stand one after another."""
 
     def __init__(self, streams: Streams, format_: Format, about: dict[str, Any], before: str = "") -> None:
-        """`about` has what every JSON object says: version, model, seed. `before` stands in front of each answer."""
+        """`about` has what every JSON object says: version, model, seed, temperature; `before` precedes each answer."""
         self._streams = streams
         self._format = format_
         self._about = about

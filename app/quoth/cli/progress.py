@@ -29,11 +29,18 @@ class Progress:
 
     def update(self, verb: str, done: int, total: int, unit: str = "tokens", what: str = "") -> None:
         """`done` of `total` units of a step are done; `what` names the one at hand."""
-        if self._write is None:
-            return
-        line = self._line.line(verb, done, total, unit, what)
+        if self._write is not None:
+            line = self._line.line(verb, done, total, unit, what)
+            self._draw(line, self._line.began + QUICK)
+
+    def show(self, text: str) -> None:
+        """Show what a step has come to so far, its end if there is no room for all."""
+        most = max(0, self._width() - 1)
+        self._draw(text if len(text) <= most else f"…{text[len(text) - most + 1 :]}", 0.0)
+
+    def _draw(self, line: str, earliest: float) -> None:
         now = self._clock()
-        if now < max(self._next, self._line.began + QUICK):
+        if self._write is None or now < max(self._next, earliest):
             return
         self._next = now + INTERVAL
         line = line[: max(0, self._width() - 1)]

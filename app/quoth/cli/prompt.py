@@ -38,7 +38,8 @@ class PromptCommand(click.Command):
 def command() -> None:
     """Answer PROMPT with a model on this machine.
 
-    Text from a pipe and from -f files reaches the model too, marked as data.
+    Text from a pipe and from -f files reaches the model too, marked as data. With data the temperature is 0 unless
+    you set one, so that the same input gives the same answer; without, it is the model's own.
 
     \b
     Examples:

@@ -176,6 +176,17 @@ class Header:
         return sum(tensor.elements for tensor in self.tensors)
 
     @property
+    def distinct_parameters(self) -> int:
+        """`parameters` with an output matrix of the embedding's shape not counted: it is often the same, stored twice.
+
+        A model of 494 million parameters whose file has both counts as 630 million otherwise.
+        """
+        shapes = {tensor.name: tensor.shape for tensor in self.tensors}
+        embedding = shapes.get("token_embd.weight")
+        twice = embedding is not None and shapes.get("output.weight") == embedding
+        return self.parameters - (math.prod(embedding) if twice and embedding else 0)
+
+    @property
     def quantization(self) -> str:
         """The usual short name: "Q4_K_M"; without general.file_type the commonest type of the matrices."""
         named = FILE_TYPES.get(self.integer("general.file_type", -1), "")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 import time
 from collections.abc import Iterator, Sequence
 from html import escape
 
-from quoth.chat import user_message
+from quoth.chat import Attachment
 from quoth.history import json_archive
 from quoth.history.records import Conversation, Turn
 from quoth.history.sqlite_history import History
@@ -59,9 +60,17 @@ def _markdown(conversation: Conversation, turns: Sequence[Turn]) -> Iterator[str
         if turn.thought:
             quoted = clean(turn.thought)[0].strip().replace("\n", "\n> ")
             yield f"> {quoted}\n"
-        yield f"{clean(user_message(turn.text, turn.documents).text)[0].strip()}\n"
+        said = "\n\n".join([*map(_fenced, turn.documents), *([turn.text] if turn.text else [])])
+        yield f"{clean(said)[0].strip()}\n"
         if note := _note(turn):
             yield f"*{note}*\n"
+
+
+def _fenced(document: Attachment) -> str:
+    """A document with its name, in a fence that its own text cannot close: longer than any run of backticks in it."""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", document.text)), default=0))
+    name = one_line(document.name, 200).replace("`", " ")
+    return f"{name}:\n{fence}\n{document.text.rstrip()}\n{fence}"
 
 
 def html(pages: Sequence[Page]) -> str:

@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from quoth.engine import Notice, Usage
 from quoth.library.answer_stream import Cancelled, Stream, never
 from quoth.library.opened_documents import OpenDocuments
+from quoth.tasks.answers.question_answering import BUDGET, Answered, QuestionAnswering
 from quoth.tasks.collection import Collection, Span
-from quoth.tasks.model_classes import model_class
-from quoth.tasks.question_answering import Answered, QuestionAnswering
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract
 from quoth.tasks.summaries.summarizer import Summarizer
 from quoth.tasks.summaries.summary import Event as SummaryEvent
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 
 def quotes_only(model: Model) -> bool:
     """Whether a model of this size should quote and not write summaries in its own words."""
-    return model_class(model.info.n_params, model.info.n_ctx).extracts
+    return model.size_class.extracts
 
 
 def summarizing(
@@ -52,6 +51,7 @@ def summarizing(
         model=model.file.key,
         keep=not private,
         cancelled=cancelled,
+        measures=model.size_class,
     ).events()
 
 
@@ -60,17 +60,25 @@ def asking(
     documents: OpenDocuments,
     *,
     everything: bool = False,
+    budget: float = BUDGET,
     private: bool | None = None,
     cancelled: Cancelled = never,
 ) -> QuestionAnswering:
-    """Questions about documents; `everything`: every passage is read for each of them.
+    """Questions about documents; `everything`: every passage is read for each of them; `budget`: seconds of reading.
 
     Nothing of `private` ones is on the disk; None: as the settings say.
     """
     private = model.workspace.settings.private if private is None else private
-    collection, ranking = documents.passages(model.engine, private=private)
+    collection, ranking = documents.passages(model, private=private)
     return QuestionAnswering(
-        model.engine, collection, ranking, everything=everything, keep=not private, cancelled=cancelled
+        model.engine,
+        collection,
+        ranking,
+        everything=everything,
+        budget=budget,
+        keep=not private,
+        cancelled=cancelled,
+        class_=model.size_class,
     )
 
 
@@ -102,7 +110,7 @@ class Summary(Stream[SummarySentence, SummaryEvent]):
         self, model: Model, documents: OpenDocuments, options: SummaryOptions, *, extract: bool | None = None
     ) -> None:
         """Without `extract` the model's size decides."""
-        collection = self._collection = documents.parts(model.engine)
+        collection = self._collection = documents.parts(model)
         extract = quotes_only(model) if extract is None else extract
         super().__init__(
             lambda cancelled: summarizing(model, collection, options, extract=extract, cancelled=cancelled)

@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from quoth.documents import Document, gather, read
 from quoth.documents.ranking import Ranking
-from quoth.engine import Engine
 from quoth.errors import InputError
 from quoth.library.workspace import Workspace
 from quoth.passages import Ends
 from quoth.tasks.collection import Collection
-from quoth.tasks.model_classes import model_class
+
+if TYPE_CHECKING:
+    from quoth.library.model import Model
 
 MAX_BYTES = 1024**3  # of a document, unless the settings say otherwise
 Progress = Callable[[str, int, int, str], object]  # "splitting", 3, 42, "characters"
@@ -117,15 +119,15 @@ def read_documents(
 
 
 class OpenDocuments:
-    """Documents, and their parts and index for one engine. For one thread, because the index is."""
+    """Documents, and their parts and index for one model. For one thread, because the index is."""
 
     def __init__(
         self, documents: Sequence[Document], *, progress: Progress = lambda verb, done, total, unit: None
     ) -> None:
         self.documents = tuple(documents)
         self._progress = progress
-        self._parts: tuple[Engine, Collection] | None = None
-        self._passages: tuple[Engine, bool, Collection, Ranking] | None = None
+        self._parts: tuple[Model, Collection] | None = None
+        self._passages: tuple[Model, bool, Collection, Ranking] | None = None
 
     def __enter__(self) -> OpenDocuments:
         return self
@@ -133,22 +135,22 @@ class OpenDocuments:
     def __exit__(self, *error: object) -> None:
         self.close()
 
-    def parts(self, engine: Engine) -> Collection:
+    def parts(self, model: Model) -> Collection:
         """The parts that a summary reads."""
-        if self._parts is None or self._parts[0] is not engine:
-            size = model_class(engine.info.n_params, engine.info.n_ctx).part
-            self._parts = engine, Collection(self.documents, self._counted(engine.offsets), size)
+        if self._parts is None or self._parts[0] is not model:
+            ends = self._counted(model.engine.offsets)
+            self._parts = model, Collection(self.documents, ends, model.size_class.part)
         return self._parts[1]
 
-    def passages(self, engine: Engine, *, private: bool) -> tuple[Collection, Ranking]:
+    def passages(self, model: Model, *, private: bool) -> tuple[Collection, Ranking]:
         """The passages that a question finds, and their index; if `private`, in memory only."""
-        if self._passages is None or self._passages[:2] != (engine, private):
+        if self._passages is None or self._passages[:2] != (model, private):
             self.close()
-            size = model_class(engine.info.n_params, engine.info.n_ctx).passage
-            collection = Collection(self.documents, self._counted(engine.offsets), size, size // 6)
+            size = model.size_class.passage
+            collection = Collection(self.documents, self._counted(model.engine.offsets), size, size // 6)
             ranking = Ranking(private=private)
             ranking.add(self._indexed(collection))
-            self._passages = engine, private, collection, ranking
+            self._passages = model, private, collection, ranking
         return self._passages[2:]
 
     def _counted(self, ends: Ends) -> Ends:

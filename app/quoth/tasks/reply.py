@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from typing import Any
 
-from quoth.chat import Message
+from quoth.chat import Message, marks_of
 from quoth.engine import Chat, Done, Engine, Event, Piece, Request, Sampling, Text
 from quoth.errors import InputError
+from quoth.text import CopiedMarks
 
 
 def with_system(system: str, messages: Sequence[Message]) -> tuple[Message, ...]:
@@ -34,7 +36,26 @@ def reply(
     """
     request = Request(Chat(tuple(messages), continue_last, think), sampling, max_tokens, tuple(stop), keep)
     events = engine.generate([request], stop=cancelled)
-    return validated_json(events, sampling.schema) if sampling.schema is not None else events
+    if sampling.schema is not None:
+        return validated_json(events, sampling.schema)
+    marks = None if continue_last else marks_of(messages)
+    return without_copied_marks(events, *marks) if marks else events
+
+
+def without_copied_marks(
+    events: Generator[Event, None, None], open_mark: str, close_mark: str
+) -> Generator[Event, None, None]:
+    """Pass events on; an answer that stands between the marks of its data, as small models do it, loses them."""
+    copied = CopiedMarks(open_mark, close_mark)
+    with closing(events):
+        for event in events:
+            if isinstance(event, Piece):
+                event = event._replace(text=copied.feed(event.text))
+                if not event.text and not event.logprobs:
+                    continue
+            elif isinstance(event, Done) and (rest := copied.flush()):
+                yield Piece(event.request, rest, tokens=0)
+            yield event
 
 
 def messages_to_drop(engine: Engine, messages: Sequence[Message], reserve: int, at_least: int = 0) -> int:

@@ -3,9 +3,10 @@
 from quoth.text.cleaning import Cleaner, clean, one_line, well_formed
 from quoth.text.decoding import Decoded, decode_input
 from quoth.text.fenced_blocks import FirstBlock, first_block
-from quoth.text.stream_filters import LoopDetector, StopStrings, Thinking
+from quoth.text.loops import LoopDetector
+from quoth.text.stream_filters import CopiedMarks, StopStrings, Thinking
 
 __all__ = [
-    "Cleaner", "Decoded", "FirstBlock", "LoopDetector", "StopStrings", "Thinking", "clean", "decode_input",
-    "first_block", "one_line", "well_formed",
+    "Cleaner", "CopiedMarks", "Decoded", "FirstBlock", "LoopDetector", "StopStrings", "Thinking", "clean",
+    "decode_input", "first_block", "one_line", "well_formed",
 ]  # fmt: skip

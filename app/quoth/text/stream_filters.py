@@ -1,8 +1,7 @@
-"""An answer as it comes, piece by piece: its stop strings, its thoughts, its loops."""
+"""An answer as it comes, piece by piece: its stop strings, its thoughts, marks that it copies."""
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Sequence
 from typing import Literal
 
@@ -44,22 +43,49 @@ def _beginning(text: str, marks: Sequence[str]) -> int:
     return 0
 
 
-class LoopDetector:
-    """Notices that one cycle of at most `period` tokens has filled the last `fill` tokens."""
+class CopiedMarks:
+    """Takes away the marks of a document where an answer copies them: one at its beginning, and the one that closes it.
 
-    def __init__(self, period: int = 64, fill: int = 512) -> None:
-        self._fill = fill
-        self._periods = range(1, period + 1)
-        self._recent = deque([-1] * period, period)  # token ids, the last one first; no id is negative
-        self._filled = list(self._periods)  # tokens filled by the cycle of each period
+    An answer that does not begin with the opening mark stays as it is, marks and all.
+    """
 
-    def feed(self, token: int) -> bool:
-        self._filled = [
-            filled + 1 if earlier == token else period
-            for filled, earlier, period in zip(self._filled, self._recent, self._periods, strict=True)
-        ]
-        self._recent.appendleft(token)
-        return max(self._filled) >= self._fill
+    def __init__(self, open_mark: str, close_mark: str) -> None:
+        self._open = open_mark
+        self._close = close_mark
+        self._state: Literal["start", "opened", "inside", "past"] = "start"
+        self._held = ""
+
+    def feed(self, text: str) -> str:
+        """The text that may be shown."""
+        self._held += text
+        if self._state == "start":
+            rest = self._held.lstrip()
+            if rest.startswith(self._open):
+                self._state, self._held = "opened", rest[len(self._open) :]
+            elif self._open.startswith(rest):
+                return ""
+            else:
+                self._state = "past"
+        if self._state == "opened" and (rest := self._held.lstrip("\n")):
+            self._state, self._held = "inside", rest
+        if self._state == "inside" and self._close in self._held:
+            before, _, after = self._held.partition(self._close)
+            self._state, self._held = "past", before.rstrip("\n") + after
+        return self._take()
+
+    def _take(self) -> str:
+        kept = 0
+        if self._state == "opened":
+            kept = len(self._held)
+        elif self._state == "inside":
+            kept = _beginning(self._held, ["\n" + self._close, self._close])
+        shown, self._held = self._held[: len(self._held) - kept], self._held[len(self._held) - kept :]
+        return shown
+
+    def flush(self) -> str:
+        """What was held back, when nothing more comes."""
+        text, self._held = self._held, ""
+        return text
 
 
 Part = tuple[Literal["thought", "answer"], str]

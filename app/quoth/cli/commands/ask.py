@@ -13,7 +13,15 @@ from quoth.cli.options import DOCUMENT_SETTINGS, json_option, runs, setting_opti
     "-f", "--file", "files", multiple=True, metavar="FILE", help="A file, a folder or a pattern; may be repeated."
 )
 @click.option("--all", "everything", is_flag=True, help="Put the question to every passage; this takes time.")
+@click.option(
+    "--budget",
+    type=click.FloatRange(min=0),
+    default=20,
+    metavar="SECONDS",
+    help="How long to read at most after the first passage (default 20).",
+)
 @json_option
+@click.option("--jsonl", is_flag=True, help="One event a line, as JSON, as they come.")
 @setting_options(*DOCUMENT_SETTINGS)
 @runs("answer_citations:ask")
 def command() -> None:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from quoth.cli.document_operands import open_documents, span_fields
 from quoth.cli.environment import Environment
-from quoth.cli.printing import print_result
+from quoth.cli.printing import print_json, print_result
+from quoth.cli.run.answer_session import answer_format
 from quoth.cli.run.chosen_model import open_chosen_model
 from quoth.cli.streams import Streams
 from quoth.documents.citation import bracketed
@@ -16,42 +18,77 @@ from quoth.errors import EngineError, Exit, InputError, UsageError
 from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
-from quoth.tasks.question_answering import Answered, PassagesRead, QuestionAnswering
+from quoth.tasks.answers.question_answering import (
+    Answered,
+    Citation,
+    Drafted,
+    Event,
+    PassagesRead,
+    QuestionAnswering,
+    QuotesFound,
+)
 from quoth.tasks.status_text import NOT_FOUND, some_read
 
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
 
-def ask(environment: Environment, words: Sequence[str], files: Sequence[str], everything: bool, as_json: bool) -> int:
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """How to answer. `budget`: seconds of reading."""
+
+    everything: bool
+    budget: float
+    json: bool
+    jsonl: bool
+
+
+def ask(
+    environment: Environment,
+    words: Sequence[str],
+    files: Sequence[str],
+    everything: bool,
+    budget: float,
+    as_json: bool,
+    jsonl: bool,
+) -> int:
     """Answer a question, or those that are typed. Returns the exit code."""
     streams = environment.streams
     streams.require_stdout()
+    answer_format(json=as_json, jsonl=jsonl, logprobs=None)
     question = " ".join(words).strip()
     if not files:
         if streams.stdin_isatty:
             raise UsageError("there are no documents to ask about", "", HINT)
         files = ("-",)
-    if not question and (not streams.stdin_isatty or as_json):
+    if not question and (not streams.stdin_isatty or as_json or jsonl):
         raise UsageError("there is no question", "", HINT)
     with open_chosen_model(environment) as model, open_documents(environment, files, HINT) as documents:
         model.ready()
-        questions = _Questions(streams, model, asking(model, documents, everything=everything), as_json)
+        options = AskOptions(everything, budget, as_json, jsonl)
+        asked = asking(model, documents, everything=everything, budget=budget)
+        questions = _Questions(streams, model, asked, options)
         return questions.answer(question) if question else questions.converse()
 
 
 class _Questions:
     """Questions about documents that are read once."""
 
-    def __init__(self, streams: Streams, model: Model, asking: QuestionAnswering, as_json: bool) -> None:
-        self._streams, self._model, self._asking, self._as_json = streams, model, asking, as_json
+    def __init__(self, streams: Streams, model: Model, asking: QuestionAnswering, options: AskOptions) -> None:
+        self._streams, self._model, self._asking, self._options = streams, model, asking, options
         self._collection = asking.collection
 
     def answer(self, question: str) -> int:
         """Answer one question; returns the exit code."""
         for event in self._asking.events(question):
+            if self._options.jsonl and not isinstance(event, Answered):
+                self._line(event)
             match event:
+                case QuotesFound():
+                    self._show_quotes(event)
                 case PassagesRead(done, total):
                     self._streams.progress.update("reading", done, total, "passages")
+                case Drafted(text):
+                    self._streams.progress.show(f"writing: {text}")
                 case Notice(_, notice):
                     self._streams.say(notice)
                 case Answered():
@@ -74,12 +111,28 @@ class _Questions:
                 code = int(error.exit_code)
         return code
 
+    def _show_quotes(self, found: QuotesFound) -> None:
+        """What is known at once, while the model reads."""
+        if found.citations and self._asking.reads:
+            self._streams.say(f"found by its words: {self._quoted(found.citations[0])}")
+
+    def _quoted(self, citation: Citation) -> str:
+        return f"“{citation.quote}” {bracketed([self._collection.cite(citation.span)])}"
+
     def _write(self, question: str, answered: Answered) -> None:
         read = len(set(answered.read))
         unread = len(self._collection) - read
         lines = self._cited(answered) if answered.found else [NOT_FOUND]
-        print_result(self._streams, self._as_json, self._fields(question, answered, read), lines)
-        if not answered.found and unread:
+        fields = self._fields(question, answered, read)
+        if self._options.jsonl:
+            print_json(self._streams, {"event": "answered", **fields})
+        else:
+            print_result(self._streams, self._options.json, fields, lines)
+        if answered.found:
+            return
+        if answered.nearest:
+            self._streams.say(f"nearest: {self._quoted(answered.nearest[0])}")
+        if unread:
             self._streams.say(f"{some_read(read, len(self._collection))}; --all reads all of them")
 
     def _cited(self, answered: Answered) -> list[str]:
@@ -89,14 +142,25 @@ class _Questions:
             return [f"{quote} {cite}" for quote, cite in cited]
         return [answered.answer, "", *(f"  “{quote}” {cite}" for quote, cite in cited)]
 
+    def _line(self, event: Event) -> None:
+        """An event as a line of JSON."""
+        fields = event._asdict()
+        if isinstance(event, QuotesFound):
+            fields["citations"] = self._citations(event.citations)
+        print_json(self._streams, {"event": type(event).__name__.lower(), **fields})
+
+    def _citations(self, citations: Sequence[Citation]) -> list[dict[str, Any]]:
+        return [{**span_fields(self._collection, each.span), "quote": each.quote} for each in citations]
+
     def _fields(self, question: str, answered: Answered, read: int) -> dict[str, Any]:
         return {
             "question": question,
             "answer": answered.answer if answered.found else NOT_FOUND,
             "found": answered.found,
-            "citations": [
-                {**span_fields(self._collection, each.span), "quote": each.quote} for each in answered.citations
-            ],
+            "citations": self._citations(answered.citations),
+            "nearest": self._citations(answered.nearest),
+            "odds": answered.odds,
+            "source_odds": answered.source_odds,
             "passages_read": read,
             "passages_unread": len(self._collection) - read,
             "reason": answered.reason,

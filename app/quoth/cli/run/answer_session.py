@@ -40,13 +40,14 @@ class AnswerSession:
         self,
         messages: Sequence[Message],
         *,
+        on_data: bool = False,
         stop: Sequence[str] = (),
         cancelled: Cancelled = never,
         recording: Recording | None = None,
         **sampling: Any,
     ) -> str:
-        """Answer the last message; returns what was said."""
-        chosen = self._sampling(**sampling)
+        """Answer the last message, greedily if it is about data (`on_data`); returns what was said."""
+        chosen = self._sampling(on_data=on_data, **sampling)
         events = self._model.replying(messages, chosen, stop=stop, cancelled=cancelled)
         if recording is not None:
             file = self._model.file
@@ -63,16 +64,21 @@ class AnswerSession:
         events = self._model.continuing(text, chosen, sequences=sequences, stop=stop, total_tokens=max_length)
         self._write(events, chosen, before=text if echo else "")
 
-    def _sampling(self, **more: Any) -> Sampling:
+    def _sampling(self, *, on_data: bool = False, **more: Any) -> Sampling:
         streams = self._environment.streams
         info = self._model.ready(lambda done: streams.progress.update("loading", round(done * 100), 100, "percent"))
         streams.progress.clear()
         if info.on_gpu and info.on_gpu < info.layers:
             streams.say(info.runs_on)
-        return self._model.sampling(**more)
+        return self._model.sampling(on_data=on_data, **more)
 
     def _write(self, events: Generator[Event, None, None], sampling: Sampling, before: str = "") -> str:
-        about = {"version": __version__, "model": self._model.name, "seed": sampling.seed}
+        about = {
+            "version": __version__,
+            "model": self._model.name,
+            "seed": sampling.seed,
+            "temperature": sampling.temperature,
+        }
         writer = self._writer = AnswerWriter(self._environment.streams, self._format, about, before)
         writer.write(events)
         writer.end()

@@ -108,8 +108,10 @@ def _facts(environment: Environment, model: ModelFile, header: Header) -> Iterat
 def _sampling(environment: Environment, model: ModelFile, header: Header) -> Iterator[tuple[str, str]]:
     in_file = {name: header.metadata[key] for name, key in SAMPLING_KEYS.items() if key in header.metadata}
     asked = environment.settings.sampling
+    on_data = sampling_values(model, in_file, asked, on_data=True)
     for name, (value, origin) in sampling_values(model, in_file, asked).items():
-        yield name, f"{value:g} ({origin})"
+        differs = f"; {on_data[name][0]:g} with a pipe or -f" if on_data[name][0] != value else ""
+        yield name, f"{value:g} ({origin}){differs}"
 
 
 def add_model(environment: Environment, file: str, name: str | None, copy: bool) -> None:

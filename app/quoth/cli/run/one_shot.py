@@ -46,7 +46,7 @@ def reply(
     with answer(environment, format_) as answering:
         documents = [read_document(environment, name) for name in files]
         question = _question(environment, words, prompt, documents)
-        options = {"stop": stop, "logprobs": logprobs or 0, **constraints}
+        options = {"on_data": bool(documents), "stop": stop, "logprobs": logprobs or 0, **constraints}
         if not environment.keeps_history:
             answering.reply([user_message(question, documents)], **options)
             return 0

@@ -147,7 +147,7 @@ class _SummaryWriter:
     def together(self, documents: Sequence[Document]) -> None:
         """One summary of all documents."""
         began = time.monotonic()
-        collection = OpenDocuments(documents, progress=self._streams.progress.update).parts(self._model.engine)
+        collection = OpenDocuments(documents, progress=self._streams.progress.update).parts(self._model)
         self._noted = 0
         try:
             text, sentences, end = self._write(collection)

@@ -56,9 +56,14 @@ class TokenWriter:
         return Usage(self.prompt_tokens, self.reused, self.generated, read_seconds, write_seconds)
 
     def write(self, cache: KVCache, stop: Callable[[], bool]) -> Iterator[Event]:
-        """Sample and read token after token; `reason` says afterwards why it ended."""
+        """Sample and read token after token; `reason` says afterwards why it ended.
+
+        While the answer repeats itself, what it says is held back: of a loop nobody wants more, and of a list that was
+        asked for all is shown when it has ended.
+        """
         most = self._most(cache.length)
         stopped = False
+        held: list[Event] = []
         try:
             while True:
                 if stop():
@@ -71,12 +76,16 @@ class TokenWriter:
                 self.generated += 1
                 piece = self._vocabulary.piece(token, special=token in self._mark_tokens)
                 events, stopped = self._split(self._decoder.decode(piece))
-                yield from events
+                held += events
                 if stopped:
                     break
-                if self._loops.feed(token):
+                repeated = self._loops.repeating
+                if self._loops.feed(token, piece):
                     self.reason = "loop"
                     break
+                if not (repeated and self._loops.repeating):
+                    yield from held
+                    held.clear()
                 if self.generated >= most:
                     self.reason = "length"
                     break
@@ -85,6 +94,9 @@ class TokenWriter:
                     break
         except Cancelled:
             self.reason = "cancelled"
+        if held and self.reason in ("loop", "cancelled"):
+            return
+        yield from held
         if not stopped:
             yield from self._flush()
 

@@ -11,8 +11,8 @@ from quoth.tasks.status_text import NOT_FOUND
 from quoth.text.sentences import sentences
 
 if TYPE_CHECKING:
+    from quoth.tasks.answers.question_answering import Answered
     from quoth.tasks.collection import Collection, Span
-    from quoth.tasks.question_answering import Answered
 
 Look = Literal["question", "said", "quote", "notice"]
 

@@ -12,8 +12,8 @@ from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
+from quoth.tasks.answers.question_answering import Answered, PassagesRead
 from quoth.tasks.collection import Collection
-from quoth.tasks.question_answering import Answered, PassagesRead
 from quoth.tasks.status_text import LONG, covered, planned, some_read, too_small
 from quoth.tasks.summaries import summary
 from quoth.text import clean
@@ -141,7 +141,7 @@ class DocumentTaskThread:
 
     def _summarize(self, model: Model) -> str:
         running = self._running
-        collection = self._thread.open.parts(model.engine)
+        collection = self._thread.open.parts(model)
         if running.stop.is_set():
             return "cancelled"
         extract = quotes_only(model)

@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from quoth.documents.ranking import Ranking
-from quoth.tasks.extractive_answer import ExtractedQuote, best_quotes, trimmed
+from quoth.tasks.answers.extractive_answer import ExtractedQuote, best_quotes, trimmed
 from tests.tasks.texts import collection
 
 

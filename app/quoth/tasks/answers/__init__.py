@@ -1,0 +1,1 @@
+"""Answers from documents, with the stretches that say them."""
