@@ -192,6 +192,40 @@ def test_a_summary_reads_everything_and_invents_nothing(quoth: Run, tmp_path: Pa
     assert set(re.findall(r"\d+", text)) <= set(re.findall(r"\d+", TEXT))
 
 
+CHINESE = """\
+林德塔尔园艺协会由植物学教师布兰德沃格尔于1897年创立，现有会员212人。协会在旧磨坊旁边照管着一座四公顷的花园。
+
+每年的会费是38欧元，未满十八岁的会员不用交费。花园从四月开放到十月，星期一闭园。
+
+1952年的一场洪水冲毁了温室；1955年，协会用会员捐的钱把它重新建了起来。园中最老的树是一棵1811年种下的山毛榉。
+"""
+
+
+@pytest.mark.usefixtures("talking")
+@pytest.mark.parametrize("asked", ["", "English"])
+def test_a_chinese_text_is_summarized_in_chinese_or_in_what_was_asked_for(
+    quoth: Run, tmp_path: Path, asked: str
+) -> None:
+    (tmp_path / "society.txt").write_text(CHINESE)
+    result = quoth(
+        "summarize", "society.txt", "--write", "--json", *(["--language", asked] if asked else []), cwd=tmp_path
+    )
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout)
+    assert found["summary"]
+    assert (chinese(found["summary"]) > 0.8) is not bool(asked)
+    assert set(re.findall(r"\d+", found["summary"])) <= set(re.findall(r"\d+", CHINESE)) | {"4", "10", "18"}
+
+
+@pytest.mark.usefixtures("talking")
+def test_an_english_text_is_summarized_in_chinese_on_request(quoth: Run, tmp_path: Path) -> None:
+    (tmp_path / "society.txt").write_text(TEXT)
+    result = quoth("summarize", "society.txt", "--write", "--language", "Chinese", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert chinese(result.stdout.decode()) > 0.5
+    assert set(re.findall(r"\d{4}", result.stdout.decode())) <= set(re.findall(r"\d{4}", TEXT))
+
+
 @pytest.mark.usefixtures("talking")
 def test_an_answer_about_a_document_has_quotes_that_stand_at_the_lines_cited(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "society.txt").write_text(TEXT)

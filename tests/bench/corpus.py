@@ -203,6 +203,33 @@ DOCUMENTS = (
         "GPL-2+",
         "EPUB",
     ),
+    Document(
+        "project-history.de.txt",
+        "debian:debian-history",
+        "usr/share/doc/debian-history/docs/project-history.de.txt.gz",
+        "13f128f6df77ba429a3146aae847fc0f7dd8efe1e69a1e861ba5eb16b82ab55a",
+        "GPL-2+",
+        "text: a history",
+        "de",
+    ),
+    Document(
+        "project-history.fr.txt",
+        "debian:debian-history",
+        "usr/share/doc/debian-history/docs/project-history.fr.txt.gz",
+        "5dbe262a4e980fa59090291363230fadd75291e28148c6c7dd9e56a9fc11ce50",
+        "GPL-2+",
+        "text: a history",
+        "fr",
+    ),
+    Document(
+        "project-history.ja.txt",
+        "debian:debian-history",
+        "usr/share/doc/debian-history/docs/project-history.ja.txt.gz",
+        "6b9f8647bce2e346f42bb4bbe0fd6892fcd4a6a1a779b34dd88c8fff3304295f",
+        "GPL-2+",
+        "text: a history",
+        "ja",
+    ),
 )
 BY_NAME = {document.name: document for document in DOCUMENTS}
 

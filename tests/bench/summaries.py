@@ -1,37 +1,38 @@
-"""Summaries of real documents against three baselines, and the map step against the obvious loop.
+"""Summaries of stretches of real documents in five languages, in every way there is to make them.
 
 QUOTH_BENCH_WAYS=lead,extract leaves the ways out in which the model writes, which take minutes;
-QUOTH_BENCH_WRITTEN=debian-faq.txt names the documents that it writes about. Every way has the same number of words.
+QUOTH_BENCH_WRITTEN=zh-ssh,de names the stretches that are summarized. Every way has the same number of words.
 """
 
 from __future__ import annotations
 
 import os
-import re
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 
 from quoth import documents
-from quoth.chat import Attachment, user_message
-from quoth.engine import Chat, Engine, Piece, Request, Usage
+from quoth.engine import Engine, Usage
 from quoth.engine.client.client import Client
 from quoth.tasks.collection import Collection
-from quoth.tasks.model_classes import model_class
+from quoth.tasks.model_classes import CLASSES, ModelClass, model_class
 from quoth.tasks.summaries import part_notes
+from quoth.tasks.summaries.descriptions import content_of
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract
 from quoth.tasks.summaries.summarizer import Summarizer
-from quoth.tasks.summaries.summary import Sentence, Summarized, SummaryOptions
+from quoth.tasks.summaries.summary import Sentence, SummaryOptions
 from quoth.tasks.support import SourceText, invented, names, numbers, support, supporting_sources
+from quoth.text.languages import is_in
 from quoth.text.sentences import sentences
+from quoth.text.words import content_terms, count_words, weak_terms
 from tests.bench import corpus, places, questions
 from tests.bench.loop import Chats, obvious_loop
 from tests.bench.report import Figure, Floor, Report, alternate, living
+from tests.bench.summary_texts import BY_NAME, Stretch
 
-DOCUMENTS = ("project-history.txt", "debian-faq.txt", "holmes.txt", "GPL-3")
-WRITTEN = os.environ.get("QUOTH_BENCH_WRITTEN", "GPL-3").split(",")  # by the model: minutes each
 WORDS = 150
 SUPPORTED = 0.6  # share of a sentence's content words that the document has, all names and numbers included
+SECTION = 400  # tokens of what counts as one place of a text
 MAPPED = 6  # parts of the map step that are timed
 
 
@@ -39,115 +40,119 @@ MAPPED = 6  # parts of the map step that are timed
 class Judged:
     """What a summary is worth: shares, but for the inventions."""
 
-    sections: float  # of the sections that so many sentences could be about, those that they are about
+    sections: float  # of the stretches of the text that so many sentences could be about, those that they are about
     supported: float
-    invented: int  # names and numbers that the document does not have
+    said: float  # facts in 100 words: different content words, names and numbers that the text has too
+    invented: tuple[str, ...]  # names and numbers that the document does not have
+    right_language: bool
     words: int
     seconds: float
 
-    def row(self, document: str, way: str) -> str:
+    def row(self, stretch: str, way: str) -> str:
         return (
-            f"{document:<20} {way:<10} {self.sections:8.2f} {self.supported:9.2f} {self.invented:8} "
-            f"{self.words:5} {self.seconds:8.1f} s"
+            f"{stretch:<12} {way:<8} {self.sections:8.2f} {self.supported:9.2f} {self.said:6.1f} "
+            f"{len(self.invented):8} {'yes' if self.right_language else 'NO':>8} {self.words:5} {self.seconds:7.1f} s"
+            f"{'  ' + ', '.join(self.invented) if self.invented else ''}"
         )
 
 
-HEADINGS = f"{'document':<20} {'way':<10} {'sections':>8} {'supported':>9} {'invented':>8} {'words':>5} {'time':>8}"
+HEADINGS = (
+    f"{'stretch':<12} {'way':<8} {'sections':>8} {'supported':>9} {'said':>6} {'invented':>8} {'language':>8} "
+    f"{'words':>5} {'time':>9}"
+)
 
 
 def run(report: Report, rounds: int) -> None:
-    client = Client(places.small_model())
+    client = Client(places.model_or("smollm2-135m"))
     class_ = model_class(client.ready().n_params)
-    ways = os.environ.get("QUOTH_BENCH_WAYS", "lead,extract,truncated,written").split(",")
+    usual = "lead,extract" if class_.extracts else "extract,written"
+    ways = os.environ.get("QUOTH_BENCH_WAYS", usual).split(",")
     report.notes.append(HEADINGS)
-    for name in DOCUMENTS:
-        document = documents.read(str(corpus.path(name)), limit=questions.LIMIT)
-        collection = Collection([document], client.offsets, class_.part)
+    found: dict[str, list[Judged]] = {way: [] for way in ways}
+    for name in os.environ.get("QUOTH_BENCH_WRITTEN", ",".join(BY_NAME)).split(","):
         for way in ways:
-            if way in ("truncated", "written") and name not in WRITTEN:
-                continue
-            began = time.monotonic()
-            text = WAYS[way](client, collection)
-            judged = judge(text, collection, time.monotonic() - began)
+            judged, _ = measured(client, BY_NAME[name], way)
+            found[way].append(judged)
             report.notes.append(judged.row(name, way))
+    report.figures += [figure for way, rows in found.items() for figure in totals(way, rows)]
     client.close()
-    if "written" in ways:
+    if "mapped" in ways:
         report.figures += map_step(report, rounds)
 
 
-def lead(engine: Engine, collection: Collection) -> str:
-    """The first words."""
-    return " ".join(str(collection.documents[0].text).split()[:WORDS])
+def totals(way: str, rows: Sequence[Judged]) -> list[Figure]:
+    """What a way is worth over all stretches."""
+    none, all_ = Floor(0, absolute=True), Floor(1, least=True, absolute=True)
+    return [
+        Figure(f"{way}: invented names and numbers", "", [sum(len(row.invented) for row in rows)], floor=none),
+        Figure(f"{way}: in the right language", "share", [sum(r.right_language for r in rows) / len(rows)], floor=all_),
+        Figure(f"{way}: said in 100 words", "facts", [row.said for row in rows]),
+        Figure(f"{way}: sections covered", "share", [row.sections for row in rows]),
+        Figure(f"{way}: supported", "share", [row.supported for row in rows]),
+        Figure(f"{way}: time", "s", [row.seconds for row in rows]),
+    ]
 
 
-def extracted(engine: Engine, collection: Collection) -> str:
-    return "\n".join(
-        event.text for event in summarize_by_extract(collection, SummaryOptions(WORDS)) if isinstance(event, Sentence)
-    )
+def measured(engine: Engine, stretch: Stretch, way: str) -> tuple[Judged, str]:
+    """A summary of a stretch in one of WAYS, and what it is worth."""
+    measures = WRITING[way] if way in WRITING else model_class(engine.info.n_params)
+    collection = Collection([stretch.read()], engine.offsets, measures.part)
+    began = time.monotonic()
+    if way == "lead":
+        text = " ".join(str(collection.documents[0].text).split()[:WORDS])
+    elif way == "extract":
+        events = summarize_by_extract(collection, SummaryOptions(WORDS))
+        text = "\n".join(event.text for event in events if isinstance(event, Sentence))
+    else:
+        events = Summarizer(engine, collection, SummaryOptions(WORDS), measures=measures).events()
+        text = "\n".join(event.text for event in events if isinstance(event, Sentence))
+    return judge(text, engine, collection, stretch.language, time.monotonic() - began), text
 
 
-def written(engine: Engine, collection: Collection) -> str:
-    said: list[str] = []
-    for event in Summarizer(engine, collection, SummaryOptions(WORDS)).events():
-        if isinstance(event, Sentence):
-            said.append(event.text)
-        if isinstance(event, Summarized):
-            assert event.dropped == 0
-    return "\n".join(said)
-
-
-def truncated(engine: Engine, collection: Collection) -> str:
-    """The same model on as much of the text as fits its context, and nothing checked."""
-    document = collection.documents[0]
-    whole = str(document.text)
-    room = engine.info.n_ctx - 600
-    ends = engine.offsets(whole[: room * 8])
-    text = whole[: ends[min(room, len(ends)) - 1]]
-    message = user_message(f"Write a summary of the text in about {WORDS} words.", [Attachment(document.name, text)])
-    request = Request(Chat((message,)), part_notes.SAMPLING, WORDS * 2)
-    return "".join(event.text for event in engine.generate([request]) if isinstance(event, Piece))
-
-
-WAYS: dict[str, Callable[[Engine, Collection], str]] = {
-    "lead": lead,
-    "extract": extracted,
-    "truncated": truncated,
-    "written": written,
+SMALL = next(row for row in CLASSES if row.name == "small")
+# The ways in which a model writes, whatever its class: facts of each part, prose in one pass, prose of the facts.
+WRITING: dict[str, ModelClass] = {
+    "facts": replace(SMALL, facts=True),
+    "prose": replace(SMALL, facts=False),
+    "passes": replace(SMALL, facts=False, one_pass=False),
 }
 
 
-def judge(text: str, collection: Collection, seconds: float) -> Judged:
+def judge(text: str, engine: Engine, collection: Collection, language: str, seconds: float) -> Judged:
     """Hold a summary against the whole document, whoever wrote it."""
-    document = collection.documents[0]
-    whole = SourceText.of(str(document.text))
-    spans = [(number, SourceText.of(piece)) for number, piece in enumerate(_sections(collection))]
-    said = [part for a, b in sentences(text) if len((part := text[a:b]).split()) >= 4]
-    about = {found[0] for sentence in said if (found := supporting_sources(sentence, spans, 1))}
-    bad = [n for n in numbers(text) if n not in whole.numbers] + [n for n in names(text) if invented(n, whole)]
-    supported = sum(support(sentence, whole) >= SUPPORTED for sentence in said)
-    possible = max(1, min(len(spans), len(said)))
-    return Judged(len(about) / possible, supported / max(len(said), 1), len(bad), len(text.split()), seconds)
+    whole = SourceText.of(str(collection.documents[0].text))
+    places_ = Collection(collection.documents, engine.offsets, SECTION)
+    spans = [(number, SourceText.of(piece)) for number, piece in enumerate(places_.texts())]
+    told = [part for a, b in sentences(text) if count_words(part := text[a:b]) >= 4]
+    about = {found[0] for sentence in told if (found := supporting_sources(sentence, spans, 1))}
+    bad = [n for n in numbers(text) if n not in whole.numbers]
+    bad += [n for sentence in told for n in names(sentence, whole.capitals) if invented(n, whole)]
+    supported = sum(support(sentence, whole) >= SUPPORTED for sentence in told)
+    words = count_words(text)
+    return Judged(
+        len(about) / max(1, min(len(spans), len(told))),
+        supported / max(len(told), 1),
+        100 * len(facts(told, whole)) / max(words, 1),
+        tuple(dict.fromkeys(bad)),
+        bool(text) and is_in(text, language),
+        words,
+        seconds,
+    )
 
 
-def _sections(collection: Collection) -> Iterator[str]:
-    """The document's sections, or its parts where it has none."""
-    document = collection.documents[0]
-    starts = [heading.start for heading in document.headings if heading.level <= 1]
-    if len(starts) < 4:
-        yield from collection.texts()
-        return
-    for start, end in zip(starts, [*starts[1:], len(document.text)], strict=True):
-        if re.search(r"\w{4}", document.text[start:end]):
-            yield document.text[start:end]
+def facts(told: Sequence[str], whole: SourceText) -> set[str]:
+    """What sentences say that a text says: their content words, unless they only describe the text."""
+    found = (term for sentence in told if content_of(sentence) for term in content_terms(sentence))
+    return {term for term in found if term in whole.terms and term not in weak_terms()}
 
 
 def map_step(report: Report, rounds: int) -> list[Figure]:
     """Notes on the first parts of a text: ours in one call, and the loop that one would write, in turn."""
-    client = Client(places.small_model())
+    client = Client(places.model_or("smollm2-135m"))
     class_ = model_class(client.ready().n_params)
     document = documents.read(str(corpus.path("debian-faq.txt")), limit=questions.LIMIT)
     collection = Collection([document], client.offsets, class_.part)
-    asked = [part_notes.about_part(collection.text(n), "text", "", class_.note) for n in range(2, 2 + MAPPED)]
+    asked = [part_notes.about_part(collection.text(n), "text", class_.note, count=3) for n in range(2, 2 + MAPPED)]
     tokens = sum(collection.sizes[2 : 2 + MAPPED])
     written: dict[int, Usage] = {}
 
@@ -166,7 +171,7 @@ def map_step(report: Report, rounds: int) -> list[Figure]:
         ]
         return loop(chats)
 
-    with obvious_loop(places.small_model(), n_ctx=class_.part + class_.note + 512) as loop:
+    with obvious_loop(places.model_or("smollm2-135m"), n_ctx=class_.part + class_.note + 512) as loop:
         ours()  # what the loop writes is as long
         peers = living(report, {"quoth": ours, "library": lambda: theirs(loop)})
         results = alternate(peers, max(2, rounds // 2))

@@ -58,6 +58,11 @@ def test_a_small_model_extracts_and_says_so_and_what_was_read(quoth: Run, text: 
     assert done.stdout.endswith(b"]\n")
 
 
+def test_a_small_model_does_not_translate_and_says_so(quoth: Run, text: Path) -> None:
+    result = quoth("summarize", str(text), "--language", "German")
+    assert b"quoted sentences stay in the text's own language: --language needs --write" in result.stderr
+
+
 def test_json_has_the_sources_of_each_sentence_and_the_coverage(quoth: Run, text: Path) -> None:
     found = fields(quoth, str(text))
     assert found["coverage"]["parts_read"] == found["coverage"]["parts"] > 0

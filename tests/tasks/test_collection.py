@@ -46,10 +46,9 @@ def test_headings_of_a_part_are_counted_from_its_beginning() -> None:
     assert [parts.text(0)[at:].partition("\n")[0] for at in sorted(parts.headings(0))] == ["# One", "# Two"]
 
 
-def test_larger_models_read_more_at_once_and_a_small_context_makes_everything_smaller() -> None:
+def test_models_have_classes_and_a_small_context_makes_everything_smaller() -> None:
     sizes = [model_class(n) for n in (1, 1_000_000_000, 70_000_000_000)]
     assert sizes == [*CLASSES]
-    assert [row.part for row in sizes] == sorted(row.part for row in sizes)
     for row in CLASSES:
         for n_ctx in (512, 1024, 4096, 131_072):
             fitted = model_class(int(min(row.params, 1e12)), n_ctx)

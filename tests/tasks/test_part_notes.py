@@ -15,7 +15,7 @@ class Kept(dict[str, str]):
         self[key] = text
 
 
-ASKED = [part_notes.about_part(f"Part {n} has {n} ships.", f"Chapter {n}", "", 40) for n in range(3)]
+ASKED = [part_notes.about_part(f"Part {n} has {n} ships.", f"Chapter {n}", 40, count=2) for n in range(3)]
 
 
 def written(engine: Scripted, kept: Kept | NoCache) -> dict[int, NotesWritten]:
@@ -29,7 +29,7 @@ def test_the_passage_stands_before_the_question_and_instructions_are_the_same_fo
     texts = [asked_text(request) for request in engine.requests]
     assert len({text.partition("Chapter")[0] for text in texts}) == 1
     for number, text in enumerate(texts):
-        assert text.index(f"Part {number} has") < text.index(part_notes.QUESTION)
+        assert text.index(f"Part {number} has") < text.index("Write the 2 most important facts of this part")
         assert f"Chapter {number}" in text
 
 

@@ -20,7 +20,7 @@ def test_every_token_is_read_and_hardly_more(model_path: Path) -> None:
     try:
         part = model_class(client.ready().n_params, client.info.n_ctx).part
         parts = Collection([document(harbours(44))], client.offsets, part)
-        asked = [part_notes.about_part(text, "text", "", 1) for text in parts.texts()]
+        asked = [part_notes.about_part(text, "text", 1, count=1) for text in parts.texts()]
         read = [
             event.usage.prompt - event.usage.reused
             for event in part_notes.NoteTaker(client, NoCache(), "m").write(asked)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from quoth.engine import Chat, Done, ModelInfo, Request
+from quoth.engine import Chat, Done, ModelInfo, Notice, Request
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract
@@ -18,6 +18,7 @@ from quoth.text.words import count_words
 from tests.scripted_engine import Scripted, ScriptedAnswer
 from tests.tasks.texts import HARBOURS, asked_text, collection, engine_info, harbours
 
+SMALL = engine_info(n_params=1_500_000_000, n_ctx=700)
 Script = Callable[[Request], "ScriptedAnswer | str"]
 
 
@@ -29,7 +30,7 @@ class Kept(dict[str, str]):
 
 
 def is_note(request: Request) -> bool:
-    return "one part of a longer text" in asked_text(request)
+    return "part by part" in asked_text(request)
 
 
 def is_merge(request: Request) -> bool:
@@ -40,14 +41,27 @@ def truthful(request: Request) -> str:
     """A model that copies: the first sentence of what it is given, or all first lines of its notes."""
     text = asked_text(request)
     if is_note(request):
-        return "\n- ".join(re.findall(r"The harbour of \w+ was opened in \d+", text)) or "Nothing."
+        return "\n2. ".join(re.findall(r"The harbour of \w+ was opened in \d+", text)) or "Nothing."
     found = re.findall(r"- (The harbour of \w+ was opened in \d+)", text)
-    mark = "\n- " if is_merge(request) else ". "
+    mark = "\n2. " if is_merge(request) else ". "
     return mark.join(found) + ("" if is_merge(request) else ".")
 
 
 def always(text: str) -> Script:
     return lambda _: text
+
+
+def judging(script: Script) -> Script:
+    """A model that agrees to what has most of its words in the text above it."""
+
+    def answer(request: Request) -> ScriptedAnswer | str:
+        text, asked, statement = asked_text(request).partition("Is this right according to the text")
+        if not asked:
+            return script(request)
+        words = {word.strip(".,").lower() for word in statement.split("\n")[2].split()}
+        return "yes" if sum(word in text.lower() for word in words) > 0.5 * len(words) else "no"
+
+    return answer
 
 
 def events(
@@ -57,13 +71,14 @@ def events(
     *,
     info: ModelInfo | None = None,
     cache: Kept | None = None,
+    cancelled: Callable[[], bool] = lambda: False,
 ) -> tuple[list[Event], Scripted]:
-    engine = Scripted(script, info=info or engine_info(n_ctx=700))
-    return list(
-        Summarizer(
-            engine, parts, options or SummaryOptions(), cache=NoCache() if cache is None else cache, model="m"
-        ).events()
-    ), engine
+    engine = Scripted(judging(script), info=info or engine_info(n_ctx=700))
+    cache_ = NoCache() if cache is None else cache
+    summarizer = Summarizer(engine, parts, options or SummaryOptions(), cache=cache_, model="m", cancelled=cancelled)
+    found = list(summarizer.events())
+    engine.requests = [request for request in engine.requests if "Reply only yes or no" not in asked_text(request)]
+    return found, engine
 
 
 def said(found: list[Event]) -> list[Sentence]:
@@ -118,7 +133,7 @@ def test_many_notes_are_merged_in_a_tree_and_prose_comes_last() -> None:
 def test_the_order_of_the_text_is_kept_though_the_model_does_not_keep_it() -> None:
     def backwards(request: Request) -> str:
         text = truthful(request)
-        return "\n- ".join(reversed(text.split("\n- "))) if is_merge(request) else text
+        return "\n2. ".join(reversed(text.split("\n2. "))) if is_merge(request) else text
 
     found, _ = events(collection(harbours(64)), backwards)
     years = [int(year) for event in said(found) for year in re.findall(r"1[89]\d\d", event.text)]
@@ -137,11 +152,13 @@ def test_each_sentence_has_the_places_it_rests_on() -> None:
 
 def test_reading_costs_hardly_more_than_the_text() -> None:
     parts = collection(harbours(200), size=700)
-    engine = Scripted(truthful, info=engine_info(n_ctx=1500))
+    engine = Scripted(judging(truthful), info=engine_info(n_ctx=1500))
     last = end(list(Summarizer(engine, parts, SummaryOptions()).events()))
     text = sum(parts.sizes)
     prompts = [
-        engine.count([list(r.input.messages)])[0] for r in engine.requests if is_note(r) and isinstance(r.input, Chat)
+        engine.count([list(r.input.messages)])[0]
+        for r in engine.requests
+        if is_note(r) and isinstance(r.input, Chat) and "Reply only yes or no" not in asked_text(r)
     ]
     shared = (
         engine.count(["system: " + engine.requests[0].input.messages[0].text])[0]
@@ -175,7 +192,7 @@ def test_invented_notes_do_not_reach_the_summary() -> None:
     def inventing(request: Request) -> str:
         prompts.append(asked_text(request))
         return (
-            f"{truthful(request)}\n- Roderick Blenkinsop paid 4711 pounds." if is_note(request) else truthful(request)
+            f"{truthful(request)}\n2. Roderick Blenkinsop paid 4711 pounds." if is_note(request) else truthful(request)
         )
 
     found, _ = events(collection(harbours(24)), inventing)
@@ -211,7 +228,8 @@ def test_the_length_asked_for_ends_the_answer(words: int) -> None:
         collection(harbours(12)), lambda _: harbours(12), SummaryOptions(words=words), info=engine_info()
     )
     assert count_words(summary(found)) <= max(2 * words, words + 30)
-    assert f"about {words} words" in asked_text(engine.requests[0])
+    length = {1: "one sentence", 20: "one sentence", 60: "3 sentences"}[words]
+    assert f"in English in {length} of plain prose" in asked_text(engine.requests[0])
 
 
 @pytest.mark.parametrize("text", ["", "Hello.", "One two three. " * 7])
@@ -253,19 +271,62 @@ def test_an_outline_keeps_its_topics() -> None:
     assert "outline" in asked_text(engine.requests[0])
 
 
-def test_focus_and_language_are_asked_for() -> None:
-    options = SummaryOptions(focus="lighthouses", language="German")
-    _, engine = events(collection(harbours(24)), options=options)
-    notes = [asked_text(request) for request in engine.requests if is_note(request)]
-    assert all("What matters: lighthouses" in prompt for prompt in notes)
-    assert "What matters: lighthouses. Write it in German." in asked_text(engine.requests[-1])
+def test_focus_and_the_texts_language_are_asked_for_in_every_prompt() -> None:
+    _, engine = events(collection(harbours(24)), options=SummaryOptions(focus="lighthouses"))
+    assert {is_note(request) for request in engine.requests} == {True, False}
+    for request in engine.requests:
+        assert "in English" in asked_text(request)
+        assert is_merge(request) or "What matters: lighthouses." in asked_text(request)
 
 
-def test_in_another_language_numbers_must_still_be_right() -> None:
-    answer = "Der Hafen wurde 1802 eröffnet. Er kostete 4711 Pfund."
-    found, _ = events(collection(harbours(4)), lambda _: answer, SummaryOptions(language="German"), info=engine_info())
-    assert summary(found) == "Der Hafen wurde 1802 eröffnet."
-    assert end(found).unsupported == 1
+def german(request: Request) -> str:
+    """A model that translates what it is asked to translate, and else writes English."""
+    text = asked_text(request)
+    if "Translate into German" not in text:
+        return truthful(request)
+    name, year = re.findall(r"harbour of (\w+) was opened in (\d+)", text)[0]
+    return f"Der Hafen von {name} wurde in dem Jahr {year} eröffnet."
+
+
+@pytest.mark.parametrize("facts", [True, False])
+def test_what_was_asked_for_in_another_language_is_checked_in_the_texts_own_and_then_translated(facts: bool) -> None:
+    def inventing(request: Request) -> str:
+        return german(request) + ("\n2. Dragons guard its treasure." if is_note(request) else "")
+
+    found, engine = events(
+        collection(harbours(24)), inventing, SummaryOptions(60, language="German"), info=SMALL if facts else None
+    )
+    assert said(found)
+    assert all(re.fullmatch(r"Der Hafen von \w+ wurde in dem Jahr 18\d\d eröffnet\.", one.text) for one in said(found))
+    assert not any(
+        "Dragons" in asked_text(request) for request in engine.requests if "Translate" in asked_text(request)
+    )
+
+
+def test_what_is_written_in_the_wrong_language_is_translated_before_it_is_checked() -> None:
+    def wrong(request: Request) -> str:
+        text = asked_text(request)
+        if "Translate into English" in text:
+            return "The harbour of Corley was opened in 1802."
+        return "Der Hafen von Corley wurde in dem Jahr 1802 eröffnet."
+
+    found, _ = events(collection(harbours(4)), wrong, info=engine_info())
+    assert summary(found) == "The harbour of Corley was opened in 1802."
+
+
+def test_a_translation_that_changes_a_number_or_stays_in_the_language_is_left_out_and_said() -> None:
+    def careless(request: Request) -> str:
+        text = asked_text(request)
+        if "Translate" not in text:
+            return "The harbour of Corley was opened in 1802. It has 13 berths for ships. Boats leave it before dawn."
+        if "1802" in text:
+            return "Der Hafen von Corley wurde in dem Jahr 1803 eröffnet."
+        return "It has 13 berths for the ships." if "13" in text else "Die Boote verlassen ihn vor der Dämmerung."
+
+    found, _ = events(collection(harbours(4)), careless, SummaryOptions(language="German"), info=engine_info())
+    assert summary(found) == "Die Boote verlassen ihn vor der Dämmerung."
+    notices = [event.text for event in found if isinstance(event, Notice)]
+    assert notices == ["the model could not put 2 sentences into German"]
 
 
 def test_what_was_noted_before_is_not_asked_again() -> None:
@@ -293,14 +354,14 @@ def test_another_model_focus_or_text_is_no_reason_to_reuse_notes() -> None:
     events(collection(harbours(24)), cache=kept)
     found, _ = events(collection(harbours(24)), options=SummaryOptions(focus="ships"), cache=kept)
     assert end(found).known == 0
-    engine = Scripted(truthful, info=engine_info(n_ctx=700))
+    engine = Scripted(judging(truthful), info=engine_info(n_ctx=700))
     found = list(Summarizer(engine, collection(harbours(24)), SummaryOptions(), cache=kept, model="another").events())
     assert end(found).known == 0
 
 
 def test_a_stopped_summary_keeps_what_was_noted_and_goes_on() -> None:
     kept, parts = Kept(), collection(harbours(24))
-    engine = Scripted(truthful, info=engine_info(n_ctx=700))
+    engine = Scripted(judging(truthful), info=engine_info(n_ctx=700))
     noted: list[int] = []
     stopped = Summarizer(engine, parts, SummaryOptions(), cache=kept, model="m", cancelled=lambda: len(noted) >= 5)
     found: list[Event] = []
@@ -325,7 +386,7 @@ def test_the_time_is_estimated_from_the_rates_of_the_first_part_and_of_the_last_
 
     kept, parts = Kept(), collection(harbours(24))
     for run in range(2):
-        engine = Slow(truthful, info=engine_info(n_ctx=700))
+        engine = Slow(judging(truthful), info=engine_info(n_ctx=700))
         options = SummaryOptions(focus=f"run {run}")
         found = list(Summarizer(engine, parts, options, cache=kept, model="m").events())
         planned = [(n, event) for n, event in enumerate(found) if isinstance(event, Planned)]

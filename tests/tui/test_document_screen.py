@@ -201,7 +201,7 @@ async def test_escape_stops_a_summary_and_keeps_what_was_said(home: Path, report
         assert progress(screen).startswith("stopped")
         assert isinstance(app.screen, DocumentScreen)
         assert kept_turns(app)[1][0::2] == ("assistant", "cancelled")
-        assert [key for key in notes if notes[key].startswith("- The committee")]
+        assert [key for key in notes if notes[key].startswith("1. The committee")]
         assert "the notes on them are kept" in progress(screen)
         await pilot.press("escape")
         await until(pilot, lambda: app.screen is app.chat)
@@ -209,9 +209,15 @@ async def test_escape_stops_a_summary_and_keeps_what_was_said(home: Path, report
 
 async def test_sentences_of_a_summary_come_one_by_one_with_places(home: Path, tmp_path: Path) -> None:
     file = tmp_path / "small.txt"
-    file.write_text(f"{PUMP}{BRIDGE}" + "It was a long year for the whole town.\n" * 8, encoding="utf-8")
-    words = [*(f"{word} " for word in (PUMP + BRIDGE).split()), *(f"{word} " for word in ("slow",) * 2000)]
-    async with reading(home, [ScriptedAnswer(tuple(words))], info=LARGE, timing=Timing(piece=0.03)) as (app, pilot):
+    file.write_text(f"{PUMP}{BRIDGE}" + "It was a long year for the whole town.\n" * 80, encoding="utf-8")
+
+    def script(request: Any) -> ScriptedAnswer | str:
+        asked = request.input.messages[-2 if request.input.continue_last else -1].text
+        if "Reply only yes or no" in asked:
+            return "yes"
+        return f" {PUMP}2. {BRIDGE}" if PUMP in asked else ScriptedAnswer(tuple("slow " for _ in range(2000)))
+
+    async with reading(home, script, info=LARGE, timing=Timing(piece=0.003)) as (app, pilot):
         screen = await opened(app, pilot, f"/summarize {file} the pump")
         await until(pilot, lambda: len(said(screen)) >= 2)
         assert screen.running is not None  # it is still being written

@@ -51,6 +51,7 @@ def summarizing(
         model=model.file.key,
         keep=not private,
         cancelled=cancelled,
+        measures=model.size_class,
     ).events()
 
 

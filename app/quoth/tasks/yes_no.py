@@ -6,7 +6,20 @@ import math
 from collections.abc import Callable, Generator, Iterable, Sequence
 from typing import NamedTuple
 
-from quoth.engine import Chat, Engine, Notice, Reading, Scored, Scoring, TokenLogprob, Usage
+from quoth.engine import (
+    Chat,
+    Done,
+    Engine,
+    Notice,
+    Piece,
+    Reading,
+    Request,
+    Sampling,
+    Scored,
+    Scoring,
+    TokenLogprob,
+    Usage,
+)
 
 ALTERNATIVES = 40  # tokens that are looked at; yes and no are among the first few after "Reply only yes or no."
 LEAST = -15.0  # log-probability of what is not among them
@@ -35,6 +48,28 @@ def yes_odds(
         else:
             yield event
     return found
+
+
+def yes_odds_of_what_was_read(
+    engine: Engine, questions: Sequence[Chat], *, keep: bool = True, cancelled: Callable[[], bool] = lambda: False
+) -> Generator[Reading | Notice, None, list[Odds]]:
+    """As `yes_odds`, where a text was just written about that the questions begin with: it is not read again.
+
+    The odds may differ in their last digits from those that a scoring gives. `keep` is Request.keep.
+    """
+    sampling = Sampling(temperature=0.0, logprobs=ALTERNATIVES)
+    requests = [Request(question, sampling, max_tokens=1, keep=keep) for question in questions]
+    found: dict[int, float] = {}
+    usages: dict[int, Usage] = {}
+    for event in engine.generate(requests, stop=cancelled):
+        match event:
+            case Piece(number, _, logprobs) if logprobs:
+                found.setdefault(number, _log_odds(logprobs))
+            case Done(number, _, usage):
+                usages[number] = usage
+            case Reading() | Notice():
+                yield event
+    return [Odds(found.get(number, math.nan), usages.get(number, Usage())) for number in range(len(questions))]
 
 
 def _log_odds(logprobs: Sequence[TokenLogprob]) -> float:

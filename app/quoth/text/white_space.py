@@ -21,4 +21,6 @@ _BREAK = re.compile(
 
 def folded(text: str) -> str:
     """A text without line breaks and with single spaces; lines of Chinese and Japanese join without one."""
-    return " ".join(_BREAK.sub("", text).split())
+    if "\n" in text and not text.isascii():
+        text = _BREAK.sub("", text)
+    return " ".join(text.split())

@@ -171,6 +171,8 @@ class _SummaryWriter:
         if self._extracts_by_default:
             self._extracts_by_default = False  # say it once
             self._streams.say(f"{too_small(self._model.name)} (--write has it write)")
+        if self._extracts and self._options.language:
+            self._streams.say("quoted sentences stay in the text's own language: --language needs --write")
         for event in summarizing(self._model, collection, self._options, extract=self._extracts):
             match event:
                 case task.Step(verb, done, total, unit, what):
@@ -239,7 +241,7 @@ class _SummaryWriter:
                 "dropped": end.dropped,
             },
             "files": [document.name for document in collection.documents],
-            "extracted": self._extracts,
+            "extracted": end.extracted,
             "unsupported": end.unsupported,
             "seconds": round(seconds, 3),
             "tokens_per_second": round(end.tokens_read / max(seconds, 0.001), 1),

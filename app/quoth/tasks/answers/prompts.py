@@ -18,7 +18,8 @@ OVERHEAD = 90  # tokens of all this and of a chat template, without the passages
 def passages_of(collection: Collection, parts: Sequence[int]) -> list[Attachment]:
     """Passages as a prompt has them, each behind its number and the headings that it stands under."""
     return [
-        Attachment(f"Passage {at} ({collection.title(part)})", collection.text(part)) for at, part in enumerate(parts, 1)
+        Attachment(f"Passage {at} ({collection.title(part)})", collection.text(part))
+        for at, part in enumerate(parts, 1)
     ]
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from heapq import nlargest
 from itertools import accumulate, groupby
 from typing import NamedTuple
@@ -17,6 +17,7 @@ from typing import NamedTuple
 from quoth.engine import Usage
 from quoth.errors import InputError
 from quoth.tasks.collection import Collection, Span
+from quoth.tasks.summaries.layout import Layout
 from quoth.tasks.summaries.prose_sentences import ProseSentence, list_items, prose_sentences
 from quoth.tasks.summaries.summary import Event, Sentence, Step, Summarized, SummaryOptions
 from quoth.text.words import content_terms, count_words, weak_terms
@@ -61,15 +62,10 @@ def summarize_by_extract(collection: Collection, options: SummaryOptions) -> Gen
     found = yield from key_sentences(collection, words, options.focus)
     if not found:
         raise InputError("no sentence of the text can stand alone", "it has no prose", "Have the model write: --write")
-    above: tuple[str, ...] | None = None
-    for number, sentence in enumerate(found):
-        before = " " if options.style == "prose" else "\n- "
-        headings = collection.place(sentence.span).headings
-        if options.style == "outline" and headings != above:
-            before = f"\n{' > '.join(headings) or collection.documents[sentence.span.document].name}\n- "
-        above = headings
-        yield Sentence(sentence.text, before if number else before[1:], (sentence.span,))
-    yield Summarized(parts, parts, tokens, tokens, 0, "stop", Usage())
+    layout = Layout(collection, options.style)
+    for sentence in found:
+        yield Sentence(sentence.text, layout.before(sentence.text, sentence.span), (sentence.span,))
+    yield Summarized(parts, parts, tokens, tokens, 0, "stop", Usage(), extracted=True)
 
 
 def target_words(collection: Collection, options: SummaryOptions) -> int:
@@ -92,17 +88,41 @@ def key_sentences(
     collection: Collection, words: int, focus: str = ""
 ) -> Generator[Step, None, list[ExtractedSentence]]:
     """The sentences that say most in at most `words` words, in the order of the text; at least one if there is any."""
-    wanted = frozenset(content_terms(focus))
-    titles = frozenset(term for n in range(len(collection.documents)) for term in content_terms(_title(collection, n)))
-    weights, sentences = _TermWeights(_count(collection), wanted, titles), _sentences_of(collection)
+    weights, sentences = _weights(collection, focus), _sentences_of(collection)
     candidates: list[_Candidate] = []
     for number, parts in enumerate(_stretches(collection, max(1, round(words / SENTENCE)))):
         yield Step("reading", parts.start, len(collection))
         candidates += _of_stretch(collection, number, parts, sentences, weights)
     yield Step("reading", len(collection), len(collection))
-    if wanted:
-        candidates = [one for one in candidates if wanted & one.weights.keys()] or candidates
-    return sorted(_choose(candidates, words), key=lambda sentence: (sentence.span.document, sentence.span.start))
+    return _in_order(_choose(_about(candidates, weights), words))
+
+
+def most_telling(
+    collection: Collection, said: Sequence[ExtractedSentence], words: int, focus: str = ""
+) -> list[ExtractedSentence]:
+    """Of what was said about the parts of a collection, what says most in at most `words` words, in its order."""
+    weights, candidates = _weights(collection, focus), list[_Candidate]()
+    for number, parts in enumerate(_stretches(collection, max(1, round(words / SENTENCE)))):
+        terms = [(one, frozenset(content_terms(one.text))) for one in said if one.part in parts]
+        here = Counter(term for _, found in terms for term in found)
+        candidates += [
+            _Candidate(one, found, weights.of(found, here), count_words(one.text), number, 1.0) for one, found in terms
+        ]
+    return _in_order(_choose(_about(candidates, weights), words))
+
+
+def _weights(collection: Collection, focus: str) -> _TermWeights:
+    titles = frozenset(term for n in range(len(collection.documents)) for term in content_terms(_title(collection, n)))
+    return _TermWeights(_count(collection), frozenset(content_terms(focus)), titles)
+
+
+def _about(candidates: list[_Candidate], weights: _TermWeights) -> list[_Candidate]:
+    """Those that have a word that was asked for, if there are any."""
+    return [one for one in candidates if weights.wanted & one.weights.keys()] or candidates
+
+
+def _in_order(chosen: list[ExtractedSentence]) -> list[ExtractedSentence]:
+    return sorted(chosen, key=lambda sentence: (sentence.span.document, sentence.span.start))
 
 
 Sentences = Callable[[str, frozenset[int]], Iterator[ProseSentence]]
@@ -191,17 +211,17 @@ class _TermWeights:
     def __init__(self, counted: Counter[str], wanted: frozenset[str], titles: frozenset[str]) -> None:
         self._counted = counted
         self._most = math.log1p(max(counted.values(), default=1))
-        self._wanted = wanted
+        self.wanted = wanted
         self._titles = titles
 
     def of(self, terms: frozenset[str], here: Counter[str]) -> dict[str, float]:
         """The terms that are worth anything."""
-        most = math.log1p(here.most_common(1)[0][1])
+        most = math.log1p(max(here.values(), default=1))
         return {term: value for term in terms if (value := self._weight(term, here[term], most))}
 
     def _weight(self, term: str, here: int, most: float) -> float:
         count = self._counted[term]
-        if term in self._wanted:
+        if term in self.wanted:
             return FOCUS
         if count < 2:
             return 0.0

@@ -12,13 +12,13 @@ from quoth.tasks.support import SourceText, supported_lines, supporting_sources
 
 SYSTEM = (
     "You are given notes on consecutive parts of one text. Write the most important of them again as a shorter list, "
-    'in the same order, each on a line of its own that begins with "- ". Keep names, numbers and dates exactly.'
+    "in the same order, each on a line of its own, as a numbered list. Keep names, numbers and dates exactly."
 )
 LEAST, MOST = 0.25, 0.5  # share of the notes of a group that a merge leaves
 
 
 def merge(
-    taker: NoteTaker, found: list[Note], limit: int, *, support: float, spend: Callable[[Usage], None]
+    taker: NoteTaker, found: list[Note], limit: int, *, language: str, support: float, spend: Callable[[Usage], None]
 ) -> Generator[Step | Notice, None, list[Note]]:
     """Fewer notes, of at most `limit` tokens together if there are two or more; all of them after a cancel.
 
@@ -30,7 +30,7 @@ def merge(
     while sum(sizes) + len(sizes) > limit and len(found) > 1:
         groups = grouped(sizes, max(limit // 2, 1))
         share = max(LEAST, min(MOST, limit / (sum(sizes) + 1)))
-        requests = [_request(found[a:b], sum(sizes[a:b]), share) for a, b in groups]
+        requests = [_request(found[a:b], sum(sizes[a:b]), share, language) for a, b in groups]
         merged: dict[int, list[Note]] = {}
         for event in taker.write(requests):
             match event:
@@ -63,9 +63,10 @@ def grouped(sizes: Sequence[int], limit: int) -> list[tuple[int, int]]:
     return groups
 
 
-def _request(group: Sequence[Note], tokens: int, share: float) -> NoteRequest:
+def _request(group: Sequence[Note], tokens: int, share: float, language: str) -> NoteRequest:
     text = "\n".join(f"- {note.text}" for note in group)
-    question = f"Write the {_most(group, share)} most important of these notes."
+    tongue = f" in {language}" if language else ""
+    question = f"Write the {_most(group, share)} most important of these notes{tongue}."
     messages = (Message("system", SYSTEM), user_message(question, [Attachment("notes", text)]))
     return NoteRequest(messages, max(32, round(tokens * share)))
 

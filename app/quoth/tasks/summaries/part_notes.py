@@ -12,12 +12,11 @@ from quoth.engine import Chat, Done, Engine, Notice, Piece, Reading, Request, Sa
 from quoth.tasks.collection import Span
 
 SYSTEM = (
-    "You take notes on one part of a longer text. Write the facts it states, each on a line of its own that begins "
-    'with "- ". Keep names, numbers and dates exactly as they stand. Add nothing that the text does not say.'
+    "You summarize a text part by part. Say what the part says, with its own names, numbers and dates. "
+    "Add nothing of your own."
 )
-QUESTION = "Write notes on this part of the text: its most important facts."
 SAMPLING = Sampling(temperature=0.0, repeat_penalty=1.05, repeat_last_n=256)
-BEGUN = "-"  # the answer is begun with it, so that it is a list
+BEGUN = "1."  # the answer is begun with it, so that it is a list
 
 
 class NotesCache(Protocol):
@@ -65,9 +64,14 @@ class NotesWritten(NamedTuple):
     usage: Usage | None
 
 
-def about_part(text: str, where: str, focus: str, max_tokens: int) -> NoteRequest:
-    """Notes on a part; `where` names its headings."""
-    question = f"{QUESTION} What matters: {focus}" if focus else QUESTION
+def about_part(
+    text: str, where: str, max_tokens: int, *, count: int, language: str = "", focus: str = ""
+) -> NoteRequest:
+    """The `count` most important facts of a part; `where` names its headings."""
+    facts = "most important fact" if count == 1 else f"{count} most important facts"
+    tongue = f" in {language}" if language else ""
+    question = f"Write the {facts} of this part{tongue}, one complete sentence each, as a numbered list."
+    question += f" What matters: {focus}." if focus else ""
     return NoteRequest((Message("system", SYSTEM), user_message(question, [Attachment(where, text)])), max_tokens)
 
 

@@ -43,10 +43,11 @@ class Step(NamedTuple):
 
 
 class Noted(NamedTuple):
-    """The notes on a part."""
+    """The notes on a part: as a list, and each with where it is from."""
 
     part: int
     text: str
+    facts: tuple[tuple[str, tuple[Span, ...]], ...] = ()
 
 
 class Sentence(NamedTuple):
@@ -68,6 +69,7 @@ class Summarized(NamedTuple):
     reason: str
     usage: Usage
     known: int = 0  # parts whose notes were there before
+    extracted: bool = False  # in the text's own sentences
 
     @property
     def dropped(self) -> int:
