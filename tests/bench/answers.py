@@ -19,7 +19,8 @@ from quoth.documents.ranking import Ranking
 from quoth.engine.client.client import Client
 from quoth.gguf import read_header
 from quoth.tasks import model_classes
-from quoth.tasks.answers.question_answering import Answered, QuestionAnswering, QuotesFound
+from quoth.tasks.answers.events import Answered, QuotesFound
+from quoth.tasks.answers.question_answering import QuestionAnswering
 from quoth.tasks.collection import Collection
 from tests.bench import corpus, places, questions
 from tests.bench.questions import Question, squeezed

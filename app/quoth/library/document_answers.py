@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from quoth.engine import Notice, Usage
 from quoth.library.answer_stream import Cancelled, Stream, never
 from quoth.library.opened_documents import OpenDocuments
-from quoth.tasks.answers.question_answering import BUDGET, Answered, QuestionAnswering
+from quoth.tasks.answers.events import Answered
+from quoth.tasks.answers.question_answering import BUDGET, QuestionAnswering
 from quoth.tasks.collection import Collection, Span
 from quoth.tasks.summaries.extractive_summary import summarize_by_extract
 from quoth.tasks.summaries.summarizer import Summarizer

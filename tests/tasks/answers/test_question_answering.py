@@ -13,7 +13,8 @@ from quoth.documents.ranking import Ranking
 from quoth.engine import LoadOptions, Notice
 from quoth.engine.client.client import Client
 from quoth.errors import InputError
-from quoth.tasks.answers.question_answering import Answered, Event, QuestionAnswering
+from quoth.tasks.answers.events import Answered, Event
+from quoth.tasks.answers.question_answering import QuestionAnswering
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import model_class
 from tests.scripted_engine import Scripted, ScriptedAnswer

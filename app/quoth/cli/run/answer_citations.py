@@ -18,16 +18,9 @@ from quoth.errors import EngineError, Exit, InputError, UsageError
 from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
-from quoth.tasks.answers.question_answering import (
-    Answered,
-    Citation,
-    Drafted,
-    Event,
-    PassagesRead,
-    QuestionAnswering,
-    QuotesFound,
-)
-from quoth.tasks.status_text import NOT_FOUND, some_read
+from quoth.tasks.answers.events import Answered, Citation, Drafted, Event, PassagesRead, Planned, QuotesFound
+from quoth.tasks.answers.question_answering import QuestionAnswering
+from quoth.tasks.status_text import LONG, NOT_FOUND, planned_reading, some_read
 
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
@@ -85,6 +78,8 @@ class _Questions:
             match event:
                 case QuotesFound():
                     self._show_quotes(event)
+                case Planned(seconds=seconds) if seconds > LONG:
+                    self._streams.say(planned_reading(event, self._model.name))
                 case PassagesRead(done, total):
                     self._streams.progress.update("reading", done, total, "passages")
                 case Drafted(text):

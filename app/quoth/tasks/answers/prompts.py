@@ -9,10 +9,13 @@ from quoth.engine import Chat
 from quoth.tasks.collection import Collection
 
 SYSTEM = "You answer questions about documents, from the given passages alone."
-ANSWER = "Answer the question from the passages, in one short sentence, in the language of the question."
+ANSWER = "Answer the question from the passages, in one short sentence, in {language}."
+SAME = "the language of the question"
 IS_SAID = "Do the passages say the answer to the question? Reply only yes or no."
 IS_SAID_BY = "Does this text from the passages say the answer to the question?\n“{text}”\nReply only yes or no."
+TRANSLATE = "Translate the question into {language}. Reply with the translation and nothing else."
 OVERHEAD = 90  # tokens of all this and of a chat template, without the passages and the question
+TITLE = 40  # tokens of a passage's number, title and tags
 
 
 def passages_of(collection: Collection, parts: Sequence[int]) -> list[Attachment]:
@@ -26,3 +29,12 @@ def passages_of(collection: Collection, parts: Sequence[int]) -> list[Attachment
 def about(passages: Sequence[Attachment], question: str, instruction: str) -> Chat:
     asked = user_message(f"Question: {question}\n{instruction}", passages)
     return Chat((Message("system", SYSTEM), asked))
+
+
+def answer_in(language: str) -> str:
+    """The instruction to answer in a language; "" is the question's own."""
+    return ANSWER.format(language=language or SAME)
+
+
+def translate(question: str, language: str) -> Chat:
+    return Chat((Message("user", f"{question}\n\n{TRANSLATE.format(language=language)}"),))

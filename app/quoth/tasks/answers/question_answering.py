@@ -11,79 +11,25 @@ Measured with tests/bench `answers`.
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
-from math import isnan, nan
-from typing import NamedTuple
+from math import isnan
 
-from quoth.chat import Attachment
 from quoth.documents.ranking import Ranking
-from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Sampling, Usage
+from quoth.engine import Engine, Usage
 from quoth.errors import InputError
-from quoth.tasks.answers.answer_source import answer_source
+from quoth.tasks.answers.events import Answered, Citation, Event, PassagesRead, Planned, QuotesFound, Step
 from quoth.tasks.answers.extractive_answer import ExtractedQuote, best_quotes
-from quoth.tasks.answers.prompts import ANSWER, IS_SAID, IS_SAID_BY, OVERHEAD, about, passages_of
+from quoth.tasks.answers.passage_reader import LONGEST, Attempt, PassageReader
+from quoth.tasks.answers.prompts import OVERHEAD
 from quoth.tasks.answers.thresholds import Thresholds
-from quoth.tasks.collection import Collection, Span
+from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import ModelClass, model_class
-from quoth.tasks.yes_no import Odds, yes_odds
+from quoth.text.languages import language_of
 
-LONGEST = 64  # tokens of an answer
 BUDGET = 20.0  # seconds of reading, unless the caller says otherwise
 STAGES = (1, 3, 8)  # passages that are read before the model is asked whether they say the answer
 TOGETHER = 3  # of all passages, how many are read at once
 SUREST = 3  # answers of all passages that are shown
-TITLE = 40  # tokens of a passage's number and title in a prompt
-
-
-class QuotesFound(NamedTuple):
-    """What the words of the question found, before anything was read by a model. `answers`: enough of them."""
-
-    citations: tuple[Citation, ...]
-    answers: bool
-
-
-class PassagesRead(NamedTuple):
-    """`done` of `total` passages have been read."""
-
-    done: int
-    total: int
-
-
-class Drafted(NamedTuple):
-    """The answer so far, as the model writes it: not yet checked."""
-
-    text: str
-
-
-class Citation(NamedTuple):
-    """A quote as it stands in a document, white space folded, and where."""
-
-    quote: str
-    span: Span
-
-
-class Answered(NamedTuple):
-    """The end. `read` are the parts that the model read; without `found` the answer is not in what was read.
-
-    `nearest` is then what comes closest. `odds` are log(P(yes) / P(no)) to whether the passages say the answer,
-    `source_odds` to whether the cited sentences do; None where no model was asked.
-    """
-
-    answer: str
-    citations: tuple[Citation, ...]
-    read: tuple[int, ...]
-    usage: Usage
-    reason: str = "stop"
-    odds: float | None = None
-    source_odds: float | None = None
-    nearest: tuple[Citation, ...] = ()
-
-    @property
-    def found(self) -> bool:
-        return bool(self.citations)
-
-
-Event = QuotesFound | PassagesRead | Drafted | Notice | Answered
-Step = PassagesRead | Drafted | Notice
+LOOKED_AT = 20_000  # characters of each document, to see which language it is in
 
 
 class QuestionAnswering:
@@ -123,160 +69,116 @@ class QuestionAnswering:
 
     def events(self, question: str) -> Generator[Event, None, None]:
         """Everything, ending with Answered."""
-        everything = self._everything or (not self.reads and self._is_short())
-        limit = len(self.collection) if everything else self._class.candidates
-        ranked = [(one.number, one.score) for one in self._ranking.rank(question, limit)]
-        quotes = best_quotes(self.collection, question, ranked, self._ranking.weight)
-        looked_at = range(len(self.collection)) if everything else [number for number, _ in ranked]
+        ranked, quotes = self._found_by_words(question)
         yield QuotesFound(_citations(quotes), bool(quotes) and quotes[0].answers)
-        if not self.reads:
+        if self.reads:
+            yield from self._read(question, ranked, quotes)
+        else:
+            looked_at = range(len(self.collection)) if self._looks_at_all() else ranked
             yield PassagesRead(len(looked_at), len(looked_at))
             yield _quoted(quotes, looked_at)
-        else:
-            # Words of another language rank nothing: then the beginning is read.
-            numbers = [number for number, _ in ranked] or [*range(len(self.collection))]
-            yield from self._read(question, numbers, quotes)
 
-    def _is_short(self) -> bool:
-        return self.collection.tokens + LONGEST + OVERHEAD <= self._engine.info.n_ctx
+    def _looks_at_all(self) -> bool:
+        fits = self.collection.tokens + LONGEST + OVERHEAD <= self._engine.info.n_ctx
+        return self._everything or (not self.reads and fits)
+
+    def _found_by_words(self, question: str) -> tuple[list[int], list[ExtractedQuote]]:
+        """The passages that rank best, and the best quotes of them."""
+        limit = len(self.collection) if self._looks_at_all() else self._class.candidates
+        ranked = [(one.number, one.score) for one in self._ranking.rank(question, limit)]
+        return [number for number, _ in ranked], best_quotes(self.collection, question, ranked, self._ranking.weight)
 
     def _read(
         self, question: str, ranked: Sequence[int], quotes: Sequence[ExtractedQuote]
     ) -> Generator[Event, None, None]:
         """Read what ranks best, more and more of it, until it says the answer."""
-        reader = _Reader(self._engine, self.collection, question, self._thresholds, self._keep, self._cancelled)
-        found = yield from (self._all(reader) if self._everything else self._best(reader, ranked))
-        nearest = () if found.found else found.nearest or _citations(quotes[:1])
-        yield found._replace(usage=reader.usage, nearest=nearest)
+        asked, language = language_of(question), self._language()
+        other = bool(language) and asked != language and (bool(asked) or not ranked)
+        reader = PassageReader(
+            self._engine,
+            self.collection,
+            question,
+            self._thresholds,
+            language=language if other else asked,
+            keep=self._keep,
+            cancelled=self._cancelled,
+        )
+        if other:  # the answer is looked for, and found again, in the words of the documents
+            translated = yield from reader.translated(language)
+            ranked, quotes = self._found_by_words(f"{question} {translated}")
+        # Words that no passage has rank nothing: then the beginning is read.
+        numbers = ranked or [*range(len(self.collection))]
+        attempts = yield from (self._all(reader) if self._everything else self._best(reader, numbers))
+        answered = self._answered(attempts, quotes)
+        if other and asked and answered.found and not self._everything:
+            text = yield from reader.answer_again(attempts[-1].read, asked)
+            answered = answered._replace(answer=text or answered.answer)
+        yield answered._replace(usage=reader.usage)
 
-    def _best(self, reader: _Reader, ranked: Sequence[int]) -> Generator[Step, None, Answered]:
-        """The first passages that say the answer, as many as the budget allows."""
-        last = Answered("", (), (), Usage())
+    def _language(self) -> str:
+        """That of the documents."""
+        return language_of("\n".join(document.text[:LOOKED_AT] for document in self.collection.documents[:8]))
+
+    def _best(self, reader: PassageReader, ranked: Sequence[int]) -> Generator[Step, None, list[Attempt]]:
+        """Attempts at the first passages, more each time, until one is sure or the budget is spent."""
+        attempts: list[Attempt] = []
         for count in STAGES:
             parts = self._fitting(ranked[:count], reader)
-            if len(parts) <= len(last.read) or (last.read and not reader.can_read(parts, self._budget)):
+            if attempts:
+                while parts and reader.seconds(parts) > self._budget:
+                    del parts[-1]
+                if len(parts) <= len(attempts[-1].read):
+                    break
+            attempts.append((yield from reader.attempt(parts)))
+            if attempts[-1].reason == "cancelled" or attempts[-1].sure >= self._thresholds.sure:
                 break
-            last = yield from reader.answer(parts)
-            if last.found or last.reason == "cancelled":
-                break
-        return last
+        return attempts
 
-    def _all(self, reader: _Reader) -> Generator[Step, None, Answered]:
-        """The answers that all passages give, the surest; a few passages are read at a time."""
-        answers: list[Answered] = []
+    def _all(self, reader: PassageReader) -> Generator[Step, None, list[Attempt]]:
+        """Attempts at all passages, a few at a time."""
+        attempts: list[Attempt] = []
         total = len(self.collection)
         for first in range(0, total, TOGETHER):
             parts = self._fitting(range(first, min(total, first + TOGETHER)), reader)
-            answers.append((yield from reader.answer(parts, first, total)))
-            if answers[-1].reason == "cancelled":
+            if first == TOGETHER:
+                rest = range(first, total)
+                yield Planned(len(rest), self.collection.tokens, reader.seconds(rest))
+            attempts.append((yield from reader.attempt(parts, first, total)))
+            if attempts[-1].reason == "cancelled":
                 break
-        return _together(answers)
+        return attempts
 
-    def _fitting(self, parts: Sequence[int], reader: _Reader) -> list[int]:
+    def _answered(self, attempts: Sequence[Attempt], quotes: Sequence[ExtractedQuote]) -> Answered:
+        """The surest attempts that are sure enough; of everything several, in the order of the documents."""
+        good = sorted((one for one in attempts if one.sure >= self._thresholds.enough), key=lambda one: -one.sure)
+        kept = sorted(good[: SUREST if self._everything else 1], key=attempts.index)
+        best = max(attempts, key=lambda one: (one.sure, one.odds))
+        cancelled = attempts[-1].reason == "cancelled"
+        return Answered(
+            "\n".join(dict.fromkeys(one.text for one in kept)),
+            tuple(dict.fromkeys(citation for one in kept for citation in one.citations)),
+            tuple(dict.fromkeys(part for one in attempts for part in one.read)),
+            Usage(),
+            "cancelled" if cancelled else best.reason,
+            _known(best.odds),
+            _known(best.source_odds),
+            () if kept else best.citations[:1] or _citations(quotes[:1]),
+        )
+
+    def _fitting(self, parts: Sequence[int], reader: PassageReader) -> list[int]:
         """As many of the first passages as fit the context beside the question. Raises InputError if none does."""
-        room = self._engine.info.n_ctx - LONGEST - OVERHEAD - reader.question_tokens
-        fitting: list[int] = []
-        for part in parts:
-            room -= self.collection.sizes[part] + TITLE
-            if room < 0:
-                break
-            fitting.append(part)
+        room = self._engine.info.n_ctx - LONGEST
+        fitting = [*parts]
+        while fitting and reader.tokens(fitting) > room:
+            del fitting[-1]
         if not fitting:
             what = f"no passage fits beside the question in {self._engine.info.n_ctx:,} tokens"
             raise InputError(what, "", "Raise --ctx, or ask a shorter question")
         return fitting
 
 
-class _Reader:
-    """One question put to passages, with what it has cost so far."""
-
-    def __init__(
-        self,
-        engine: Engine,
-        collection: Collection,
-        question: str,
-        thresholds: Thresholds,
-        keep: bool,
-        cancelled: Callable[[], bool],
-    ) -> None:
-        self.question_tokens = engine.count([question])[0]
-        self.usage = Usage()
-        self._engine = engine
-        self._collection = collection
-        self._question = question
-        self._thresholds = thresholds
-        self._keep = keep
-        self._cancelled = cancelled
-
-    def can_read(self, parts: Sequence[int], budget: float) -> bool:
-        """Whether the budget, in seconds of reading, allows for these passages, the first of which have been read."""
-        read = self.usage.prompt - self.usage.reused
-        whole = sum(self._collection.sizes[part] + TITLE for part in parts) + OVERHEAD
-        return whole * self.usage.read_seconds / max(read, 1) <= budget
-
-    def answer(self, parts: Sequence[int], done: int = 0, total: int = 0) -> Generator[Step, None, Answered]:
-        """What the model says to passages, if they say it. `done` of `total` passages have been read before."""
-        passages = passages_of(self._collection, parts)
-        odds = yield from self._odds(self._about(passages, IS_SAID), parts, done, total or len(parts))
-        if isnan(odds):
-            return Answered("", (), tuple(parts), Usage(), "cancelled")
-        if odds < self._thresholds.passages:
-            return Answered("", (), tuple(parts), Usage(), "stop", odds)
-        text, reason = yield from self._write(self._about(passages, ANSWER))
-        stretches = answer_source(self._collection, parts, self._question, text)
-        if not stretches:
-            return Answered("", (), tuple(parts), Usage(), reason, odds)
-        cited = " … ".join(stretch.context for stretch in stretches)
-        judged = yield from self._odds(self._about(passages, IS_SAID_BY.format(text=cited)))
-        citations = tuple(Citation(stretch.text, stretch.span) for stretch in stretches)
-        found = odds + judged >= self._thresholds.both
-        return Answered(
-            text if found else "",
-            citations if found else (),
-            tuple(parts),
-            Usage(),
-            reason,
-            odds,
-            None if isnan(judged) else judged,
-            () if found else citations[:1],
-        )
-
-    def _about(self, passages: Sequence[Attachment], instruction: str) -> Chat:
-        return about(passages, self._question, instruction)
-
-    def _odds(
-        self, question: Chat, parts: Sequence[int] = (), done: int = 0, total: int = 0
-    ) -> Generator[Step, None, float]:
-        asking = yes_odds(self._engine, [question], cancelled=self._cancelled)
-        while True:
-            try:
-                event = next(asking)
-            except StopIteration as end:
-                found: list[Odds] = end.value
-                break
-            if isinstance(event, Notice):
-                yield event
-            elif parts:
-                yield PassagesRead(done + len(parts) * event.done // max(event.total, 1), total)
-        for each in found:
-            self.usage = self.usage.plus(each.usage)
-        return found[0].log if found else nan
-
-    def _write(self, question: Chat) -> Generator[Step, None, tuple[str, str]]:
-        """The model's answer, and why it ended."""
-        text, reason = "", "stop"
-        request = Request(question, Sampling(temperature=0.0), LONGEST, keep=self._keep)
-        for event in self._engine.generate([request], stop=self._cancelled):
-            match event:
-                case Piece(text=piece):
-                    text += piece
-                    yield Drafted(text.strip())
-                case Notice():
-                    yield event
-                case Done():
-                    reason = event.reason
-                    self.usage = self.usage.plus(event.usage)
-        return " ".join(text.split()), reason
+def _known(odds: float) -> float | None:
+    return None if isnan(odds) else odds
 
 
 def _citations(quotes: Sequence[ExtractedQuote]) -> tuple[Citation, ...]:
@@ -289,16 +191,3 @@ def _quoted(quotes: Sequence[ExtractedQuote], read: Sequence[int]) -> Answered:
     if not quotes or not quotes[0].answers:
         return Answered("", (), tuple(read), Usage(), nearest=citations[:1])
     return Answered(" ".join(quote.text for quote in quotes), citations, tuple(read), Usage())
-
-
-def _together(answers: Sequence[Answered]) -> Answered:
-    """Of answers to the same question: the surest, in the order of the documents."""
-    found = sorted((one for one in answers if one.found), key=lambda one: -(one.odds or 0) - (one.source_odds or 0))
-    kept = [one for one in answers if one in found[:SUREST]]
-    last = answers[-1] if answers else Answered("", (), (), Usage())
-    return last._replace(
-        answer="\n".join(dict.fromkeys(one.answer for one in kept)),
-        citations=tuple(citation for one in kept for citation in one.citations),
-        read=tuple(part for one in answers for part in one.read),
-        odds=max((one.odds for one in answers if one.odds is not None), default=None),
-    )

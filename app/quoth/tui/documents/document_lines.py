@@ -11,7 +11,7 @@ from quoth.tasks.status_text import NOT_FOUND
 from quoth.text.sentences import sentences
 
 if TYPE_CHECKING:
-    from quoth.tasks.answers.question_answering import Answered
+    from quoth.tasks.answers.events import Answered
     from quoth.tasks.collection import Collection, Span
 
 Look = Literal["question", "said", "quote", "notice"]

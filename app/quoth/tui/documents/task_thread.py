@@ -12,7 +12,7 @@ from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
-from quoth.tasks.answers.question_answering import Answered, PassagesRead
+from quoth.tasks.answers.events import Answered, PassagesRead
 from quoth.tasks.collection import Collection
 from quoth.tasks.status_text import LONG, covered, planned, some_read, too_small
 from quoth.tasks.summaries import summary
