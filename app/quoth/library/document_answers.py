@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from quoth.engine import Notice, Usage
 from quoth.library.answer_stream import Cancelled, Stream, never
 from quoth.library.opened_documents import OpenDocuments
+from quoth.tasks.answers.calibration import Calibration
 from quoth.tasks.answers.events import Answered
 from quoth.tasks.answers.question_answering import BUDGET, QuestionAnswering
 from quoth.tasks.collection import Collection, Span
@@ -80,7 +81,13 @@ def asking(
         keep=not private,
         cancelled=cancelled,
         class_=model.size_class,
+        calibration=None if private or model.is_measured else _calibration(model, cancelled),
     )
+
+
+def _calibration(model: Model, cancelled: Cancelled) -> Calibration:
+    usual = model.size_class.thresholds
+    return Calibration(model.engine, model.workspace.notes, model.file.key, usual, cancelled=cancelled)
 
 
 class Source(NamedTuple):

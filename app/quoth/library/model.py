@@ -18,7 +18,7 @@ from quoth.library.model_choice import chosen
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
 from quoth.models.sampling_defaults import sampling_values
-from quoth.tasks.model_classes import ModelClass, model_class
+from quoth.tasks.model_classes import MEASURED, ModelClass, model_class
 from quoth.tasks.reply import continue_text, reply, sampling_of, with_system
 
 if TYPE_CHECKING:
@@ -89,9 +89,18 @@ class Model:
     @cached_property
     def size_class(self) -> ModelClass:
         """What is tuned to models of its size; waits until it is loaded."""
+        return model_class(self._parameters, self.info.n_ctx)
+
+    @property
+    def is_measured(self) -> bool:
+        """Whether the thresholds of its size class were measured with this model."""
+        return (self.info.architecture, self._parameters) in MEASURED
+
+    @cached_property
+    def _parameters(self) -> int:
         from quoth.gguf import read_header  # 20 ms that an answer without documents does without
 
-        return model_class(read_header(self.file.path).distinct_parameters, self.info.n_ctx)
+        return read_header(self.file.path).distinct_parameters
 
     def ready(self, progress: Callable[[float], None] = lambda done: None) -> ModelInfo:
         """Wait until the model is loaded; `progress` gets 0.0 to 1.0. A file that was loaded once is trusted.

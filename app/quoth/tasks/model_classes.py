@@ -42,6 +42,7 @@ CLASSES: tuple[ModelClass, ...] = (
     ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, READS, 0.45, odds=0.95),
 )
 
+MEASURED = frozenset({("qwen2", 1_543_714_304)})  # architecture and parameters of the models behind the thresholds
 SMALLEST = 32  # tokens of a part, in however small a context
 PROMPT = 192  # tokens of what is asked about a part, and of the template
 

@@ -36,7 +36,8 @@ def planned_reading(plan: Reading, model: str) -> str:
 
 def some_read(read: int, passages: int) -> str:
     """Which of so many passages a question was put to, where that was not all of them."""
-    which = f"the {read:,} that match the question best were read" if read else "none matches the question"
+    best = "the one that matches the question best was" if read == 1 else f"the {read:,} that match it best were"
+    which = f"{best} read" if read else "none matches the question"
     return f"of {passages:,} passages {which}"
 
 

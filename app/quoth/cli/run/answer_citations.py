@@ -156,6 +156,7 @@ class _Questions:
             "nearest": self._citations(answered.nearest),
             "odds": answered.odds,
             "source_odds": answered.source_odds,
+            "thresholds": self._asking.thresholds_from,
             "passages_read": read,
             "passages_unread": len(self._collection) - read,
             "reason": answered.reason,

@@ -58,10 +58,25 @@ def answer_source(collection: Collection, parts: Sequence[int], question: str, a
         if best is None or (found and len(left & best.terms) < 2):
             break
         stretch = _stretch(collection, best, len(wanted & best.terms) / len(wanted))
-        if all(stretch.span != other.span for other in found):
+        if found and (joined := _joined(collection, found[0], stretch)) is not None:
+            found[0] = joined
+        elif all(stretch.span != other.span for other in found):
             found.append(stretch)
         left -= best.terms
     return found
+
+
+def _joined(collection: Collection, one: SourceStretch, other: SourceStretch) -> SourceStretch | None:
+    """Two stretches as one, if nothing but white space is between them."""
+    first, second = sorted((one, other), key=lambda stretch: stretch.span)
+    document, start, end = first.span.document, first.span.start, second.span.end
+    text = collection.documents[document].text
+    if second.span.document != document or text[first.span.end : second.span.start].strip():
+        return None
+    context = f"{first.context} {second.context}"
+    return SourceStretch(
+        one.part, Span(document, start, end), folded(text[start:end]), context, one.share + other.share
+    )
 
 
 def _scored(

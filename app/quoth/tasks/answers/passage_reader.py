@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Generator, Sequence
 from math import inf, isnan, nan
+from statistics import fmean
 from typing import NamedTuple
 
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Sampling, Usage
@@ -15,6 +16,7 @@ from quoth.tasks.collection import Collection
 from quoth.tasks.yes_no import yes_odds
 
 LONGEST = 64  # tokens of an answer
+FLUENCY = 5.0  # what the log-probability of the answer's tokens counts: an invented answer is written with less
 
 
 class Attempt(NamedTuple):
@@ -25,13 +27,22 @@ class Attempt(NamedTuple):
     odds: float = nan
     text: str = ""
     citations: tuple[Citation, ...] = ()
+    logprob: float = nan  # of a token of the text, the mean
     source_odds: float = nan
 
     @property
     def sure(self) -> float:
-        """Both odds together; minus infinity without an answer that rests on something."""
-        together = self.odds + self.source_odds
+        """How sure the answer is, in natural logarithms; minus infinity without one that rests on something."""
+        together = self.odds + self.source_odds + FLUENCY * self.logprob
         return together if self.citations and not isnan(together) else -inf
+
+
+class _Draft(NamedTuple):
+    """What a model wrote, why it ended, and the mean log-probability of its tokens."""
+
+    text: str
+    reason: str
+    logprob: float
 
 
 class PassageReader:
@@ -76,42 +87,41 @@ class PassageReader:
             return Attempt(read, "cancelled")
         if odds < self._thresholds.passages:
             return Attempt(read, "stop", odds)
-        text, reason = yield from self.write(about(passages, self._question, answer_in(self._language)))
-        stretches = answer_source(self._collection, parts, self._question, text)
-        if not stretches or reason == "cancelled":
-            return Attempt(read, reason, odds, text)
+        draft = yield from self._write(about(passages, self._question, answer_in(self._language)))
+        stretches = answer_source(self._collection, parts, self._question, draft.text)
+        if not stretches or draft.reason == "cancelled":
+            return Attempt(read, draft.reason, odds, draft.text)
         cited = " … ".join(stretch.context for stretch in stretches)
         source_odds = yield from self._odds(about(passages, self._question, IS_SAID_BY.format(text=cited)))
         citations = tuple(Citation(stretch.text, stretch.span) for stretch in stretches)
-        return Attempt(read, "cancelled" if isnan(source_odds) else reason, odds, text, citations, source_odds)
+        reason = "cancelled" if isnan(source_odds) else draft.reason
+        return Attempt(read, reason, odds, draft.text, citations, draft.logprob, source_odds)
 
     def answer_again(self, parts: Sequence[int], language: str) -> Generator[Step, None, str]:
         """The answer to passages in another language."""
         passages = passages_of(self._collection, parts)
-        text, _ = yield from self.write(about(passages, self._question, answer_in(language)))
-        return text
+        return (yield from self._write(about(passages, self._question, answer_in(language)))).text
 
     def translated(self, language: str) -> Generator[Step, None, str]:
         """The question in another language."""
-        text, _ = yield from self.write(translate(self._question, language), draft=False)
-        return text
+        return (yield from self._write(translate(self._question, language), shown=False)).text
 
-    def write(self, question: Chat, *, draft: bool = True) -> Generator[Step, None, tuple[str, str]]:
-        """The model's answer, and why it ended; as it comes where `draft` says so."""
-        text, reason = "", "stop"
-        request = Request(question, Sampling(temperature=0.0), LONGEST, keep=self._keep)
+    def _write(self, question: Chat, *, shown: bool = True) -> Generator[Step, None, _Draft]:
+        text, reason, logprobs = "", "stop", list[float]()
+        request = Request(question, Sampling(temperature=0.0, logprobs=1), LONGEST, keep=self._keep)
         for event in self._engine.generate([request], stop=self._cancelled):
             match event:
-                case Piece(text=piece):
+                case Piece(_, piece, tokens):
                     text += piece
-                    if draft:
+                    logprobs += [token.logprob for token in tokens]
+                    if shown:
                         yield Drafted(text.strip())
                 case Notice():
                     yield event
                 case Done():
                     reason = event.reason
                     self.usage = self.usage.plus(event.usage)
-        return " ".join(text.split()), reason
+        return _Draft(" ".join(text.split()), reason, fmean(logprobs) if logprobs else 0.0)
 
     def _odds(self, question: Chat, passages: int = 0, done: int = 0, total: int = 0) -> Generator[Step, None, float]:
         """The odds of yes; not a number after a stop. `passages` are new ones: how far they are read is said."""
