@@ -34,8 +34,8 @@ class ModelClass:
 # not asked; one of 1.5 billion in 0.77, and odds of 0.95 keep all right ones that models wrote. Asked to summarize, it
 # writes 70 of 150 words, 37 facts in 100 of them, and in 3 of 11 texts in another language than theirs; asked for
 # the facts of each part 120 words, 44 facts in 100, and always in the text's language.
-NEVER = Thresholds(math.inf, math.inf, math.inf)  # it is not asked
-READS = Thresholds(-0.6, 1.8, 0.8)
+NEVER = Thresholds(math.inf, math.inf)  # it is not asked
+READS = Thresholds(-0.2, 1.0)
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.9e9, True, True, 300, 10, 700, 240, 1500, NEVER, 0.6, facts=True),
     ModelClass("small", 4e9, False, False, 300, 12, 450, 240, 4000, READS, 0.5, facts=True, odds=0.95),

@@ -94,9 +94,9 @@ class Calibration:
 def moved(usual: Thresholds, found: Calibrated) -> Thresholds:
     """The usual thresholds where this model's middle lies; out of reach if it cannot tell what a text says."""
     if found.apart < APART:
-        return Thresholds(inf, inf, inf)
+        return Thresholds(inf, inf)
     by = found.middle - MIDDLE
-    return Thresholds(usual.passages + by, usual.sure + 2 * by, usual.enough + 2 * by)
+    return Thresholds(usual.passages + by, usual.answer + 2 * by)
 
 
 def _apart(yes: list[float], no: list[float]) -> float:

@@ -13,6 +13,7 @@ from quoth.tasks.answers.events import Citation, Drafted, PassagesRead, Step
 from quoth.tasks.answers.prompts import IS_SAID, IS_SAID_BY, OVERHEAD, TITLE, about, answer_in, passages_of, translate
 from quoth.tasks.answers.thresholds import Thresholds
 from quoth.tasks.collection import Collection
+from quoth.tasks.support import SourceText, invents
 from quoth.tasks.yes_no import yes_odds
 
 LONGEST = 64  # tokens of an answer
@@ -32,7 +33,7 @@ class Attempt(NamedTuple):
 
     @property
     def sure(self) -> float:
-        """How sure the answer is, in natural logarithms; minus infinity without one that rests on something."""
+        """How sure the answer is: logarithms of odds; minus infinity without one that rests on something."""
         together = self.odds + self.source_odds + FLUENCY * self.logprob
         return together if self.citations and not isnan(together) else -inf
 
@@ -88,8 +89,9 @@ class PassageReader:
         if odds < self._thresholds.passages:
             return Attempt(read, "stop", odds)
         draft = yield from self._write(about(passages, self._question, answer_in(self._language)))
+        source = SourceText.of(self._question, *(passage.text for passage in passages))
         stretches = answer_source(self._collection, parts, self._question, draft.text)
-        if not stretches or draft.reason == "cancelled":
+        if not stretches or invents(draft.text, source) or draft.reason == "cancelled":
             return Attempt(read, draft.reason, odds, draft.text)
         cited = " … ".join(stretch.context for stretch in stretches)
         source_odds = yield from self._odds(about(passages, self._question, IS_SAID_BY.format(text=cited)))

@@ -142,7 +142,7 @@ class QuestionAnswering:
                 if len(parts) <= len(attempts[-1].read):
                     break
             attempts.append((yield from reader.attempt(parts)))
-            if attempts[-1].reason == "cancelled" or attempts[-1].sure >= self._thresholds.sure:
+            if attempts[-1].reason == "cancelled" or attempts[-1].sure >= self._thresholds.answer:
                 break
         return attempts
 
@@ -162,7 +162,7 @@ class QuestionAnswering:
 
     def _answered(self, attempts: Sequence[Attempt], quotes: Sequence[ExtractedQuote]) -> Answered:
         """The surest attempts that are sure enough; of everything several, in the order of the documents."""
-        good = sorted((one for one in attempts if one.sure >= self._thresholds.enough), key=lambda one: -one.sure)
+        good = sorted((one for one in attempts if one.sure >= self._thresholds.answer), key=lambda one: -one.sure)
         kept = sorted(good[: SUREST if self._everything else 1], key=attempts.index)
         best = max(attempts, key=lambda one: (one.sure, one.odds))
         cancelled = attempts[-1].reason == "cancelled"
