@@ -10,6 +10,7 @@ Measured with tests/bench `answers`.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Sequence
 from math import isinf, isnan
 
@@ -24,6 +25,7 @@ from quoth.tasks.answers.prompts import OVERHEAD
 from quoth.tasks.collection import Collection
 from quoth.tasks.model_classes import ModelClass, model_class
 from quoth.text.languages import language_of
+from quoth.text.words import content_terms
 
 BUDGET = 20.0  # seconds of reading, unless the caller says otherwise
 STAGES = (1, 3, 8)  # passages that are read before the model is asked whether they say the answer
@@ -33,6 +35,7 @@ SUREST = 3  # answers of all passages that are shown
 # development questions 21 were right, and 5 of 122 questions without an answer have one.
 SHARE, WORDS = 0.8, 3
 LOOKED_AT = 20_000  # characters of each document, to see which language it is in
+_GOES_ON = re.compile(r"(?:and|or|but|(?:what|how) about|und|oder|et|ou)\b|那|还有|那么", re.IGNORECASE)
 
 
 class QuestionAnswering:
@@ -65,6 +68,7 @@ class QuestionAnswering:
         self._cancelled = cancelled
         self._class = class_ or model_class(engine.info.n_params, engine.info.n_ctx)
         self._calibration = calibration
+        self._before = ""  # the last question
         self._thresholds = self._class.thresholds
         self.thresholds_from: Source = "class"
 
@@ -74,7 +78,10 @@ class QuestionAnswering:
         return not self._class.answers_by_quote and self._engine.info.kind == "chat"
 
     def events(self, question: str) -> Generator[Event, None, None]:
-        """Everything, ending with Answered."""
+        """Everything, ending with Answered. A question that hardly says what it is about goes on from the last one."""
+        if self._before and not self._stands_alone(question):
+            question = f"{self._before} {question}"
+        self._before = question
         ranked, quotes = self._found_by_words(question)
         yield QuotesFound(_citations(quotes), bool(quotes) and quotes[0].answers)
         if self.reads:
@@ -83,6 +90,10 @@ class QuestionAnswering:
             looked_at = range(len(self.collection)) if self._looks_at_all() else ranked
             yield PassagesRead(len(looked_at), len(looked_at))
             yield _quoted(quotes, looked_at)
+
+    def _stands_alone(self, question: str) -> bool:
+        """Whether a question has words of the documents to be found by, and does not go on: "And at most?"."""
+        return not _GOES_ON.match(question) and any(map(self._ranking.weight, content_terms(question)))
 
     def _looks_at_all(self) -> bool:
         fits = self.collection.tokens + LONGEST + OVERHEAD <= self._engine.info.n_ctx
