@@ -183,7 +183,7 @@ def test_an_answer_ends_by_itself_or_in_a_loop(talk: Say, prompt: str) -> None:
 @pytest.mark.usefixtures("talking")
 def test_a_summary_reads_everything_and_invents_nothing(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "society.txt").write_text(TEXT)
-    result = quoth("summarize", "society.txt", cwd=tmp_path)
+    result = quoth("summarize", "society.txt", "--write", cwd=tmp_path)
     assert result.returncode == 0, result.stderr
     assert b"read 1 of 1 parts" in result.stderr
     assert b" 0 dropped" in result.stderr

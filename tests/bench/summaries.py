@@ -82,7 +82,9 @@ def run(report: Report, rounds: int) -> None:
 
 def totals(way: str, rows: Sequence[Judged]) -> list[Figure]:
     """What a way is worth over all stretches."""
-    none, all_ = Floor(0, absolute=True), Floor(1, least=True, absolute=True)
+    ours = way != "lead"  # which shows what little is worth
+    none = Floor(0, absolute=True) if ours else None
+    all_ = Floor(1, least=True, absolute=True) if ours else None
     return [
         Figure(f"{way}: invented names and numbers", "", [sum(len(row.invented) for row in rows)], floor=none),
         Figure(f"{way}: in the right language", "share", [sum(r.right_language for r in rows) / len(rows)], floor=all_),
