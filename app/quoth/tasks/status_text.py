@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from quoth.text.units import format_duration
 
 if TYPE_CHECKING:
-    from quoth.tasks.answers.events import Planned as Reading
+    from quoth.tasks.answers.events import ReadingPlanned
     from quoth.tasks.summaries.summary import Planned, Summarized
 
 LONG = 60  # seconds of work that are announced before
@@ -28,7 +28,7 @@ def planned(plan: Planned, model: str) -> str:
     return f"{plan.tokens:,} tokens in {plan.parts} parts{known}: about {format_duration(plan.seconds)} with {model}"
 
 
-def planned_reading(plan: Reading, model: str) -> str:
+def planned_reading(plan: ReadingPlanned, model: str) -> str:
     """What is about to be read for an answer, and how long it takes."""
     took = format_duration(plan.seconds)
     return f"{plan.tokens:,} tokens in {plan.passages:,} passages: about {took} with {model}"

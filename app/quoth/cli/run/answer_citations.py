@@ -18,7 +18,7 @@ from quoth.errors import EngineError, Exit, InputError, UsageError
 from quoth.library.answer_fields import usage_fields
 from quoth.library.document_answers import asking
 from quoth.library.model import Model
-from quoth.tasks.answers.events import Answered, Citation, Drafted, Event, PassagesRead, Planned, QuotesFound
+from quoth.tasks.answers.events import Answered, Citation, Drafted, Event, PassagesRead, QuotesFound, ReadingPlanned
 from quoth.tasks.answers.question_answering import QuestionAnswering
 from quoth.tasks.status_text import LONG, NOT_FOUND, planned_reading, some_read
 
@@ -78,7 +78,7 @@ class _Questions:
             match event:
                 case QuotesFound():
                     self._show_quotes(event)
-                case Planned(seconds=seconds) if seconds > LONG:
+                case ReadingPlanned(seconds=seconds) if seconds > LONG:
                     self._streams.say(planned_reading(event, self._model.name))
                 case PassagesRead(done, total):
                     self._streams.progress.update("reading", done, total, "passages")

@@ -22,7 +22,7 @@ class QuotesFound(NamedTuple):
     answers: bool
 
 
-class Planned(NamedTuple):
+class ReadingPlanned(NamedTuple):
     """So many passages are about to be read; `seconds` that takes, by the speed so far."""
 
     passages: int
@@ -64,5 +64,5 @@ class Answered(NamedTuple):
         return bool(self.citations)
 
 
-Step = Planned | PassagesRead | Drafted | Notice
+Step = ReadingPlanned | PassagesRead | Drafted | Notice
 Event = QuotesFound | Step | Answered

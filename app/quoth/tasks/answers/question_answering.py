@@ -18,7 +18,7 @@ from quoth.documents.ranking import Ranking
 from quoth.engine import Engine, Usage
 from quoth.errors import InputError
 from quoth.tasks.answers.calibration import Calibration, Source
-from quoth.tasks.answers.events import Answered, Citation, Event, PassagesRead, Planned, QuotesFound, Step
+from quoth.tasks.answers.events import Answered, Citation, Event, PassagesRead, QuotesFound, ReadingPlanned, Step
 from quoth.tasks.answers.extractive_answer import ExtractedQuote, best_quotes
 from quoth.tasks.answers.passage_reader import LONGEST, Attempt, PassageReader
 from quoth.tasks.answers.prompts import OVERHEAD
@@ -165,7 +165,7 @@ class QuestionAnswering:
             parts = self._fitting(range(first, min(total, first + TOGETHER)), reader)
             if first == TOGETHER:
                 rest = range(first, total)
-                yield Planned(len(rest), self.collection.tokens, reader.seconds(rest))
+                yield ReadingPlanned(len(rest), self.collection.tokens, reader.seconds(rest))
             attempts.append((yield from reader.attempt(parts, first, total)))
             if attempts[-1].reason == "cancelled":
                 break
