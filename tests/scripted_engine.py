@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import time
 import zlib
@@ -86,13 +87,15 @@ class Scripted:
         answers: Iterable[ScriptedAnswer | str] | Script = (),
         *,
         likelihood: Callable[[Scoring, str], float] = unheard_of,
+        odds: Callable[[Scoring], float] = lambda scoring: 5.0,
         info: ModelInfo = _INFO,
         timing: Timing | None = None,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
         """A text is an answer that comes token by token; a function makes an answer of each request.
 
-        `likelihood` gives the log-probability of a token of a text to score.
+        `likelihood` gives the log-probability of a token of a text to score, `odds` those of "yes" against "no" where
+        the text is "yes" and alternatives are asked for.
         """
         self.info = info
         self.requests: list[Request] = []
@@ -100,6 +103,7 @@ class Scripted:
         self.closed = False
         self._script = answers if callable(answers) else _in_order(answers)
         self._likelihood = likelihood
+        self._odds = odds
         self._timing = timing or Timing()
         self._sleep = sleep
         self._read: list[int] = []
@@ -153,7 +157,10 @@ class Scripted:
             if stop() or (tokens and not (yield from self._reading(number, prompt[:-1], reused, stop))):
                 return
             self.scorings.append(scoring)
-            logprobs = tuple(_logprob(token, self._likelihood(scoring, token), scoring.top) for token in tokens)
+            if scoring.text == "yes" and scoring.top:
+                logprobs: tuple[TokenLogprob, ...] = (_yes(self._odds(scoring)),)
+            else:
+                logprobs = tuple(_logprob(token, self._likelihood(scoring, token), scoring.top) for token in tokens)
             yield Scored(number, logprobs, Usage(len(prompt), reused))
 
     def _run(self, number: int, request: Request, prompt: list[int], stop: Callable[[], bool]) -> Iterator[Event]:
@@ -236,6 +243,13 @@ def _logprobs(text: str, request: Request) -> tuple[TokenLogprob, ...]:
 def _logprob(token: str, likelihood: float, top: int) -> TokenLogprob:
     """With any alternatives asked for, the token itself is the only one."""
     return TokenLogprob(token, _id(token), likelihood, ((token, _id(token), likelihood),) if top else ())
+
+
+def _yes(odds: float) -> TokenLogprob:
+    """ "yes" with these log-odds against "no", and nothing else."""
+    yes = -math.log1p(math.exp(-odds))
+    alternatives = (("yes", _id("yes"), yes), ("no", _id("no"), yes - odds))
+    return TokenLogprob("yes", _id("yes"), yes, alternatives)
 
 
 def _most(request: Request, prompt: int) -> float:
