@@ -141,7 +141,7 @@ def test_the_budget_is_seconds_of_reading_and_one_passage_is_always_read() -> No
                 yield event
 
     parts = collection(harbours(100))
-    for budget, read in ((0.0, 1), (600.0, 3), (10_000.0, 8)):
+    for budget, read in ((0.0, 1), (400.0, 3), (10_000.0, 8)):
         engine = Slow(info=engine_info(), odds=lambda scoring: -3.0)
         with closing(Ranking(private=True)) as ranking:
             ranking.add(parts.titled_texts())

@@ -17,7 +17,7 @@ from quoth.tasks.support import SourceText, invents
 from quoth.tasks.yes_no import yes_odds
 
 LONGEST = 64  # tokens of an answer
-FLUENCY = 5.0  # what the log-probability of the answer's tokens counts: an invented answer is written with less
+FLUENCY = 2.0  # what the log-probability of the answer's tokens counts: an invented answer is written with less
 
 
 class Attempt(NamedTuple):
