@@ -1,7 +1,7 @@
 """Questions over real documents: retrieval, right answers, citations that hold, answers to what is not there.
 
 QUOTH_BENCH_WAY=read has any model read passages, as larger ones do, and =quote has it quote; QUOTH_BENCH_EVERY=8 asks
-every eighth question; QUOTH_BENCH_VERBOSE=1 shows every answer.
+every eighth question, QUOTH_BENCH_SET=development or =held-out one of the two sets; QUOTH_BENCH_VERBOSE=1 shows every answer.
 """
 
 from __future__ import annotations
@@ -132,7 +132,8 @@ def signals(answered: Answered) -> str:
 def run(report: Report, rounds: int) -> None:
     """One round: nothing is timed against a peer."""
     client = Client(places.small_model())
-    for held_out in (False, True):
+    sets = {"development": (False,), "held-out": (True,)}.get(os.environ.get("QUOTH_BENCH_SET", ""), (False, True))
+    for held_out in sets:
         tallies = {name: tally for name, tally in _each(client, held_out)}
         total = Tally()
         for tally in tallies.values():
