@@ -9,11 +9,11 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
-from quoth.engine import ModelInfo
+from quoth.engine import ModelInfo, Scoring
 from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
@@ -41,6 +41,11 @@ class ScriptedModel(Model):
         self.workspace = workspace
         self._owns_workspace = False
 
+    @cached_property
+    def _parameters(self) -> int:
+        """The script's, not the file's."""
+        return self.engine.info.n_params
+
 
 class ScriptedModels:
     """Opens models for the app: they say what is given. `engines` are those that were started, in order."""
@@ -49,6 +54,7 @@ class ScriptedModels:
         self.engines: list[ScriptedEngine] = []
         self.fails: Exception | None = None
         self.info: dict[str, Any] = {}
+        self.odds: Callable[[Scoring], float] = lambda scoring: 5.0
         self._answers = answers
         self._timing = timing
 
@@ -59,7 +65,7 @@ class ScriptedModels:
     def __call__(self, workspace: Workspace, file: ModelFile, *, tell: Callable[[str], None]) -> Model:
         if self.fails is not None:
             raise self.fails
-        engine = ScriptedEngine(self._answers, timing=self._timing)
+        engine = ScriptedEngine(self._answers, timing=self._timing, odds=self.odds)
         engine.info = engine.info._replace(name=file.name, **self.info)
         self.engines.append(engine)
         return ScriptedModel(workspace, file, engine)

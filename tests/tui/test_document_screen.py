@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import json
 import os
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from rich.cells import cell_len
 from textual.pilot import Pilot
 
 from quoth.chat import Attachment
+from quoth.engine import Chat, Scoring
 from quoth.errors import EngineError
 from quoth.history import History
 from quoth.tasks.status_text import NOT_FOUND
@@ -39,7 +39,8 @@ PUMP = "The pump of the cellar failed on the third of March because of a broken 
 BRIDGE = "The bridge was painted green in the autumn by two workers from Turin.\n"
 REPORT = "\n".join((filler(200), PUMP, filler(200), BRIDGE, filler(100)))
 AT_PUMP, AT_BRIDGE = (1 + REPORT[: REPORT.index(fact)].count("\n") for fact in (PUMP, BRIDGE))
-LARGE = {"n_params": 2_000_000_000}  # of a model that writes answers of its own
+# Of a model that writes answers of its own, and that the thresholds were measured with.
+LARGE = {"n_params": 1_543_714_304, "architecture": "qwen2"}
 
 
 class Kept(dict[str, str]):
@@ -61,11 +62,12 @@ async def reading(
     info: dict[str, Any] | None = None,
     timing: Timing | None = None,
     notes: Kept | None = None,
+    odds: Callable[[Scoring], float] = lambda scoring: 5.0,
     **flags: Any,
 ) -> AsyncIterator[tuple[QuothApp, Pilot[None]]]:
     """The app with a scripted model."""
     models = ScriptedModels(answers, timing)
-    models.info = info or {}
+    models.info, models.odds = info or {}, odds
     app = scripted_app(home, models, **flags)
     app.workspace.notes = notes  # type: ignore[assignment]  # what is written about passages goes there
     async with driven(app, size) as pilot:
@@ -123,8 +125,10 @@ def report(tmp_path: Path) -> Path:
     return file
 
 
-def written(passage: int, quote: str, answer: str) -> str:
-    return json.dumps({"quotes": [{"passage": passage, "quote": quote}], "answer": answer})
+def several(scoring: Scoring) -> float:
+    """Odds of a model that finds the answer where it has read more than the best passage."""
+    assert isinstance(scoring.input, Chat)
+    return 5.0 if "Passage 2 (" in scoring.input.messages[-1].text else -5.0
 
 
 async def test_a_question_is_answered_beside_its_document_and_is_in_the_history(home: Path, report: Path) -> None:
@@ -148,11 +152,10 @@ async def test_a_question_is_answered_beside_its_document_and_is_in_the_history(
 
 
 async def test_enter_on_a_citation_shows_and_highlights_its_lines(home: Path, report: Path) -> None:
-    quotes = [{"passage": 1, "quote": quote.strip()} for quote in (PUMP, BRIDGE)]
-    answer = json.dumps({"quotes": quotes, "answer": "The pump failed. The bridge was painted green."})
-    async with reading(home, [answer], info={**LARGE, "n_ctx": 30_000}) as (app, pilot):
+    answer = "The pump failed because of a broken valve. The bridge was painted green."
+    async with reading(home, [answer], info=LARGE, odds=several) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} What happened to pump and bridge?")
-        assert said(screen)[1:3] == ["The pump failed.", "The bridge was painted green."]
+        assert said(screen)[1:3] == ["The pump failed because of a broken valve.", "The bridge was painted green."]
         assert marked(app)[0].startswith("The pump")
         await pilot.press("down")
         assert marked(app)[0].startswith("The pump")  # only Enter goes there
@@ -168,9 +171,8 @@ async def test_enter_on_a_citation_shows_and_highlights_its_lines(home: Path, re
 async def test_a_citation_switches_to_its_document(home: Path, tmp_path: Path) -> None:
     for name, fact in (("one.txt", PUMP), ("two.txt", BRIDGE)):
         (tmp_path / name).write_text("\n".join((filler(60), fact, filler(60))), encoding="utf-8")
-    quotes = [{"passage": 1, "quote": quote.strip()} for quote in (PUMP, BRIDGE)]
-    answer = json.dumps({"quotes": quotes, "answer": ""})
-    async with reading(home, [answer], info={**LARGE, "n_ctx": 30_000}) as (app, pilot):
+    answer = "A valve of the cellar's pump was broken in March, and the bridge was painted green."
+    async with reading(home, [answer], info=LARGE, odds=several) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {tmp_path}/one.txt {tmp_path}/two.txt Pump and bridge?")
         assert [line.places for line in screen.answer.lines if line.spans] == [("one.txt:62",), ("two.txt:62",)]
         assert "1 of 2: one.txt" in "\n".join(lines(app))
@@ -274,6 +276,70 @@ async def test_what_is_not_there_is_said_so_with_what_was_read(home: Path, repor
         assert kept_turns(app)[1][1] == NOT_FOUND
 
 
+FAILED = "It failed on the third of March."
+HARDLY = "Since when has the pump been out of order?"  # not enough of its words are in the fact
+
+
+async def test_the_quote_is_shown_at_once_and_the_answer_as_it_is_written(home: Path, report: Path) -> None:
+    timing = Timing(slice=0.2, piece=0.1)
+    async with reading(home, [FAILED], info=LARGE, timing=timing) as (app, pilot):
+        screen = await opened(app, pilot, f"/ask {report} {HARDLY}")
+        await until(pilot, lambda: len(said(screen)) == 2)
+        found = screen.answer.lines[1]
+        assert (found.look, found.text.startswith("found by its words: “")) == ("near", True)
+        assert PUMP.strip() in found.text
+        assert found.places[0].startswith("report.txt:")
+        await until(pilot, lambda: marked(app)[:1] != [] and any(row.startswith("The pump") for row in marked(app)))
+        await until(pilot, lambda: progress(screen).startswith("reading "))
+        await until(pilot, lambda: len(said(screen)) == 3 and said(screen)[1].startswith("It failed"))
+        assert screen.answer.lines[1].look == "draft"
+        assert said(screen)[2] == found.text
+        assert progress(screen) == "writing"
+        await over(app, pilot, screen, 2)
+        assert said(screen)[1:] == [FAILED, f"“{PUMP.strip()}”"]
+        assert [line.look for line in screen.answer.lines] == ["question", "said", "quote"]
+        assert kept_turns(app)[1][1].startswith(f"{FAILED}\n\n“{PUMP.strip()}” [")
+
+
+async def test_what_the_model_does_not_find_is_not_in_the_documents_and_the_nearest_is_shown(
+    home: Path, report: Path
+) -> None:
+    async with reading(home, info=LARGE, odds=lambda scoring: -3.0) as (app, pilot):
+        screen = await answered(app, pilot, f"/ask {report} {HARDLY}")
+        assert said(screen)[1] == NOT_FOUND
+        assert said(screen)[2].startswith("nearest: “")
+        assert PUMP.strip() in said(screen)[2]
+        assert len(said(screen)) == 3
+        assert any(row.startswith("The pump") for row in marked(app))
+        assert "█" not in next(line for line in lines(app) if "▓" in line)  # it is not cited
+        assert kept_turns(app)[1][1] == NOT_FOUND
+
+
+async def test_a_stopped_question_leaves_what_its_words_found(home: Path, report: Path) -> None:
+    timing = Timing(piece=0.2)
+    async with reading(home, [FAILED], info=LARGE, timing=timing) as (app, pilot):
+        screen = await opened(app, pilot, f"/ask {report} {HARDLY}")
+        await until(pilot, lambda: progress(screen) == "writing")
+        await pilot.press("escape")
+        await over(app, pilot, screen, 2)
+        assert progress(screen) == "stopped"
+        assert len(said(screen)) == 2
+        assert said(screen)[1].startswith("nearest: “")
+        assert kept_turns(app)[1] == ("assistant", "", "cancelled")
+
+
+async def test_who_walks_to_a_quote_stays_on_it_while_the_answer_is_written(home: Path, report: Path) -> None:
+    async with reading(home, [FAILED], info=LARGE, timing=Timing(slice=0.1, piece=0.1)) as (app, pilot):
+        screen = await opened(app, pilot, f"/ask {report} {HARDLY}")
+        await until(pilot, lambda: len(said(screen)) == 2)
+        await pilot.press("tab")
+        assert screen.answer.highlighted == 1
+        await until(pilot, lambda: len(said(screen)) == 3 and progress(screen) == "writing")
+        assert screen.answer.highlighted == 2
+        await over(app, pilot, screen, 2)
+        assert screen.answer.highlighted == 2  # the first place of the answer
+
+
 async def test_a_file_without_a_question_waits_for_one(home: Path, report: Path) -> None:
     async with reading(home) as (app, pilot):
         screen = await opened(app, pilot, f"/ask {report}")
@@ -328,11 +394,12 @@ async def test_retry_of_an_answer_asks_the_documents_again(home: Path, report: P
 @pytest.mark.more
 async def test_an_engine_that_dies_is_told_and_the_next_question_works(home: Path, report: Path) -> None:
     died = ScriptedAnswer(error=EngineError("the engine died", "SIGKILL", "Try again"))
-    answers = [died, written(1, PUMP.strip(), "It failed on the third of March.")]
-    async with reading(home, answers, info={**LARGE, "n_ctx": 30_000}) as (app, pilot):
+    answers = [died, "It failed on the third of March."]
+    async with reading(home, answers, info=LARGE) as (app, pilot):
         screen = await answered(app, pilot, f"/ask {report} When did the pump fail?")
         assert "the engine died" in progress(screen)
-        await pilot.press("a", *"Again", "enter")
+        assert len(said(screen)) == 1
+        await pilot.press("a", *"When did the pump fail?", "enter")
         await over(app, pilot, screen, 4)
         assert said(screen)[-2] == "It failed on the third of March."
 

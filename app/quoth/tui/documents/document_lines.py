@@ -11,10 +11,10 @@ from quoth.tasks.status_text import NOT_FOUND
 from quoth.text.sentences import sentences
 
 if TYPE_CHECKING:
-    from quoth.tasks.answers.events import Answered
+    from quoth.tasks.answers.events import Answered, Citation
     from quoth.tasks.collection import Collection, Span
 
-Look = Literal["question", "said", "quote", "notice"]
+Look = Literal["question", "said", "quote", "notice", "draft", "near"]  # "near" is a quote that may not answer
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,12 @@ class Line:
 
 
 def lines_of(answered: Answered, collection: Collection) -> Iterator[Line]:
-    """An answer, and the quotes that hold it; a quote that is the answer stands once."""
+    """An answer, and the quotes that hold it, or what comes nearest; a quote that is the answer stands once."""
     if not answered.found:
-        yield Line(NOT_FOUND)
+        if answered.reason != "cancelled":
+            yield Line(NOT_FOUND)
+        for citation in answered.nearest[:1]:
+            yield near("nearest", citation, collection)
         return
     is_quote = answered.answer == " ".join(citation.quote for citation in answered.citations)
     if not is_quote:
@@ -41,6 +44,11 @@ def lines_of(answered: Answered, collection: Collection) -> Iterator[Line]:
     for citation in answered.citations:
         text = citation.quote if is_quote else f"“{citation.quote}”"
         yield Line(text, "quote", (citation.span,), (collection.cite(citation.span),))
+
+
+def near(why: str, citation: Citation, collection: Collection) -> Line:
+    """A quote that may not answer, and why it is shown."""
+    return Line(f"{why}: “{citation.quote}”", "near", (citation.span,), (collection.cite(citation.span),))
 
 
 def in_history(lines: Sequence[Line]) -> str:

@@ -182,14 +182,25 @@ class DocumentScreen(Screen[None], ThreadCalls):
         """Lines that came since the last ones."""
         if running is self._last:
             self.answer.add(lines)
-            self._cited += [span for line in lines for span in line.spans]
+            self._cited += [span for line in lines if line.look != "near" for span in line.spans]
             self._draw_parts()
+
+    def show_for_now(self, running: RunningDocumentTask, lines: Sequence[Line]) -> None:
+        """Lines that stay below all others until the next of them come, or the end."""
+        if running is self._last:
+            self.answer.show_for_now(lines)
+
+    def show_place(self, running: RunningDocumentTask, span: Span) -> None:
+        """Show a stretch of a document, unless the user looks elsewhere by now."""
+        if running is self.running and self.answer.highlighted is None:
+            self.jump(span)
 
     def show_end(self, running: RunningDocumentTask, text: str, failed: bool) -> None:
         """The work is over; `text` says what was read, or what went wrong."""
         if running is not self.running:
             return
         self.running = None
+        self.answer.show_for_now(())
         self.tell(text, failed=failed)
         if running.task.kind == "ask":
             self.call_after_refresh(self._show_first)

@@ -12,7 +12,7 @@ from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
-from quoth.tasks.answers.events import Answered, PassagesRead
+from quoth.tasks.answers.events import Answered, Drafted, PassagesRead, QuotesFound
 from quoth.tasks.collection import Collection
 from quoth.tasks.status_text import LONG, covered, planned, some_read, too_small
 from quoth.tasks.summaries import summary
@@ -21,7 +21,7 @@ from quoth.text.progress_line import ProgressLine
 from quoth.text.units import format_duration
 from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import RunningTurn
-from quoth.tui.documents.document_lines import Line, in_history, lines_of
+from quoth.tui.documents.document_lines import Line, in_history, lines_of, near
 
 if TYPE_CHECKING:
     from quoth.tui.documents.document_screen import DocumentScreen
@@ -84,6 +84,9 @@ class DocumentTaskThread:
     def _show(self, *lines: Line) -> None:
         self._screen.call(self._screen.show_lines, self._running, [*map(self._short, lines)])
 
+    def _show_for_now(self, *lines: Line) -> None:
+        self._screen.call(self._screen.show_for_now, self._running, [*map(self._short, lines)], latest=True)
+
     def _short(self, line: Line) -> Line:
         """Without control codes; and without folders where the files' names tell them apart."""
         names = [document.name for document in self._thread.documents]
@@ -110,10 +113,19 @@ class DocumentTaskThread:
         questions = asking(model, self._thread.open, private=running.private, cancelled=running.stop.is_set)
         if running.stop.is_set():
             return "cancelled"
+        found: list[Line] = []  # by the words of the question, while the model reads
         for event in questions.events(running.task.argument):
             match event:
-                case PassagesRead(done, total):
+                case QuotesFound(citations=citations) if questions.reads and citations:
+                    found = [near("found by its words", citations[0], questions.collection)]
+                    self._show_for_now(*found)
+                    self._screen.call(self._screen.show_place, running, citations[0].span)
+                case PassagesRead(done, total):  # what was written about fewer of them did not hold
+                    self._show_for_now(*found)
                     self._show_progress(self._progress.line("reading", done, total, "passages"))
+                case Drafted(text):
+                    self._show_for_now(Line(text, "draft"), *found)
+                    self._show_progress("writing")
                 case Notice(_, text):
                     self._notice(text)
                 case Answered():
@@ -123,12 +135,13 @@ class DocumentTaskThread:
     def _answered(self, collection: Collection, answered: Answered) -> str:
         running, read = self._running, sorted(set(answered.read))
         running.usage = answered.usage
+        self._show_for_now()
+        lines = [*lines_of(answered, collection)]
+        self._show(*lines)
         if answered.reason == "cancelled" and not answered.found:
             return "cancelled"
         self._show_read(collection, *read)
-        lines = [*lines_of(answered, collection)]
         self._write(in_history(lines))
-        self._show(*lines)
         unread = len(collection) - len(read)
         if not read or (unread and not answered.found):
             running.end = some_read(len(read), len(collection))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -15,7 +15,14 @@ from textual.widgets.option_list import Option
 
 from quoth.tui.documents.document_lines import Line
 
-LOOKS = {"question": "bold $text-accent", "said": "$foreground", "quote": "$foreground", "notice": "$text-muted italic"}
+LOOKS = {
+    "question": "bold $text-accent",
+    "said": "$foreground",
+    "quote": "$foreground",
+    "notice": "$text-muted italic",
+    "draft": "$text-muted",
+    "near": "$text-muted",
+}
 
 
 class CitedAnswer(OptionList):
@@ -43,13 +50,28 @@ class CitedAnswer(OptionList):
     def __init__(self, *, id: str | None = None) -> None:
         super().__init__(id=id, markup=False)
         self.lines: list[Line] = []
+        self._for_now = 0  # how many of the lines, at the end
         self._chosen = (-1, 0)
 
     def add(self, lines: Iterable[Line]) -> None:
         """Put lines at the end, and scroll there unless the user is walking through them."""
-        lines = [*lines]
-        self.lines += lines
+        self._put([*lines, *self.lines[len(self.lines) - self._for_now :]], self._for_now)
+
+    def show_for_now(self, lines: Sequence[Line]) -> None:
+        """Put lines below all others, in the place of those that were shown for now before."""
+        self._put(lines, len(lines))
+
+    def _put(self, lines: Sequence[Line], for_now: int) -> None:
+        """Lines in the place of those that are shown for now; who walks through those stays on the same line."""
+        kept, at = len(self.lines) - self._for_now, self.highlighted
+        walked = self.lines[at] if at is not None and at >= kept else None
+        while self.option_count > kept:
+            self.remove_option_at_index(kept)
+        self.lines[kept:] = lines
+        self._for_now = for_now
         self.add_options([Option(_content(line)) for line in lines])
+        if walked is not None:
+            self.highlighted = kept + lines.index(walked) if walked in lines else None
         if self.highlighted is None:
             self.scroll_end(animate=False, force=True)
 
