@@ -1,7 +1,8 @@
 """Questions over real documents: retrieval, right answers, citations that hold, answers to what is not there.
 
-QUOTH_BENCH_WAY=read has any model read passages, as larger ones do, and =quote has it quote; QUOTH_BENCH_EVERY=8 asks
-every eighth question, QUOTH_BENCH_SET=development or =held-out one of the two sets; QUOTH_BENCH_VERBOSE=1 shows every answer.
+QUOTH_BENCH_WAY=read has any model read passages, as larger ones do, and =quote has it quote. QUOTH_BENCH_EVERY=8 asks
+every eighth question, QUOTH_BENCH_SET=development or =held-out one of the two sets. QUOTH_BENCH_VERBOSE=1 shows every
+answer.
 """
 
 from __future__ import annotations
