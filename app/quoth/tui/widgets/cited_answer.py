@@ -19,9 +19,9 @@ LOOKS = {
     "question": "bold $text-accent",
     "said": "$foreground",
     "quote": "$foreground",
-    "notice": "$text-muted italic",
-    "draft": "$text-muted",
-    "near": "$text-muted",
+    "notice": "italic $foreground 60%",
+    "draft": "$foreground 60%",
+    "near": "$foreground 60%",
 }
 
 
