@@ -30,6 +30,7 @@ def test_wide_encodings_are_known_by_their_zeros(reading: Reading, encoding: str
     ("encoding", "sentence"),
     [
         ("cp1252", "Le café à côté de l’école était fermé; ça m’a déçu."),
+        ("cp1252", "Il est là : «\u00a0voilà\u00a0». Où vas-tu\u00a0? Très loin\u00a0! Déjà prêt\u00a0; ça va\u00a0?"),
         ("cp1252", "Die Größe der Straße über München ist für die Bürger schön."),
         ("cp1250", "Zażółć gęślą jaźń i pójdź do łąki, proszę."),
         ("cp1251", "Съешь ещё этих мягких французских булок, да выпей чаю."),

@@ -28,7 +28,7 @@ _WITHIN_WORDS = re.compile(rb"(?<=[A-Za-z])[\xc0-\xff]|[\xc0-\xff](?=[a-z])|(?<=
 _SAMPLE = 64 * 1024  # bytes of lines that are not ASCII, for telling an encoding
 _FOREIGN_LINE = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as "surrogateescape" gives them
-_SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿¡´`ªº²³½¼¾×±µ№、。，！？：；「」『』（）【】《》　〜ー")
+_SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿¡´`ªº²³½¼¾×±µ№、。，！？：；「」『』（）【】《》　〜ー\u00a0\u202f")
 
 
 class DecodedText(NamedTuple):
