@@ -30,7 +30,11 @@ The cooperative was founded in 1953 by forty fishermen.
 Its first harbour master was Ada Lindqvist.
 The annual fee is 120 crowns, payable in March.
 """
-LIBRARY = "图书馆每周一闭馆，其余时间上午九点开门。\n借书证的押金是五十元，退证时全额退还。\n每人一次最多可以借六本书，期限三十天。\n"
+LIBRARY = """\
+图书馆每周一闭馆，其余时间上午九点开门。
+借书证的押金是五十元，退证时全额退还。
+每人一次最多可以借六本书，期限三十天。
+"""
 
 
 @pytest.fixture

@@ -28,6 +28,7 @@ _WITHIN_WORDS = re.compile(rb"(?<=[A-Za-z])[\xc0-\xff]|[\xc0-\xff](?=[a-z])|(?<=
 _SAMPLE = 64 * 1024  # bytes of lines that are not ASCII, for telling an encoding
 _FOREIGN_LINE = re.compile(rb"[^\n\r]*[\x80-\xff][^\n\r]*")
 _ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8, as "surrogateescape" gives them
+_WESTERN = frozenset("àâæçéèêëîïôœùûüÿäöß")  # all that French and German have
 _SIGNS = frozenset("’‘“”„«»‹›–—…•·°§©®™€£¥¿¡´`ªº²³½¼¾×±µ№、。，！？：；「」『』（）【】《》　〜ー\u00a0\u202f")
 
 
@@ -153,10 +154,21 @@ def _detected(sample: bytes) -> str:
     from charset_normalizer import from_bytes
 
     best = from_bytes(sample, cp_isolation=_WRITTEN).best()
-    for encoding in (best.encoding if best else "", "cp1252"):
+    # Of a short text the detector takes è and à for č and ŕ; no language of Central Europe does with these letters.
+    letters, detected = _letters(sample, "cp1252"), best.encoding if best else ""
+    western = bool(letters) and _WESTERN.issuperset(letters.lower())
+    for encoding in ("cp1252", detected) if western else (detected, "cp1252"):
         if encoding and _plausible(sample, encoding):
             return encoding
     return ""
+
+
+def _letters(sample: bytes, encoding: str) -> str:
+    """The letters of a sample that are not ASCII; "" where it is not of this encoding."""
+    try:
+        return "".join(c for c in sample.decode(encoding) if c > "\x7f" and c.isalpha())
+    except UnicodeDecodeError:
+        return ""
 
 
 def _plausible(sample: bytes, encoding: str) -> bool:
