@@ -68,6 +68,29 @@ def test_json_has_the_citations_and_how_much_was_read(quoth: Run, text: Path) ->
         assert citation["quote"] in folded(text, citation["start_line"], citation["end_line"])
 
 
+def test_json_says_what_the_model_read_and_how_sure_it_was(quoth: Run, text: Path) -> None:
+    """A model that quotes read nothing and was not asked."""
+    found = answered(quoth, "-f", str(text), QUESTION)
+    assert (found["read"], found["odds"], found["source_odds"], found["nearest"]) == ([], None, None, [])
+    assert found["thresholds"] == "class"
+    nowhere = answered(quoth, "-f", str(text), "Who composed the Goldberg variations in the harbour?", code=8)
+    assert [each["quote"] for each in nowhere["nearest"]]
+
+
+def test_jsonl_has_the_quotes_first_and_the_answer_last(quoth: Run, text: Path) -> None:
+    done = quoth("ask", "-f", str(text), "--jsonl", "--budget", "0", QUESTION)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["event"] for event in events] == ["quotesfound", "passagesread", "answered"]
+    assert events[0]["citations"] == events[-1]["citations"]
+    assert events[-1]["found"] is True
+
+
+def test_json_and_jsonl_exclude_each_other(quoth: Run, text: Path) -> None:
+    done = quoth("ask", "-f", str(text), "--json", "--jsonl", QUESTION)
+    assert done.returncode == 2
+    assert b"--json and --jsonl exclude each other" in done.stderr
+
+
 @pytest.mark.more
 def test_of_a_long_text_the_rest_is_told_and_all_reads_it(quoth: Run, tmp_path: Path) -> None:
     (tmp_path / "long.txt").write_text(harbours(400))
@@ -78,7 +101,7 @@ def test_of_a_long_text_the_rest_is_told_and_all_reads_it(quoth: Run, tmp_path: 
     assert (every["passages_unread"], every["passages_read"]) == (0, some["passages_read"] + some["passages_unread"])
     talk = quoth("ask", "-f", "long.txt", nowhere, cwd=tmp_path).stderr.decode()
     read = some["passages_read"]
-    which = f"the {read} that match the question best were read" if read else "none matches the question"
+    which = f"the {read} that match it best were read" if read else "none matches the question"
     assert f"{which}; --all reads all of them" in talk
 
 

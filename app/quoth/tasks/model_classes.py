@@ -41,7 +41,7 @@ NEVER = Thresholds(math.inf, math.inf)  # it is not asked
 READS = Thresholds(-0.2, 1.35)
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.9e9, True, True, 300, 10, 700, 240, 1500, NEVER, 0.6, facts=True),
-    ModelClass("small", 4e9, False, False, 300, 12, 450, 240, 4000, READS, 0.5, facts=True, odds=0.5),
+    ModelClass("small", 4e9, False, False, 300, 20, 450, 240, 4000, READS, 0.5, facts=True, odds=0.5),
     ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, READS, 0.45, odds=0.5),
 )
 

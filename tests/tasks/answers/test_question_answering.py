@@ -92,9 +92,9 @@ def test_where_the_passages_do_not_say_the_answer_nothing_is_written_and_more_is
     assert engine.requests == []
     assert not last.found
     assert "Corley" in last.nearest[0].quote
-    assert len(last.read) == 8
+    assert len(last.read) == 13
     passages = [scored(each).count("Passage ") for each in engine.scorings]
-    assert passages == [1, 3, 8]
+    assert passages == [1, 3, 8, 13]
 
 
 def test_reading_goes_on_until_the_passages_say_it() -> None:
@@ -107,10 +107,10 @@ def test_reading_goes_on_until_the_passages_say_it() -> None:
 
 
 def test_every_prompt_about_the_same_passages_begins_alike() -> None:
-    _, engine = events(collection(harbours(40)), ["It was opened in 1802."] * 3, odds=lambda each: 0.0)
+    _, engine = events(collection(harbours(40)), ["It was opened in 1802."] * 4, odds=lambda each: 0.0)
     prompts = [scored(each) for each in engine.scorings] + [asked_text(request) for request in engine.requests]
     beginnings = {prompt.partition("Question: ")[0] for prompt in prompts}
-    assert len(beginnings) <= 3
+    assert len(beginnings) <= 4
     longest = max(beginnings, key=len)
     assert all(longest.startswith(beginning.rstrip()) for beginning in beginnings)
 
@@ -141,7 +141,7 @@ def test_the_budget_is_seconds_of_reading_and_one_passage_is_always_read() -> No
                 yield event
 
     parts = collection(harbours(100))
-    for budget, read in ((0.0, 1), (400.0, 3), (10_000.0, 8)):
+    for budget, read in ((0.0, 1), (400.0, 3), (10_000.0, 13)):
         engine = Slow(info=engine_info(), odds=lambda scoring: -3.0)
         with closing(Ranking(private=True)) as ranking:
             ranking.add(parts.titled_texts())
@@ -150,13 +150,15 @@ def test_the_budget_is_seconds_of_reading_and_one_passage_is_always_read() -> No
         assert len(last.read) == read, budget
 
 
-def test_all_puts_every_passage_before_the_model_once_and_says_how_long_it_takes() -> None:
+@pytest.mark.parametrize("n_ctx", [300, 4096])
+def test_all_puts_every_passage_before_the_model_once_and_says_how_long_it_takes(n_ctx: int) -> None:
     parts = collection(harbours(60))
     found, engine = events(
         parts,
         ["It was opened in 1802."] * 99,
         odds=lambda each: 5.0 if OPENED in scored(each) else -5.0,
         everything=True,
+        n_ctx=n_ctx,
     )
     prompts = [scored(each) for each in engine.scorings if "this text" not in scored(each)]
     for number, text in enumerate(parts.texts()):
@@ -168,8 +170,8 @@ def test_all_puts_every_passage_before_the_model_once_and_says_how_long_it_takes
 
 
 def test_no_room_for_a_single_passage_is_refused() -> None:
-    with pytest.raises(InputError, match="no passage fits beside the question in 300 tokens"):
-        events(collection(harbours(60)), [], " ".join(["harbour"] * 200), n_ctx=300)
+    with pytest.raises(InputError, match="no passage fits beside the question in 290 tokens"):
+        events(collection(harbours(60)), [], " ".join(["harbour"] * 200), n_ctx=290)
 
 
 def test_passages_carry_their_number_their_file_and_their_headings() -> None:

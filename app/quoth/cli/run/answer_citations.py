@@ -147,6 +147,11 @@ class _Questions:
     def _citations(self, citations: Sequence[Citation]) -> list[dict[str, Any]]:
         return [{**span_fields(self._collection, each.span), "quote": each.quote} for each in citations]
 
+    def _read_by_model(self, answered: Answered) -> list[str]:
+        """The passages that a model has read, as they are cited; those that words were looked for in are too many."""
+        parts = dict.fromkeys(answered.read) if self._asking.reads else ()
+        return [self._collection.cite(self._collection.span(part)) for part in parts]
+
     def _fields(self, question: str, answered: Answered, read: int) -> dict[str, Any]:
         return {
             "question": question,
@@ -157,6 +162,7 @@ class _Questions:
             "odds": answered.odds,
             "source_odds": answered.source_odds,
             "thresholds": self._asking.thresholds_from,
+            "read": self._read_by_model(answered),
             "passages_read": read,
             "passages_unread": len(self._collection) - read,
             "reason": answered.reason,

@@ -28,7 +28,7 @@ from quoth.text.languages import language_of
 from quoth.text.words import content_terms
 
 BUDGET = 20.0  # seconds of reading, unless the caller says otherwise
-STAGES = (1, 3, 8)  # passages that are read before the model is asked whether they say the answer
+STAGES = (1, 3, 8, 20)  # passages that are read before the model is asked whether they say the answer
 TOGETHER = 3  # of all passages, how many are read at once
 SUREST = 3  # answers of all passages that are shown
 # A quote that has so much of the question is the answer also where the model does not see it: of 15 such quotes on the
@@ -61,7 +61,7 @@ class QuestionAnswering:
         class_: ModelClass | None = None,
         calibration: Calibration | None = None,
     ) -> None:
-        """`everything`: read every part, whatever its rank. `budget`: seconds of reading after the first passage.
+        """`everything`: read every part, whatever its rank. `budget`: seconds of reading; one passage is always read.
 
         `class_`: instead of that of the model's size. `calibration` finds the thresholds of a model that the class's
         were not measured with, before the first passage is read.
@@ -159,6 +159,7 @@ class QuestionAnswering:
                     del parts[-1]
                 if len(parts) <= len(attempts[-1].read):
                     break
+                yield ReadingPlanned(len(parts), reader.tokens(parts), reader.seconds(parts))
             attempts.append((yield from reader.attempt(parts)))
             if attempts[-1].reason == "cancelled" or attempts[-1].sure >= self._thresholds.answer:
                 break
@@ -167,15 +168,14 @@ class QuestionAnswering:
     def _all(self, reader: PassageReader) -> Generator[Step, None, list[Attempt]]:
         """Attempts at all passages, a few at a time."""
         attempts: list[Attempt] = []
-        total = len(self.collection)
-        for first in range(0, total, TOGETHER):
-            parts = self._fitting(range(first, min(total, first + TOGETHER)), reader)
-            if first == TOGETHER:
-                rest = range(first, total)
-                yield ReadingPlanned(len(rest), self.collection.tokens, reader.seconds(rest))
-            attempts.append((yield from reader.attempt(parts, first, total)))
-            if attempts[-1].reason == "cancelled":
-                break
+        done, total = 0, len(self.collection)
+        while done < total and not (attempts and attempts[-1].reason == "cancelled"):
+            if len(attempts) == 1:  # now the speed is known
+                rest = range(done, total)
+                yield ReadingPlanned(len(rest), reader.tokens(rest), reader.seconds(rest))
+            parts = self._fitting(range(done, min(total, done + TOGETHER)), reader)
+            attempts.append((yield from reader.attempt(parts, done, total)))
+            done += len(parts)
         return attempts
 
     def _answered(self, attempts: Sequence[Attempt], quotes: Sequence[ExtractedQuote], *, yes_or_no: bool) -> Answered:
