@@ -16,7 +16,18 @@ import pytest
 from quoth.errors import Exit, ModelError
 from quoth.gguf import check, read_header
 from quoth.gguf.tables import TENSOR_TYPES
-from tests.gguf_files import CORRUPT, I32, Typed, gguf_bytes, tiny_bytes, vocabulary, write_corrupt, write_tiny
+from tests.gguf_files import (
+    CORRUPT,
+    I32,
+    FloatTensor,
+    Typed,
+    gguf_bytes,
+    tiny_bytes,
+    tiny_metadata,
+    vocabulary,
+    write_corrupt,
+    write_tiny,
+)
 
 WINDOWS = sys.platform == "win32"
 NOT_FILES = ["a folder"] if WINDOWS else ["a folder", "a pipe"]
@@ -32,6 +43,21 @@ def test_a_header_says_what_the_model_is(tmp_path: Path) -> None:
     assert header.split == (0, 1)
     assert header.parts == (header.path,)
     check(header)
+
+
+def test_an_output_matrix_of_the_embeddings_shape_is_not_counted_twice(tmp_path: Path) -> None:
+    def parameters(*output: int) -> tuple[int, int]:
+        tensors = [FloatTensor("token_embd.weight", (4, 8), [0.0] * 32), FloatTensor("blk.0.weight", (5,), [0.0] * 5)]
+        if output:
+            tensors.append(FloatTensor("output.weight", output, [0.0] * output[0] * output[1]))
+        path = tmp_path / "model.gguf"
+        path.write_bytes(gguf_bytes(tiny_metadata(), tensors))
+        header = read_header(path)
+        return header.parameters, header.distinct_parameters
+
+    assert parameters() == (37, 37)
+    assert parameters(4, 8) == (69, 37)
+    assert parameters(4, 7) == (65, 65)
 
 
 def test_an_array_is_read_when_it_is_asked_for(tmp_path: Path) -> None:

@@ -9,42 +9,20 @@ import json
 import os
 import sys
 from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from functools import cache
 from pathlib import Path
 from typing import Any
 
-from quoth.engine import ModelInfo, Scoring
+from quoth.engine import Scoring
 from quoth.library.model import Model
 from quoth.library.workspace import Workspace
 from quoth.models import ModelFile
 from quoth.tui.app import QuothApp
 from tests.gguf_files import tiny_bytes
-from tests.scripted_engine import Script, Scripted, ScriptedAnswer, Timing
+from tests.scripted_engine import Script, ScriptedAnswer, Timing
+from tests.scripted_model import ScriptedEngine, ScriptedModel
 
 DEMO, OTHER = "demo-1b", "other-3b"  # the models of every home
-
-
-class ScriptedEngine(Scripted):
-    """It loads at once."""
-
-    def ready(self, progress: Callable[[float], None] = lambda done: None) -> ModelInfo:
-        progress(0.5)
-        return self.info
-
-
-class ScriptedModel(Model):
-    """The library's model, with an engine that says what is given."""
-
-    def __init__(self, workspace: Workspace, file: ModelFile, engine: ScriptedEngine) -> None:
-        self.file = file
-        self.engine = engine  # type: ignore[assignment]  # it has all that is asked of a client
-        self.workspace = workspace
-        self._owns_workspace = False
-
-    @cached_property
-    def _parameters(self) -> int:
-        """The script's, not the file's."""
-        return self.engine.info.n_params
 
 
 class ScriptedModels:

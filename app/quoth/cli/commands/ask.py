@@ -27,8 +27,9 @@ from quoth.cli.options import DOCUMENT_SETTINGS, json_option, runs, setting_opti
 def command() -> None:
     """Answer QUESTION from documents, and cite the lines that say so.
 
-    Quotes are checked against the documents before they are shown. If the documents do not answer the question, the
-    command says so and its exit code is 8. Without QUESTION, on a terminal, you can ask one question after another.
+    What the words of QUESTION find is told at once. An answer is shown if the model is sure that the documents say it;
+    else the command says that they do not, and what comes nearest, and its exit code is 8. Without QUESTION, on a
+    terminal, you can ask one question after another.
 
     \b
     Examples:
