@@ -161,7 +161,8 @@ class Scripted:
                 logprobs: tuple[TokenLogprob, ...] = (_yes(self._odds(scoring)),)
             else:
                 logprobs = tuple(_logprob(token, self._likelihood(scoring, token), scoring.top) for token in tokens)
-            yield Scored(number, logprobs, Usage(len(prompt), reused))
+            seconds = self._timing.slice * (len(prompt) - reused) / SLICE
+            yield Scored(number, logprobs, Usage(len(prompt), reused, read_seconds=seconds))
 
     def _run(self, number: int, request: Request, prompt: list[int], stop: Callable[[], bool]) -> Iterator[Event]:
         reused = self._reused(prompt)

@@ -15,7 +15,7 @@ from quoth.engine import Chat, Scoring
 from quoth.library.model import Model
 from quoth.models import ModelFile
 from tests.cli.commands import Outcome, run_here
-from tests.scripted_engine import ScriptedAnswer
+from tests.scripted_engine import ScriptedAnswer, Timing
 from tests.scripted_model import ScriptedEngine, ScriptedModel
 from tests.tasks.texts import harbours
 
@@ -32,10 +32,11 @@ class Desk:
     environ: Mapping[str, str]
     answers: Sequence[ScriptedAnswer | str] = (ANSWER,) * 3
     odds: Callable[[Scoring], float] = lambda scoring: 5.0
+    timing: Timing | None = None
     engines: list[ScriptedEngine] = field(default_factory=list)
 
     def model(self, environment: Environment) -> Model:
-        engine = ScriptedEngine(self.answers, odds=self.odds)
+        engine = ScriptedEngine(self.answers, odds=self.odds, timing=self.timing, sleep=lambda seconds: None)
         # The model that the thresholds were measured with.
         engine.info = engine.info._replace(architecture="qwen2", n_params=1_543_714_304)
         self.engines.append(engine)
@@ -102,13 +103,14 @@ def test_events_come_as_lines_of_json(desk: Desk) -> None:
 
 
 def test_the_budget_bounds_what_is_read(desk: Desk) -> None:
-    desk.odds = lambda scoring: -4.0
-    read = {}
-    for budget in ("0", "1000"):
+    desk.odds, desk.timing = lambda scoring: -4.0, Timing(slice=1.0)
+    read = []
+    for budget in ("0", "15", "1000"):
         found = json.loads(desk.ask("--json", "--budget", budget, QUESTION).out)
-        read[budget] = found["passages_read"]
-        assert found["passages_read"] + found["passages_unread"] > 8
-    assert read["1000"] == 8
+        read.append(found["passages_read"])
+        assert len(found["read"]) == read[-1]
+    assert read[0] == 1
+    assert 1 < read[1] < 8 <= read[2]
     assert desk.ask("--budget", "-1", QUESTION).code == 2
     assert desk.ask("--budget", "soon", QUESTION).code == 2
 

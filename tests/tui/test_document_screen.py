@@ -328,6 +328,15 @@ async def test_a_stopped_question_leaves_what_its_words_found(home: Path, report
         assert kept_turns(app)[1] == ("assistant", "", "cancelled")
 
 
+async def test_a_question_in_the_app_can_go_on_from_the_one_before(home: Path, report: Path) -> None:
+    async with reading(home, [FAILED, "Because of a broken valve."], info=LARGE) as (app, pilot):
+        screen = await answered(app, pilot, f"/ask {report} When did the pump fail?")
+        await pilot.press("a", *"And why?", "enter")
+        await over(app, pilot, screen, 4)
+        assert said(screen)[-3:-1] == ["And why?", "Because of a broken valve."]
+        assert kept_turns(app)[2][1] == f"/ask {report}: And why?"
+
+
 async def test_who_walks_to_a_quote_stays_on_it_while_the_answer_is_written(home: Path, report: Path) -> None:
     async with reading(home, [FAILED], info=LARGE, timing=Timing(slice=0.1, piece=0.1)) as (app, pilot):
         screen = await opened(app, pilot, f"/ask {report} {HARDLY}")

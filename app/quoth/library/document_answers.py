@@ -63,12 +63,14 @@ def asking(
     *,
     everything: bool = False,
     budget: float = BUDGET,
+    before: str = "",
     private: bool | None = None,
     cancelled: Cancelled = never,
 ) -> QuestionAnswering:
     """Questions about documents; `everything`: every passage is read for each of them; `budget`: seconds of reading.
 
-    Nothing of `private` ones is on the disk; None: as the settings say.
+    `before` is the question that the first one may go on from. Nothing of `private` ones is on the disk; None: as the
+    settings say.
     """
     private = model.workspace.settings.private if private is None else private
     collection, ranking = documents.passages(model, private=private)
@@ -78,6 +80,7 @@ def asking(
         ranking,
         everything=everything,
         budget=budget,
+        before=before,
         keep=not private,
         cancelled=cancelled,
         class_=model.size_class,

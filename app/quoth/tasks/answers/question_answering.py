@@ -56,6 +56,7 @@ class QuestionAnswering:
         *,
         everything: bool = False,
         budget: float = BUDGET,
+        before: str = "",
         keep: bool = True,
         cancelled: Callable[[], bool] = lambda: False,
         class_: ModelClass | None = None,
@@ -63,8 +64,8 @@ class QuestionAnswering:
     ) -> None:
         """`everything`: read every part, whatever its rank. `budget`: seconds of reading; one passage is always read.
 
-        `class_`: instead of that of the model's size. `calibration` finds the thresholds of a model that the class's
-        were not measured with, before the first passage is read.
+        `before` is the question before the first one. `class_`: instead of that of the model's size. `calibration`
+        finds the thresholds of a model that the class's were not measured with, before the first passage is read.
         """
         self.collection = collection
         self._engine = engine
@@ -75,7 +76,7 @@ class QuestionAnswering:
         self._cancelled = cancelled
         self._class = class_ or model_class(engine.info.n_params, engine.info.n_ctx)
         self._calibration = calibration
-        self._before = ""  # the last question
+        self.before = before  # the last question
         self._thresholds = self._class.thresholds
         self.thresholds_from: Source = "class"
 
@@ -86,9 +87,9 @@ class QuestionAnswering:
 
     def events(self, question: str) -> Generator[Event, None, None]:
         """Everything, ending with Answered. A question that hardly says what it is about goes on from the last one."""
-        if self._before and not self._stands_alone(question):
-            question = f"{self._before} {question}"
-        self._before = question
+        if self.before and not self._stands_alone(question):
+            question = f"{self.before} {question}"
+        self.before = question
         ranked, quotes = self._found_by_words(question)
         yield QuotesFound(_citations(quotes), bool(quotes) and quotes[0].answers)
         if self.reads:

@@ -48,6 +48,7 @@ class DocumentThread:
     def __init__(self, documents: Sequence[Document]) -> None:
         self.documents = tuple(documents)
         self.open = OpenDocuments(documents)  # for the thread alone
+        self.asked = ""  # the last question, for the thread alone
         self._thread = ThreadPoolExecutor(1, "documents")
 
     def do(self, work: Callable[[], object]) -> None:

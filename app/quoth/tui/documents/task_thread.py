@@ -110,8 +110,10 @@ class DocumentTaskThread:
 
     def _ask(self, model: Model) -> str:
         running = self._running
-        questions = asking(model, self._thread.open, private=running.private, cancelled=running.stop.is_set)
-        if running.stop.is_set():
+        stopped = running.stop.is_set
+        thread = self._thread
+        questions = asking(model, thread.open, before=thread.asked, private=running.private, cancelled=stopped)
+        if stopped():
             return "cancelled"
         found: list[Line] = []  # by the words of the question, while the model reads
         for event in questions.events(running.task.argument):
@@ -129,6 +131,7 @@ class DocumentTaskThread:
                 case Notice(_, text):
                     self._notice(text)
                 case Answered():
+                    thread.asked = questions.before
                     return self._answered(questions.collection, event)
         raise AssertionError("a question without an end")
 
