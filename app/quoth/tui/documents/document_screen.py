@@ -48,6 +48,7 @@ class DocumentScreen(Screen[None], ThreadCalls):
         #name { height: 1; background: $panel; padding: 0 1; text-style: bold; text-wrap: nowrap; }
         #document { height: 1fr; }
         #progress { height: 1; background: $panel; color: $text-accent; padding: 0 1; text-wrap: nowrap; }
+        &.-narrow #progress { height: auto; max-height: 2; text-wrap: wrap; }
         #progress.-failed { height: auto; background: $error 30%; color: $text; text-wrap: wrap; }
         #question { height: 1; background: $boost; padding: 0 1; }
     }

@@ -19,9 +19,9 @@ LOOKS = {
     "question": "bold $text-accent",
     "said": "$foreground",
     "quote": "$foreground",
-    "notice": "italic $foreground 60%",
+    "notice": "$text-muted italic",
     "draft": "$foreground 60%",
-    "near": "$foreground 60%",
+    "near": "$foreground",
 }
 
 
