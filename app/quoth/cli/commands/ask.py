@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from quoth.cli.options import DOCUMENT_SETTINGS, json_option, runs, setting_options
+from quoth.cli.options import DOCUMENT_SETTINGS, json_option, jsonl_option, runs, setting_options
 
 
 @click.command()
@@ -18,10 +18,10 @@ from quoth.cli.options import DOCUMENT_SETTINGS, json_option, runs, setting_opti
     type=click.FloatRange(min=0),
     default=20,
     metavar="SECONDS",
-    help="How long to read at most after the first passage (default 20).",
+    help="How long to read at most; one passage is always read (default 20).",
 )
 @json_option
-@click.option("--jsonl", is_flag=True, help="One event a line, as JSON, as they come.")
+@jsonl_option
 @setting_options(*DOCUMENT_SETTINGS)
 @runs("answer_citations:ask")
 def command() -> None:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
+from quoth.cli.answer_writer import Format
 from quoth.cli.document_operands import open_documents, span_fields
 from quoth.cli.environment import Environment
 from quoth.cli.printing import print_json, print_result
@@ -25,16 +25,6 @@ from quoth.tasks.status_text import LONG, NOT_FOUND, planned_reading, some_read
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
 
-@dataclass(frozen=True, slots=True)
-class AskOptions:
-    """How to answer. `budget`: seconds of reading."""
-
-    everything: bool
-    budget: float
-    json: bool
-    jsonl: bool
-
-
 def ask(
     environment: Environment,
     words: Sequence[str],
@@ -42,38 +32,37 @@ def ask(
     everything: bool,
     budget: float,
     as_json: bool,
-    jsonl: bool,
+    as_jsonl: bool,
 ) -> int:
     """Answer a question, or those that are typed. Returns the exit code."""
     streams = environment.streams
     streams.require_stdout()
-    answer_format(json=as_json, jsonl=jsonl, logprobs=None)
+    format_ = answer_format(json=as_json, jsonl=as_jsonl, logprobs=None)
     question = " ".join(words).strip()
     if not files:
         if streams.stdin_isatty:
             raise UsageError("there are no documents to ask about", "", HINT)
         files = ("-",)
-    if not question and (not streams.stdin_isatty or as_json or jsonl):
+    if not question and (not streams.stdin_isatty or as_json or as_jsonl):
         raise UsageError("there is no question", "", HINT)
     with open_chosen_model(environment) as model, open_documents(environment, files, HINT) as documents:
         model.ready()
-        options = AskOptions(everything, budget, as_json, jsonl)
         asked = asking(model, documents, everything=everything, budget=budget)
-        questions = _Questions(streams, model, asked, options)
+        questions = _Questions(streams, model, asked, format_)
         return questions.answer(question) if question else questions.converse()
 
 
 class _Questions:
     """Questions about documents that are read once."""
 
-    def __init__(self, streams: Streams, model: Model, asking: QuestionAnswering, options: AskOptions) -> None:
-        self._streams, self._model, self._asking, self._options = streams, model, asking, options
+    def __init__(self, streams: Streams, model: Model, asking: QuestionAnswering, format_: Format) -> None:
+        self._streams, self._model, self._asking, self._format = streams, model, asking, format_
         self._collection = asking.collection
 
     def answer(self, question: str) -> int:
         """Answer one question; returns the exit code."""
         for event in self._asking.events(question):
-            if self._options.jsonl and not isinstance(event, Answered):
+            if self._format.jsonl and not isinstance(event, Answered):
                 self._line(event)
             match event:
                 case QuotesFound():
@@ -119,10 +108,10 @@ class _Questions:
         unread = len(self._collection) - read
         lines = self._cited(answered) if answered.found else [NOT_FOUND]
         fields = self._fields(question, answered, read)
-        if self._options.jsonl:
+        if self._format.jsonl:
             print_json(self._streams, {"event": "answered", **fields})
         else:
-            print_result(self._streams, self._options.json, fields, lines)
+            print_result(self._streams, self._format.json, fields, lines)
         if answered.found:
             return
         if answered.nearest:

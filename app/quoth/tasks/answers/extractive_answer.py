@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from quoth.tasks.collection import Collection, Span
 from quoth.text.sentences import sentences
+from quoth.text.white_space import folded
 from quoth.text.words import content_terms, count_words
 
 MOST = 90  # words of a quote
@@ -122,7 +123,7 @@ def _best(
         if gain > EVEN or (gain > -EVEN and not runs_on):
             last = stretch
             start, end = trimmed(text, stretch.start, stretch.end)
-            where, quote = collection.within(part, start, end), " ".join(text[start:end].split())
+            where, quote = collection.within(part, start, end), folded(text[start:end])
             best = ExtractedQuote(part, where, quote, share, words, score)
     return best
 

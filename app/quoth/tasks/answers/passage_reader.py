@@ -15,6 +15,7 @@ from quoth.tasks.answers.thresholds import Thresholds
 from quoth.tasks.collection import Collection
 from quoth.tasks.support import SourceText, invents
 from quoth.tasks.yes_no import yes_odds
+from quoth.text.white_space import folded
 
 LONGEST = 64  # tokens of an answer
 FLUENCY = 2.0  # what the log-probability of the answer's tokens counts: an invented answer is written with less
@@ -123,7 +124,7 @@ class PassageReader:
                 case Done():
                     reason = event.reason
                     self.usage = self.usage.plus(event.usage)
-        return _Draft(" ".join(text.split()), reason, fmean(logprobs) if logprobs else 0.0)
+        return _Draft(folded(text), reason, fmean(logprobs) if logprobs else 0.0)
 
     def _odds(self, question: Chat, passages: int = 0, done: int = 0, total: int = 0) -> Generator[Step, None, float]:
         """The odds of yes; not a number after a stop. `passages` are new ones: how far they are read is said."""

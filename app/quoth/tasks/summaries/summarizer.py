@@ -195,8 +195,8 @@ class Summarizer:
 
     def _fits(self, words: int) -> bool:
         """Whether the text and the summary fit the context."""
-        fences = 20 * len(self._collection.documents)
-        return self._collection.tokens + fences + 4 * ROOM + tokens_of(words) <= self._engine.info.n_ctx
+        tags = 20 * len(self._collection.documents)
+        return self._collection.tokens + tags + 4 * ROOM + tokens_of(words) <= self._engine.info.n_ctx
 
     def _in_one_pass(self, words: int) -> Generator[Event, None, str]:
         documents = [Attachment(d.name.rpartition("/")[2], str(d.text)) for d in self._collection.documents]
