@@ -8,9 +8,11 @@ from pathlib import Path
 
 import pytest
 from rich.cells import cell_len
+from textual.color import Color
 
 from quoth.chat import Attachment
 from quoth.history import History
+from quoth.tui.app import QuothApp
 from quoth.tui.documents.operands import operands
 from quoth.tui.widgets.document_view import AT_ONCE
 from tests.tui.document_screens import (
@@ -108,6 +110,24 @@ async def test_the_two_share_the_screen(home: Path, report: Path, size: tuple[in
         assert any(f"{AT_PUMP}▌ The pump of the cellar" in line for line in lines(app))
         await pilot.resize_terminal(150, 24) if size[0] < 100 else await pilot.resize_terminal(90, 24)
         await until(pilot, lambda: any(f"{AT_PUMP}▌ The pump of the cellar" in line for line in lines(app)))
+
+
+async def test_notes_and_line_numbers_are_fainter_than_what_they_stand_beside(home: Path, report: Path) -> None:
+    async with reading(home) as (app, pilot):
+        await answered(app, pilot, f"/summarize {report}")
+        note, number = brightness(app, "is too small to be trusted"), brightness(app, " 1  ")
+        said_, text = brightness(app, "On day 0 of plan", 0), brightness(app, "On day 0 of plan", -1)
+        assert 0.2 < note < 0.8 * said_
+        assert 0.2 < number < 0.8 * text
+
+
+def brightness(app: QuothApp, words: str, which: int = 0) -> float:
+    """That of the letters of a part of the screen, from 0 to 1."""
+    segments = [segment for strip in app.screen._compositor.render_strips() for segment in strip]
+    style = [segment.style for segment in segments if words in segment.text][which]
+    assert style is not None
+    assert style.color is not None
+    return Color.from_rich_color(style.color).brightness
 
 
 @pytest.mark.more
