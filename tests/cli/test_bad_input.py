@@ -171,9 +171,7 @@ def test_a_home_that_cannot_be_written_is_no_reason_not_to_answer(quoth: Run, tm
     assert (tmp_path / "file").read_bytes() == b""
 
 
-@pytest.mark.parametrize(
-    "arguments", [["hello"], ["hello", "-m", "qwen3-4b"], ["models"], ["models", "rm", "any"], ["pull"]]
-)
+@pytest.mark.parametrize("arguments", [["hello"], ["hello", "-m", "qwen3-4b"], ["models"], ["models", "rm", "any"]])
 def test_a_home_that_is_a_file_is_not_blamed_on_the_models(
     environ: dict[str, str], tmp_path: Path, arguments: list[str]
 ) -> None:

@@ -234,7 +234,7 @@ def test_offline_is_refused_without_a_socket(store: InstalledModels, monkeypatch
     sys.addaudithook(no_socket)  # a hook cannot be taken away, only told to be quiet
     try:
         for spec in (f"hf:{REPO}", "smollm2-135m", "qwen3-4b"):
-            with pytest.raises(NetworkError, match="--offline forbids the network.. Leave out --offline, or "):
+            with pytest.raises(NetworkError, match="Leave out --offline, or "):
                 run(spec, store, offline_by="--offline")
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
         with pytest.raises(NetworkError, match="Unset HF_HUB_OFFLINE, or "):

@@ -100,7 +100,8 @@ def pull(
     """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
 
     `quantize(source, target, type)` writes another layout of a file, `trial(path)` loads a file once and raises
-    ModelError if it does not load; `offline_by` says what forbids the network, if anything does. A model that is installed already, in the same version, is returned as it is.
+    ModelError if it does not load; `offline_by` says what forbids the network, if anything does. A model that is
+    installed already, in the same version, is returned as it is.
     Raises ModelError for an unknown name or a file that is not a model, UsageError for a name that is taken,
     NetworkError for what cannot be had, StorageError if the disk refuses.
     """
