@@ -129,6 +129,9 @@ class Scripted:
         if self.closed:
             raise EngineError("the engine is closed")
         prompts = [self._prompt(request.input) for request in requests]
+        for request, prompt in zip(requests, prompts, strict=True):
+            if request.total_tokens is not None and len(prompt) >= request.total_tokens:
+                raise InputError(f"the text has {len(prompt):,} tokens", "nothing is left to write")
         for number, (request, prompt) in enumerate(zip(requests, prompts, strict=True)):
             self.requests.append(request)
             yield from self._run(number, request, prompt, stop)
@@ -255,7 +258,7 @@ def _yes(odds: float) -> TokenLogprob:
 
 def _most(request: Request, prompt: int) -> float:
     total = request.total_tokens
-    limits = (request.max_tokens, None if total is None else max(1, total - prompt))
+    limits = (request.max_tokens, None if total is None else total - prompt)
     return min((limit for limit in limits if limit is not None), default=float("inf"))
 
 

@@ -38,6 +38,21 @@ def test_the_length_counts_the_prompt_too(quoth: Run) -> None:
     assert answer["reason"] == "length"
 
 
+def test_a_length_that_the_prompt_alone_has_is_refused(quoth: Run) -> None:
+    result = quoth("complete", BEGINNING, "-t", "0", "--max-length", "2")
+    assert (result.returncode, result.stdout) == (5, b"")
+    assert b" tokens, and with its continuation it may have 2 (nothing is left to write). " in result.stderr
+
+
+def test_of_a_character_that_a_limit_cuts_nothing_is_written(quoth: Run, tmp_path: Path) -> None:
+    grammar = grammar_file(tmp_path, says("a😀"))
+    result = quoth("complete", BEGINNING, "--grammar", grammar, "--logprobs", "1", "--json", "-n", "2")
+    answer = json.loads(result.stdout)
+    assert (answer["text"], answer["reason"]) == ("a", "length")
+    assert len(answer["logprobs"]) == answer["usage"]["generated_tokens"] == 2
+    assert quoth("complete", BEGINNING, "--grammar", grammar).stdout == "a😀\n".encode()
+
+
 @pytest.mark.more
 def test_several_sequences_differ_and_are_repeatable(quoth: Run) -> None:
     arguments = ("complete", BEGINNING, "--num-sequences", "3", "-n", "6", "-t", "1", "--seed", "4", "--json")

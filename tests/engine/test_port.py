@@ -81,6 +81,14 @@ def test_the_smaller_of_both_limits_holds(engine: Engine) -> None:
     assert say(engine, text(PROMPT, 2, total_tokens=prompt + 9)).done.usage.generated == 2
 
 
+def test_a_limit_that_leaves_no_token_to_write_is_refused(engine: Engine) -> None:
+    prompt = len(engine.tokenize(PROMPT))
+    assert say(engine, text(PROMPT, total_tokens=prompt + 1)).done.usage.generated == 1
+    for total in (1, prompt):
+        with pytest.raises(InputError, match=f"the text has {prompt} tokens.*nothing is left to write"):
+            say(engine, text(PROMPT, total_tokens=total))
+
+
 def test_a_stop_string_ends_the_answer_and_is_not_in_it(engine: Engine) -> None:
     whole = say(engine, text(PROMPT, 12)).text
     stop = whole[len(whole) // 2 :][:3]

@@ -164,6 +164,10 @@ class LlamaEngine:
             raise InputError("there is nothing to continue", "the text is empty", "Give at least one character")
         if len(tokens) >= self.info.n_ctx:
             raise self._too_long("the prompt has", len(tokens))
+        most = request.total_tokens
+        if most is not None and len(tokens) >= most:
+            what = f"the text has {len(tokens):,} tokens, and with its continuation it may have {most:,}"
+            raise InputError(what, "nothing is left to write", "Raise --max-length")
         return Prepared(request, tokens, broken, inside)
 
     def _tokens_of(self, given: Chat | Text) -> tuple[list[int], int, bool]:

@@ -102,7 +102,7 @@ class TokenWriter:
 
     def _most(self, prompt: int) -> float:
         total = self._request.total_tokens
-        limits = self._request.max_tokens, None if total is None else max(1, total - prompt)
+        limits = self._request.max_tokens, None if total is None else total - prompt
         return min((limit for limit in limits if limit is not None), default=math.inf)
 
     def _split(self, text: str) -> tuple[list[Event], bool]:
@@ -133,11 +133,8 @@ class TokenWriter:
         return new
 
     def _flush(self) -> list[Event]:
-        """What was held back, in the end."""
-        events, stopped = self._split(self._decoder.decode(b"", final=True))
-        if self._thinking and not stopped:
-            more, stopped = self._events(self._thinking.flush())
-            events += more
+        """What was held back, in the end. A character of which a limit has cut off some bytes is left out."""
+        events, stopped = self._events(self._thinking.flush() if self._thinking else ())
         if not stopped:
             rest = self._stops.flush()
             if rest or self._pending:
