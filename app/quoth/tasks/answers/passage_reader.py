@@ -7,6 +7,7 @@ from math import inf, isnan, nan
 from statistics import fmean
 from typing import NamedTuple
 
+from quoth.chat import Attachment
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Sampling, Usage
 from quoth.tasks.answers.answer_source import answer_source
 from quoth.tasks.answers.events import Citation, Drafted, PassagesRead, Step
@@ -76,10 +77,16 @@ class PassageReader:
         """What passages take in a prompt, with their titles and what is asked about them."""
         return sum(self._collection.sizes[part] + TITLE for part in parts) + OVERHEAD + self.question_tokens
 
-    def seconds(self, parts: Sequence[int]) -> float:
-        """How long it takes to read passages, by the speed so far; 0 before anything was read."""
+    def seconds(self, tokens: int) -> float:
+        """How long it takes to read so many tokens, by the speed so far; 0 before anything was read."""
         read = self.usage.prompt - self.usage.reused
-        return self.tokens(parts) * self.usage.read_seconds / read if read else 0.0
+        return tokens * self.usage.read_seconds / read if read else 0.0
+
+    def look(self, part: int, text: str) -> Generator[Step, None, Attempt]:
+        """Whether a stretch of a passage says the answer; it is not written."""
+        stretch = [Attachment(f"Passage 1 ({self._collection.title(part)})", text)]
+        odds = yield from self._odds(about(stretch, self._question, IS_SAID))
+        return Attempt((part,), "cancelled" if isnan(odds) else "stop", odds)
 
     def attempt(self, parts: Sequence[int], done: int = 0, total: int = 0) -> Generator[Step, None, Attempt]:
         """What the model says to passages, if they say it. `done` of `total` passages have been read before."""
