@@ -96,7 +96,7 @@ def moved(usual: Thresholds, found: Calibrated) -> Thresholds:
     if found.apart < APART:
         return NEVER
     by = found.middle - MIDDLE
-    return Thresholds(usual.stretch + by, usual.passages + by, usual.answer + 2 * by)
+    return Thresholds(usual.stretch + by, usual.passages + by, usual.answer + 3 * by)
 
 
 def _apart(yes: list[float], no: list[float]) -> float:
