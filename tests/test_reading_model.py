@@ -11,30 +11,14 @@ import pytest
 from quoth.models.installed import InstalledModels
 from tests.bench import corpus
 from tests.conftest import Run
+from tests.documents import files
 from tests.real_model import catalogue_model
+from tests.tasks.texts import COOPERATIVE, GARDEN, GATE, LIBRARY, PACKETS
 from tests.test_real_model import chinese
 
 pytestmark = [pytest.mark.long, pytest.mark.timeout(600)]
 
-GARDEN = """\
-The garden society was founded in 1921 by Ottilie Brandvogel.
-
-Members pay a fee of 48 euros a year. Students pay half of it.
-
-The shed is opened at eight in the morning by the warden, who keeps the key. Lost keys cost fifteen euros.
-
-Dogs must be kept on a lead, and bicycles are left at the gate.
-"""
-COOPERATIVE = """\
-The cooperative was founded in 1953 by forty fishermen.
-Its first harbour master was Ada Lindqvist.
-The annual fee is 120 crowns, payable in March.
-"""
-LIBRARY = """\
-图书馆每周一闭馆，其余时间上午九点开门。
-借书证的押金是五十元，退证时全额退还。
-每人一次最多可以借六本书，期限三十天。
-"""
+CHECKED = "The figures were checked by the auditor, who found nothing to complain about."
 
 
 @pytest.fixture
@@ -60,6 +44,8 @@ def ask(quoth: Run, path: Path, question: str, code: int = 0) -> dict[str, Any]:
         (GARDEN, "When is the shed opened?", "eight", 5),
         (COOPERATIVE, "How much is the annual fee?", "120 crowns", 3),
         (LIBRARY, "每人一次最多可以借几本书？", "六本", 3),
+        (PACKETS, "What is the default TTL?", "64", 1),
+        (GATE, "What is the code of the gate?", "4417", 1),
     ],
 )
 @pytest.mark.usefixtures("reading")
@@ -72,6 +58,17 @@ def test_a_right_answer_is_given_with_its_line(
     assert found["citations"][0]["start_line"] == line
     assert answer in " ".join(each["quote"] for each in found["citations"])
     assert found["odds"] > 0
+
+
+@pytest.mark.usefixtures("reading")
+def test_a_number_is_cited_from_the_page_that_has_it(quoth: Run, tmp_path: Path) -> None:
+    pages = [(f"Total of quarter {n}: {n}000 euros", CHECKED, f"Signed on {n} April") for n in (1, 2)]
+    (tmp_path / "two.pdf").write_bytes(files.pdf(pages))
+    found = ask(quoth, tmp_path / "two.pdf", "What is the total of quarter 2?")
+    assert "2000 euros" in found["answer"]
+    first = found["citations"][0]
+    assert "2000 euros" in first["quote"]
+    assert first.get("end_page", first["page"]) == 2
 
 
 @pytest.mark.parametrize("question", ["How many members does the society have?", "Who is the warden's wife?"])

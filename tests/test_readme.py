@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shlex
@@ -16,10 +17,12 @@ import pytest
 from textual.binding import Binding
 
 from quoth.cli.commands import COMMANDS
+from quoth.cli.environment import Environment
 from quoth.cli.main import load_command
 from quoth.cli.routing import PROMPT, route
 from quoth.cli.run.doctor import reinstall
 from quoth.cli.run.doctor.reinstall import AMX_FLAG
+from quoth.cli.streams import Streams
 from quoth.config import BY_NAME, SETTINGS, Setting, folders, keys, load
 from quoth.errors import Exit
 from quoth.models import catalogue
@@ -79,7 +82,8 @@ def parse(words: list[str]) -> click.Context:
     command = load_command(name)
     if isinstance(command, click.Group) and rest and rest[0] in command.commands:
         command, rest = command.commands[rest[0]], rest[1:]
-    return command.make_context(name, list(rest))
+    nowhere = Streams(io.BytesIO(), io.BytesIO(), io.BytesIO())
+    return command.make_context(name, list(rest), obj=Environment(nowhere, {}))
 
 
 def test_the_two_commands_for_a_clone_are_there_once_and_whole() -> None:

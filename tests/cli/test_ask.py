@@ -13,7 +13,7 @@ import pytest
 from tests.cli.commands import run_here
 from tests.conftest import Run
 from tests.documents import files
-from tests.tasks.texts import harbours
+from tests.tasks.texts import COOPERATIVE, LIBRARY, PACKETS, harbours
 
 pytestmark = pytest.mark.usefixtures("installed")
 QUESTION = "When was the harbour of Corley opened?"
@@ -132,6 +132,23 @@ def test_quotes_are_verbatim_at_their_place_in_every_kind(quoth: Run, tmp_path: 
     assert first["quote"] == FACT
     assert {key: first.get(key) for key in place} == place
     assert first["file"] == name
+
+
+@pytest.mark.parametrize(
+    ("text", "question", "words", "line"),
+    [
+        (COOPERATIVE, "How much is the annual fee?", "120 crowns", 3),
+        (PACKETS, "What is the default TTL?", "64", 1),
+        (LIBRARY, "每人一次最多可以借几本书？", "六本", 3),
+    ],
+)
+def test_a_text_of_two_or_three_lines_is_quoted(
+    quoth: Run, tmp_path: Path, text: str, question: str, words: str, line: int
+) -> None:
+    (tmp_path / "short.txt").write_text(text)
+    first = answered(quoth, "-f", "short.txt", question, cwd=tmp_path)["citations"][0]
+    assert words in first["quote"]
+    assert first["start_line"] <= line <= first["end_line"]
 
 
 def test_several_files_and_a_folder_are_asked_together(quoth: Run, tmp_path: Path) -> None:

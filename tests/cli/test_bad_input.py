@@ -171,6 +171,25 @@ def test_a_home_that_cannot_be_written_is_no_reason_not_to_answer(quoth: Run, tm
     assert (tmp_path / "file").read_bytes() == b""
 
 
+@pytest.mark.parametrize("arguments", [["hello"], ["hello", "-m", "qwen3-4b"], ["models"], ["models", "rm", "any"]])
+def test_a_home_that_is_a_file_is_not_blamed_on_the_models(
+    environ: dict[str, str], tmp_path: Path, arguments: list[str]
+) -> None:
+    (tmp_path / "file").touch()
+    environ = {**environ, "QUOTH_HOME": str(tmp_path / "file"), "PATH": ""}
+    outcome = run_here(*arguments, environ=environ)
+    assert_refused(outcome, 7, str(tmp_path / "file"), "not a directory", "set QUOTH_HOME to a folder")
+
+
+@pytest.mark.parametrize(
+    ("count", "holds"), [(0, "without GGUF files"), (1, "with a GGUF file"), (2, "with 2 GGUF files")]
+)
+def test_a_folder_is_not_a_model(environ: dict[str, str], tmp_path: Path, count: int, holds: str) -> None:
+    for number in range(count):
+        (tmp_path / f"{number}.gguf").touch()
+    assert_refused(run_here("hello", "-m", str(tmp_path), environ=environ), 3, f"it is a folder {holds}). ")
+
+
 def test_an_empty_environment_is_enough(tmp_path: Path, model_path: Path) -> None:
     folders = {f"XDG_{kind}_HOME": str(tmp_path / kind) for kind in ("CONFIG", "DATA", "CACHE", "STATE")}
     result = subprocess.run(

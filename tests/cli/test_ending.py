@@ -220,6 +220,12 @@ if Path("/dev/full").exists():  # Linux and FreeBSD
         assert full.stderr.startswith(b"quoth: error: standard output cannot be written (No space left on device). ")
         assert full.stderr.count(b"\n") == 1
 
+    @pytest.mark.parametrize("arguments", ["--help", "models --help", "models show -h", "--version"])
+    def test_a_help_that_finds_the_disk_full_is_a_storage_error(shell: Shell, arguments: str) -> None:
+        full = shell(f"quoth {arguments} > /dev/full")
+        assert (full.returncode, full.stderr.count(b"\n")) == (7, 1)
+        assert full.stderr.startswith(b"quoth: error: standard output cannot be written (No space left on device). ")
+
 
 def test_two_at_once_both_answer(environ: dict[str, str]) -> None:
     with running(["Say hello.", "-n", "4"], environ) as one, running(["Say hello.", "-n", "4"], environ) as other:

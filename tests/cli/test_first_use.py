@@ -148,7 +148,17 @@ def test_offline_nothing_is_tried(environ: dict[str, str]) -> None:
     assert outcome.err.startswith("quoth: error: there is no model on this machine (")
 
 
-def test_a_pull_offline_is_a_network_error(environ: dict[str, str]) -> None:
-    outcome = run_here("pull", "qwen3-4b", "--offline", environ=environ)
+@pytest.mark.parametrize("by", ["--offline", "QUOTH_OFFLINE", "HF_HUB_OFFLINE", "config.toml"])
+def test_a_pull_offline_is_a_network_error_that_names_what_forbids_it(
+    environ: dict[str, str], home: Path, by: str
+) -> None:
+    environ = {**environ, "QUOTH_OFFLINE": "", "HF_HUB_OFFLINE": ""} | ({by: "1"} if by.isupper() else {})
+    if by.endswith(".toml"):
+        (home / "config").mkdir()
+        (home / "config" / by).write_text("offline = true\n")
+    outcome = run_here("pull", "qwen3-4b", *(["--offline"] if by == "--offline" else []), environ=environ)
     assert (outcome.code, outcome.out) == (6, "")
-    assert outcome.err.startswith("quoth: error: cannot pull qwen3-4b (offline was asked for). ")
+    assert outcome.err.startswith("quoth: error: cannot pull qwen3-4b (")
+    assert f"{by} forbids the network). " in outcome.err
+    others = {"--offline", "QUOTH_OFFLINE", "HF_HUB_OFFLINE", "config.toml"} - {by}
+    assert not any(other in outcome.err for other in others)

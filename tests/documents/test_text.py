@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from quoth.documents import Document, Heading, read
 from quoth.documents.formats.plain import WINDOW, markdown_headings, text_headings
-from quoth.documents.offset_map import STRIDE, LineMap, OffsetMap
+from quoth.documents.offset_map import OffsetMap
 from quoth.text.long_text import LongText
 
 Reading = Callable[..., Document]
@@ -27,28 +24,6 @@ def line_of(document: Document, words: str) -> int:
 
 def titles(headings: list[Heading]) -> list[tuple[int, str]]:
     return [(heading.level, heading.title) for heading in headings]
-
-
-def test_lines_are_those_of_an_editor_whatever_ends_them(reading: Reading) -> None:
-    document = reading("mixed.txt", b"one\r\ntwo\rthree\n\r\n\nsix\x0cstill six\r\r\neight")
-    assert str(document.text) == "one\ntwo\nthree\n\n\nsix\x0cstill six\n\neight"
-    assert [line_of(document, word) for word in ("one", "two", "three", "six", "still", "eight")] == [1, 2, 3, 6, 6, 8]
-
-
-@given(st.lists(st.tuples(st.text("ab é中😀", max_size=12), st.sampled_from(["\n", "\r\n", "\r"])), max_size=40))
-def test_a_line_number_is_right_for_every_character(lines: list[tuple[str, str]]) -> None:
-    source = "".join(text + end for text, end in lines)
-    text = re.sub("\r\n|\r", "\n", source)
-    counts = LineMap(LongText([text]))
-    numbers = [number for number, line in enumerate(text.split("\n"), 1) for _ in range(len(line) + 1)]
-    assert [counts.at(offset) for offset in range(len(text) + 1)] == numbers
-
-
-def test_a_line_number_is_right_on_both_sides_of_a_count() -> None:
-    text = "x" * (STRIDE - 1) + "\n" + "y" * STRIDE + "\nz"
-    counts = LineMap(LongText([text]))
-    for offset in (0, STRIDE - 1, STRIDE, STRIDE + 1, 2 * STRIDE - 1, 2 * STRIDE, 2 * STRIDE + 1, len(text)):
-        assert counts.at(offset) == 1 + text.count("\n", 0, offset)
 
 
 def test_marks_hold_up_to_the_next_one() -> None:

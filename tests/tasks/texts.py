@@ -13,6 +13,34 @@ LARGE = 8_000_000_000  # parameters of a model that is trusted to write
 TINY = 100_000_000
 HARBOURS = ("Aldmouth", "Brackness", "Corley", "Dunmere", "Eskport", "Farholm", "Glenwick", "Hartsea")
 
+GARDEN = """\
+The garden society was founded in 1921 by Ottilie Brandvogel.
+
+Members pay a fee of 48 euros a year. Students pay half of it.
+
+The shed is opened at eight in the morning by the warden, who keeps the key. Lost keys cost fifteen euros.
+
+Dogs must be kept on a lead, and bicycles are left at the gate.
+"""
+COOPERATIVE = """\
+The cooperative was founded in 1953 by forty fishermen.
+Its first harbour master was Ada Lindqvist.
+The annual fee is 120 crowns, payable in March.
+"""
+LIBRARY = """\
+图书馆每周一闭馆，其余时间上午九点开门。
+借书证的押金是五十元，退证时全额退还。
+每人一次最多可以借六本书，期限三十天。
+"""
+PACKETS = """\
+The default time-to-live of outgoing packets is 64.
+It can be changed per socket with the IP_TTL option.
+"""
+GATE = """\
+\ufeffThe code of the gate is 4417, and it changes in May.
+Nobody else knows it.
+"""
+
 
 def document(text: str, name: str = "text.txt") -> Document:
     return read_stream(io.BytesIO(text.encode()), name=name, limit=10**9)

@@ -1,10 +1,10 @@
-"""Bytes and seconds as people read them."""
+"""Counts, bytes and seconds as people read them."""
 
 from __future__ import annotations
 
 import pytest
 
-from quoth.text.units import format_duration, format_megabytes, format_size
+from quoth.text.units import counted, format_duration, format_megabytes, format_size
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,17 @@ def test_sizes_that_are_compared_have_one_unit() -> None:
 )
 def test_seconds_are_in_the_largest_unit_that_says_something(seconds: float, text: str) -> None:
     assert format_duration(seconds) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "things", "text"),
+    [
+        (1, "passages", "1 passage"),
+        (0, "passages", "0 passages"),
+        (1, "groups of notes", "1 group of notes"),
+        (1, "MB", "1 MB"),
+        (1204, "tokens", "1,204 tokens"),
+    ],
+)
+def test_one_thing_is_in_the_singular(number: int, things: str, text: str) -> None:
+    assert counted(number, things) == text

@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from rich.cells import cell_len
 
+from quoth.tasks.answers.events import ReadingPlanned
+from quoth.tasks.status_text import reading, some_read
 from quoth.text.long_text import LongText
 from quoth.text.progress_line import ProgressLine
 from quoth.tui.documents.document_rows import Rows, shown
@@ -74,3 +76,18 @@ def test_progress_is_told_in_the_words_of_the_command_line() -> None:
     assert pace.line("reading", 0, 42, "parts") == "reading 0 of 42 parts"
     now[0] = 3.0
     assert pace.line("reading", 3, 42, "parts", "Chapter 1") == "reading 3 of 42 parts · 39 s left · Chapter 1"
+
+
+def test_of_a_single_thing_no_count_is_told() -> None:
+    pace = ProgressLine(lambda: 0.0)
+    assert [pace.line("reading", done, 1, "passages") for done in (0, 1)] == ["reading 1 passage"] * 2
+
+
+def test_what_is_about_to_be_read_is_told_with_the_time_that_takes() -> None:
+    assert reading(ReadingPlanned(3, 900, 12.3)) == "reading 3 passages, about 12 s"
+    assert reading(ReadingPlanned(1, 300, 0.2)) == "reading 1 passage"
+
+
+def test_of_one_passage_it_is_not_said_that_none_of_them_matches() -> None:
+    assert some_read(0, 1) == "the only passage does not match the question"
+    assert some_read(0, 46) == "of 46 passages none matches the question"

@@ -93,7 +93,7 @@ def _run(arguments: list[str], environment: Environment) -> int:
     command = load_command(name)
     try:
         # Not command.main, which prints errors and exits by itself.
-        with command.make_context(_program(name), rest, obj=environment, help_option_names=["-h", "--help"]) as context:
+        with command.make_context(_program(name), rest, obj=environment) as context:
             result = command.invoke(context)
     except click.exceptions.Exit as error:
         return error.exit_code
@@ -106,9 +106,6 @@ def _run(arguments: list[str], environment: Environment) -> int:
         if name in COMMANDS and COMMANDS[name].names_things and _is_prompt_by_mistake(arguments, command):
             error.try_ = sentences(error.try_, as_prompt_hint(arguments))
         raise
-    except BrokenPipeError:  # click writes its help itself
-        environment.streams.silence_stdout()
-        raise PipeClosed from None
     return result if isinstance(result, int) else 0
 
 
@@ -116,7 +113,27 @@ def load_command(name: str) -> click.Command:
     """The click command of a name; only its own module is imported."""
     module = importlib.import_module("quoth.cli.prompt" if name == PROMPT else f"quoth.cli.commands.{name}")
     command: click.Command = module.command
+    for each in (command, *(command.commands.values() if isinstance(command, click.Group) else ())):
+        if _HELP not in each.params:
+            each.params.append(_HELP)
     return command
+
+
+def _print_help(context: click.Context, parameter: click.Parameter, asked: bool) -> None:
+    if asked and not context.resilient_parsing:
+        context.obj.streams.print(context.get_help())
+        context.exit()
+
+
+# In the place of click's own, which writes to standard output itself: a full disk would be a bug.
+_HELP = click.Option(
+    ["-h", "--help"],
+    is_flag=True,
+    is_eager=True,
+    expose_value=False,
+    callback=_print_help,
+    help="Show this message and exit.",
+)
 
 
 def _is_prompt_by_mistake(arguments: Sequence[str], command: click.Command) -> bool:

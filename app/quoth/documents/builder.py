@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from quoth.documents.document import Document, Heading
+from quoth.documents.line_ends import FileLines
 from quoth.documents.offset_map import OffsetMap
 from quoth.text.long_text import LongText
 
@@ -12,11 +13,12 @@ _FLUSH = 4096  # parts; joining many small ones at once keeps appending linear
 
 
 class DocumentBuilder:
-    """Text grows at the end; offsets are characters in what is written so far."""
+    """Text grows at the end; offsets are characters in what is written so far, lines those of the decoded source."""
 
-    def __init__(self, notices: Iterable[str] = ()) -> None:
+    def __init__(self, notices: Iterable[str] = (), file_lines: FileLines | None = None) -> None:
         self.headings: list[Heading] = []
         self.notices = list(notices)
+        self.file_lines = file_lines or FileLines()  # of the source
         self.lines: OffsetMap[int] = OffsetMap()
         self.pages: OffsetMap[int] = OffsetMap()
         self.chapters: OffsetMap[str] = OffsetMap()
@@ -28,7 +30,7 @@ class DocumentBuilder:
         self._prefix = ""  # a list item's mark, owed before its first word
 
     def write(self, text: str, line: int = 0) -> None:
-        """Text as it stands, from a line of the file; newlines and spaces owed come first."""
+        """Text as it stands, from a line of the source; newlines and spaces owed come first."""
         if not text:
             return
         if self._breaks and self.length:
@@ -36,12 +38,12 @@ class DocumentBuilder:
         elif self._space and self.length:
             self._append(" ")
         if line:
-            self.lines.set(self.length, line)
+            self.lines.set(self.length, self.file_lines.at(line))
         self._append(self._prefix + text)
         self._breaks, self._space, self._prefix = 0, False, ""
 
     def fold(self, text: str, line: int = 0) -> None:
-        """Running text of one line of the file: runs of white space become one space."""
+        """Running text of one line of the source: runs of white space become one space."""
         words = " ".join(text.split())
         if text[:1].isspace():
             self.space()

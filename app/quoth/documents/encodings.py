@@ -9,6 +9,7 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from quoth.documents.line_ends import FileLines, FoldedLineEnds
 from quoth.text.decoding import BYTE_ORDER_MARKS, HEAD, decode_input, encoding_notice
 from quoth.text.long_text import LongText
 
@@ -37,6 +38,7 @@ class DecodedText(NamedTuple):
 
     text: LongText
     notices: tuple[str, ...]
+    file_lines: FileLines  # its lines as the file counts them
 
 
 def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> DecodedText:
@@ -53,7 +55,7 @@ def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Deco
         encoding, replaced = _judged(chunks, _known(declared))
     elif encoding == "utf-8":
         _, replaced = _measured(chunks)
-    text, nuls = LongText(), 0
+    text, ends, nuls = LongText(), FoldedLineEnds(), 0
     if mark:
         chunks[0] = chunks[0][len(mark) :]
     for part in _decoded(chunks, encoding):
@@ -62,10 +64,10 @@ def decode_chunks(chunks: list[bytes], name: str, *, declared: str = "") -> Deco
         if "\0" in part:
             nuls += part.count("\0")
             part = part.replace("\0", "\ufffd")
-        text.append(part)
+        text.append(ends.fold(part))
     were = "1 NUL was" if nuls == 1 else f"{nuls:,} NULs were"
     notices = (encoding_notice(encoding, replaced), f"{were} replaced" if nuls else "")
-    return DecodedText(text, tuple(filter(None, notices)))
+    return DecodedText(text, tuple(filter(None, notices)), ends.file_lines())
 
 
 def first_bytes(chunks: list[bytes]) -> bytes:
@@ -96,8 +98,8 @@ def _shares(head: bytes, places: Iterable[int]) -> list[float]:
 
 
 def _decoded(chunks: list[bytes], encoding: str) -> Iterator[str]:
-    """Text with \\r\\n and a lone \\r as \\n, across the borders of chunks too, which are emptied on the way."""
-    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=True)
+    """Text in parts between which no \\r\\n is split; the chunks are emptied on the way."""
+    decoder = io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(encoding)("replace"), translate=False)
     chunks.reverse()
     while chunks:
         yield decoder.decode(chunks.pop())

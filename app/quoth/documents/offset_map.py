@@ -6,6 +6,7 @@ from array import array
 from bisect import bisect_right
 from typing import Generic, TypeVar
 
+from quoth.documents.line_ends import FileLines
 from quoth.text.long_text import LongText
 
 Value = TypeVar("Value")
@@ -43,16 +44,18 @@ class OffsetMap(Generic[Value]):
 class LineMap:
     """Line numbers of a text that is its file: newlines counted once every STRIDE characters."""
 
-    __slots__ = ("_counts", "_text")
+    __slots__ = ("_counts", "_file_lines", "_text")
 
-    def __init__(self, text: LongText) -> None:
+    def __init__(self, text: LongText, file_lines: FileLines) -> None:
         self._text = text
+        self._file_lines = file_lines
         self._counts = array("Q", [0])
         for start in range(0, len(text), STRIDE):
             self._counts.append(self._counts[-1] + text[start : start + STRIDE].count("\n"))
 
     def at(self, offset: int) -> int:
-        """The line of the character at an offset, from 1."""
+        """The line of the file that the character at an offset is in, from 1."""
         offset = min(offset, len(self._text))
         number = offset // STRIDE
-        return 1 + self._counts[number] + self._text[number * STRIDE : offset].count("\n")
+        newlines = self._counts[number] + self._text[number * STRIDE : offset].count("\n")
+        return self._file_lines.at(1 + newlines)

@@ -293,6 +293,7 @@ def open_model(
 
         file = best_here(found_here(workspace))
     if file is None:
+        workspace.store.check_folder()
         raise ModelError("there is no model on this machine", "", 'Run "quoth pull"')
     return Model(workspace, file, owns_workspace=True)
 

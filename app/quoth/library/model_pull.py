@@ -32,7 +32,7 @@ def fetch(workspace: Workspace, spec: str, progress: Callable[[PullProgress], No
     return pull(
         spec,
         workspace.store,
-        offline=workspace.offline,
+        offline_by=workspace.offline_by,
         progress=progress,
         quantize=quantize,
         trial=lambda path: try_model(workspace, path),

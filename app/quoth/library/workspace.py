@@ -49,8 +49,15 @@ class Workspace:
 
     @property
     def offline(self) -> bool:
-        asked = self.environ.get("HF_HUB_OFFLINE", "").lower() in ("1", "true", "yes", "on")
-        return asked or self.settings.offline
+        return bool(self.offline_by)
+
+    @property
+    def offline_by(self) -> str:
+        """The flag, variable or file of settings that forbids the network; "" if none does."""
+        if self.settings.offline:
+            return self.settings.origin("offline")
+        name = "HF_HUB_OFFLINE"
+        return name if self.environ.get(name, "").lower() in ("1", "true", "yes", "on") else ""
 
     @property
     def keeps_history(self) -> bool:

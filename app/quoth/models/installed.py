@@ -67,6 +67,14 @@ class InstalledModels:
                 models += [model] if model else []
         return ModelListing(tuple(models), tuple(broken))
 
+    def check_folder(self) -> None:
+        """Where no model was found: raise StorageError if the folder is there and cannot be read.
+
+        Reading takes that for an empty folder, because a model that was found elsewhere needs none.
+        """
+        with safe_files.attempt(f"read the models in {self.folder}"), suppress(FileNotFoundError):
+            os.listdir(self.folder)
+
     def get(self, name: str) -> ModelFile | None:
         """The model of a name, or None. Raises ModelError if its record is damaged or its file is gone."""
         try:
@@ -130,7 +138,7 @@ class InstalledModels:
         name = check_name(name)
         place = self.folder / name
         if _read(place / _RECORD) is None and not place.is_dir():
-            raise _not_installed(name)
+            raise self._not_installed(name)
         try:
             model = self.get(name)
         except ModelError:
@@ -149,7 +157,7 @@ class InstalledModels:
         """Hash a model's file again: its SHA-256. Raises ModelError if it is not what was recorded."""
         model = self.get(name)
         if model is None:
-            raise _not_installed(name)
+            raise self._not_installed(name)
         with safe_files.attempt(f"read {model.path}"):
             digest = safe_files.digest(model.path, progress)
         if model.sha256 not in (None, digest):
@@ -191,6 +199,10 @@ class InstalledModels:
     def _trusted(self) -> dict[str, Any]:
         return safe_files.read_object(self.folder / _TRUSTED) or {}
 
+    def _not_installed(self, name: str) -> ModelError:
+        self.check_folder()
+        return ModelError(f"no installed model is called {name}", try_="`quoth models` lists them")
+
     def _names(self) -> Iterator[str]:
         try:
             names = sorted(os.listdir(self.folder))
@@ -210,10 +222,6 @@ class InstalledModels:
             safe_files.make_folder(place)
             safe_files.write(place / _RECORD, json.dumps(record, indent=1).encode())
         return model._replace(installed=True)
-
-
-def _not_installed(name: str) -> ModelError:
-    return ModelError(f"no installed model is called {name}", try_="`quoth models` lists them")
 
 
 def _model(name: str, data: bytes, place: Path) -> ModelFile:

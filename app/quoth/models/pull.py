@@ -89,7 +89,7 @@ def pull(
     spec: str,
     store: InstalledModels,
     *,
-    offline: bool,
+    offline_by: str = "",
     progress: Callable[[PullProgress], None],
     quantize: Callable[[Path, Path, str], None],
     trial: Callable[[Path], None],
@@ -100,13 +100,15 @@ def pull(
     """Install the model that `spec` means: a name of the catalogue, or hf:OWNER/REPO[:QUANT].
 
     `quantize(source, target, type)` writes another layout of a file, `trial(path)` loads a file once and raises
-    ModelError if it does not load. A model that is installed already, in the same version, is returned as it is.
+    ModelError if it does not load; `offline_by` says what forbids the network, if anything does. A model that is
+    installed already, in the same version, is returned as it is.
     Raises ModelError for an unknown name or a file that is not a model, UsageError for a name that is taken,
     NetworkError for what cannot be had, StorageError if the disk refuses.
     """
     row = _row(spec, rows)
-    if offline or (network.offline_by_environment() and not (row and row.wheels)):
-        raise network.offline(spec)
+    forbidden_by = offline_by or ("" if row and row.wheels else network.offline_by_environment())
+    if forbidden_by:
+        raise network.offline(spec, forbidden_by)
     with safe_files.attempt(f"write to {store.folder}"):
         safe_files.make_folder(store.folder)
         safe_files.make_folder(store.parts)

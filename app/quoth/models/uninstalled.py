@@ -15,7 +15,7 @@ from quoth.models.installed import InstalledModels
 
 
 def from_name(name: str, store: InstalledModels, environment: Mapping[str, str], home: Path | None) -> ModelFile:
-    """The model of another tool that a name means, or a file in this folder. Raises ModelError."""
+    """The model of another tool that a name means, or a file in this folder. Raises ModelError, or StorageError."""
     listing = other_tools.find(environment, home, headers=False)
     row = catalogue.find(name)
     match = _by_name(name, listing.models) or (_by_file(row, listing.models) if row else None)
@@ -24,6 +24,7 @@ def from_name(name: str, store: InstalledModels, environment: Mapping[str, str],
     for broken in listing.broken:
         if name.casefold() in (broken.name.casefold(), f"{broken.origin}:{broken.name}".casefold()):
             raise ModelError(f"the model {name} is broken", broken.why, "Fetch it again with the tool it belongs to")
+    store.check_folder()
     if row or name.startswith(("hf:", "index:")):
         raise ModelError(f"the model {name} is not here yet", try_=f"Run `quoth pull {name}`")
     if os.path.isfile(name):
@@ -39,7 +40,8 @@ def from_path(path: Path) -> ModelFile:
     """The model in a GGUF file. Raises ModelError with the nearest file."""
     if path.is_dir():
         files = sorted(file.name for file in path.glob("*.gguf"))
-        why = f"it is a folder with {len(files)} GGUF files" if files else "it is a folder without GGUF files"
+        held = "a GGUF file" if len(files) == 1 else f"{len(files)} GGUF files"
+        why = f"it is a folder with {held}" if files else "it is a folder without GGUF files"
         raise ModelError(f"{path} is not a model", why, f"Try {path / files[0]}" if files else "Give a .gguf file")
     if not os.path.lexists(path):
         near = get_close_matches(path.name, [file.name for file in path.parent.glob("*.gguf")], n=1, cutoff=0.5)

@@ -25,7 +25,10 @@ def attempt(what: str) -> Iterator[None]:
         yield
     except OSError as error:
         why = (error.strerror or str(error)).lower()
-        raise StorageError(f"cannot {what}", why, "Check the free space and the permissions of that folder") from None
+        try_ = "Check the free space and the permissions of that folder"
+        if isinstance(error, NotADirectoryError):
+            try_ = "A part of that path is a file: set QUOTH_HOME to a folder"
+        raise StorageError(f"cannot {what}", why, try_) from None
 
 
 def make_folder(path: Path) -> None:

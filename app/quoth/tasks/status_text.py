@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from quoth.text.units import format_duration
+from quoth.text.units import counted, format_duration
 
 if TYPE_CHECKING:
     from quoth.tasks.answers.events import ReadingPlanned
@@ -31,11 +31,19 @@ def planned(plan: Planned, model: str) -> str:
 def planned_reading(plan: ReadingPlanned, model: str) -> str:
     """What is about to be read for an answer, and how long it takes."""
     took = format_duration(plan.seconds)
-    return f"{plan.tokens:,} tokens in {plan.passages:,} passages: about {took} with {model}"
+    return f"{plan.tokens:,} tokens in {counted(plan.passages, 'passages')}: about {took} with {model}"
+
+
+def reading(plan: ReadingPlanned) -> str:
+    """The same in a few words, while it begins."""
+    took = f", about {format_duration(plan.seconds)}" if plan.seconds >= 1 else ""
+    return f"reading {counted(plan.passages, 'passages')}{took}"
 
 
 def some_read(read: int, passages: int) -> str:
     """Which of so many passages a question was put to, where that was not all of them."""
+    if passages == 1 and not read:
+        return "the only passage does not match the question"
     best = "the one that matches the question best was" if read == 1 else f"the {read:,} that match it best were"
     which = f"{best} read" if read else "none matches the question"
     return f"of {passages:,} passages {which}"

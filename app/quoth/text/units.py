@@ -1,9 +1,15 @@
-"""Bytes and seconds as people read them.
+"""Counts, bytes and seconds as people read them.
 
 Bytes are counted in powers of ten, as the hub's pages, package indexes and most file managers do.
 """
 
 from __future__ import annotations
+
+
+def counted(number: int, things: str) -> str:
+    """A number of things that are named in the plural: "1 passage", "3 groups of notes"."""
+    first, space, rest = things.partition(" ")
+    return f"{number:,} {first.removesuffix('s') if number == 1 else first}{space}{rest}"
 
 
 def format_size(size: int) -> str:

@@ -12,6 +12,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Static
 
+from quoth.tui.colors import MUTED
 from quoth.tui.commands import COMMANDS
 
 
@@ -49,11 +50,11 @@ class Help(ModalScreen[None]):
         lines += [_row(f"/{command.name} {command.argument}".strip(), command.help, "") for command in COMMANDS]
         lines += [
             Content(""),
-            Content.styled("Keys can be changed in the file config.toml: the table [keys], for example", "$text-muted"),
-            Content.styled('  [keys]\n  "prompt.newline" = "ctrl+n"', "$text-muted"),
+            Content.styled("Keys can be changed in the file config.toml: the table [keys], for example", MUTED),
+            Content.styled('  [keys]\n  "prompt.newline" = "ctrl+n"', MUTED),
         ]
         return Content("\n").join(lines)
 
 
 def _row(left: str, middle: str, right: str) -> Content:
-    return Content.assemble((f"  {left:<19} ", "$text-accent"), (f"{middle:<16} ", "$text"), (right, "$text-muted"))
+    return Content.assemble((f"  {left:<19} ", "$text-accent"), (f"{middle:<16} ", "$text"), (right, MUTED))

@@ -21,6 +21,7 @@ from quoth.library.model import Model
 from quoth.tasks.answers.events import Answered, Citation, Drafted, Event, PassagesRead, QuotesFound, ReadingPlanned
 from quoth.tasks.answers.question_answering import QuestionAnswering
 from quoth.tasks.status_text import LONG, NOT_FOUND, planned_reading, some_read
+from quoth.text.units import counted
 
 HINT = 'For example: quoth ask -f report.pdf "Who signed it?"'
 
@@ -83,7 +84,7 @@ class _Questions:
 
     def converse(self) -> int:
         """Questions from the terminal until Ctrl-D; returns the exit code of the last one."""
-        self._streams.say(f"{len(self._collection):,} passages. Type a question; Ctrl-D ends")
+        self._streams.say(f"{counted(len(self._collection), 'passages')}. Type a question; Ctrl-D ends")
         code = 0
         while (line := self._streams.read_line(">")) is not None:
             if not line.strip():

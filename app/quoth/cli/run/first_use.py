@@ -25,10 +25,10 @@ def first_model(environment: Environment) -> ModelFile:
         tool = model.origin.partition(":")[0]
         streams.say(f'using {model.name}, found in {tool}; choose another with -m or "quoth models default"')
         return model
+    environment.store.check_folder()
     if environment.offline:
-        raise ModelError(
-            "there is no model on this machine", "--offline forbids fetching one", 'Run "quoth pull" once online'
-        )
+        why = f"{environment.offline_by} forbids fetching one"
+        raise ModelError("there is no model on this machine", why, 'Run "quoth pull" once online')
     return pull_small(environment)
 
 

@@ -16,6 +16,7 @@ from quoth.history import Conversation, History, export, json_archive
 from quoth.library.text_files import bytes_of
 from quoth.platform import safe_files
 from quoth.text import one_line, well_formed
+from quoth.text.units import counted
 
 MAX_IMPORT = 1 << 30  # bytes
 SPANS = ((86_400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -111,7 +112,7 @@ def import_conversations(environment: Environment, file: str) -> None:
         raise InputError(f"{name} is not UTF-8", f"at byte {error.start:,}", "Pass a JSON export") from None
     with _history(environment) as history:
         ids = json_archive.import_into(history, text, name)
-    streams.say(f"imported {_counted(len(ids))}")
+    streams.say(f"imported {counted(len(ids), 'conversations')}")
 
 
 def remove_conversations(environment: Environment, names: Sequence[str], everything: bool, yes: bool) -> None:
@@ -127,7 +128,7 @@ def remove_conversations(environment: Environment, names: Sequence[str], everyth
         for id_ in unique:
             history.delete(id_)
         history.compact()
-    environment.streams.say(f"removed {_counted(len(unique))}")
+    environment.streams.say(f"removed {counted(len(unique), 'conversations')}")
 
 
 def _agreed(environment: Environment, chosen: Sequence[Conversation]) -> bool:
@@ -135,13 +136,11 @@ def _agreed(environment: Environment, chosen: Sequence[Conversation]) -> bool:
         raise UsageError(
             "removing needs your consent", "standard input is not a terminal", "Pass --yes to remove without a question"
         )
-    what = f"{chosen[0].id} ({one_line(chosen[0].title)})" if len(chosen) == 1 else _counted(len(chosen))
+    what = (
+        f"{chosen[0].id} ({one_line(chosen[0].title)})" if len(chosen) == 1 else counted(len(chosen), "conversations")
+    )
     answer = environment.streams.read_line(f"Remove {what}? [y/N]")
     return (answer or "").strip().lower() in ("y", "yes")
-
-
-def _counted(count: int) -> str:
-    return "1 conversation" if count == 1 else f"{count:,} conversations"
 
 
 def _named(history: History, name: str) -> Conversation:

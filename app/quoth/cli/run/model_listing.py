@@ -41,6 +41,7 @@ def list_models(environment: Environment, as_json: bool) -> None:
     for each in broken:
         streams.say(f"{each.name} ({each.origin}) is broken: {each.why}")
     if not models:
+        environment.store.check_folder()
         streams.say('no model yet: run "quoth pull", or "quoth models add FILE"')
 
 

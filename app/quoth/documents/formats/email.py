@@ -63,11 +63,11 @@ def _write_body(builder: DocumentBuilder, body: MIMEPart, source: list[bytes]) -
         write_html(builder, text, lines=False)
         return
     line = _first_line(body, source)
-    for part in text.rstrip("\n").split("\n"):
+    for number, part in enumerate(text.rstrip("\n").split("\n"), 1):
         line = _found(part.encode("utf-8", "replace").strip(), source, line)
         builder.write(part, line)
         builder.end_line()
-        line += 1
+        line += decoded.file_lines.at(number + 1) - decoded.file_lines.at(number)
 
 
 def _found(wanted: bytes, source: list[bytes], start: int) -> int:

@@ -38,7 +38,7 @@ def read_html(raw: RawDocument) -> Document:
     """A page; its lines are those of the source."""
     declared = _META.search(raw.head[:4096])
     decoded = raw.text((declared[1] or declared[2]).decode("ascii", "ignore") if declared else "")
-    builder = DocumentBuilder(decoded.notices)
+    builder = DocumentBuilder(decoded.notices, decoded.file_lines)
     write_html(builder, str(decoded.text))
     return builder.finish(raw.name, "html")
 
@@ -79,7 +79,8 @@ class _HtmlPage:
             self._line += self._source.count("\n", self._counted, token.start)
             self._counted = token.start
             if token.kind == "endless":
-                builder.notices.append(f"{token.value} in line {self._line} never ends: what follows it was left out")
+                line = builder.file_lines.at(self._line)
+                builder.notices.append(f"{token.value} in line {line} never ends: what follows it was left out")
             elif self._skipping:
                 self._skip(token)
             elif token.kind == "text":

@@ -48,7 +48,7 @@ def read_code(raw: RawDocument) -> Document:
 def _read(raw: RawDocument, kind: str, headings: Callable[[LongText], list[Heading]]) -> Document:
     decoded = raw.text()
     text = decoded.text
-    return Document(raw.name, kind, text, headings(text), decoded.notices, lines=LineMap(text))
+    return Document(raw.name, kind, text, headings(text), decoded.notices, lines=LineMap(text, decoded.file_lines))
 
 
 def windows(text: LongText) -> Iterator[tuple[int, str]]:

@@ -18,7 +18,7 @@ _SENTENCE_END = (".", "!", "?", "…", "。", "！", "？")
 def read_subtitles(raw: RawDocument) -> Document:
     """The cues in order, a paragraph ending where a sentence does."""
     decoded = raw.text()
-    builder = DocumentBuilder(decoded.notices)
+    builder = DocumentBuilder(decoded.notices, decoded.file_lines)
     in_cue, said = False, ""
     for number, line in enumerate(str(decoded.text).split("\n"), 1):
         if _TIMES.match(line):

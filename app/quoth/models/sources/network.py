@@ -61,10 +61,10 @@ def http_errors() -> tuple[type[Exception], ...]:
     return (http.HTTPError, http.InvalidURL, http.StreamError, offline)
 
 
-def offline_by_environment() -> bool:
-    """Whether HF_HUB_OFFLINE (or TRANSFORMERS_OFFLINE, which the hub library reads as well) asks for no network."""
+def offline_by_environment() -> str:
+    """The variable of the hub's library that forbids the network; "" if none does."""
     names = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
-    return any(os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE") for name in names)
+    return next((name for name in names if os.environ.get(name, "").upper() in ("1", "ON", "YES", "TRUE")), "")
 
 
 def host_of(url: str) -> str:
@@ -73,10 +73,16 @@ def host_of(url: str) -> str:
     return "".join(c if c.isprintable() else "?" for c in netloc) or "the address"
 
 
-def offline(what: str) -> NetworkError:
-    """The error of a pull that may not use the network."""
-    try_ = "Leave out --offline and unset HF_HUB_OFFLINE, or add a file with `quoth models add FILE`"
-    return NetworkError(f"cannot pull {what}", "offline was asked for", try_)
+def offline(what: str, forbidden_by: str) -> NetworkError:
+    """The error of a pull that may not use the network, by a flag, a variable or the file of settings."""
+    if forbidden_by.startswith("--"):
+        undo = f"Leave out {forbidden_by}"
+    elif forbidden_by.endswith(".toml"):
+        undo = f"Take offline out of {forbidden_by}"
+    else:
+        undo = f"Unset {forbidden_by}"
+    why = f"{forbidden_by} forbids the network"
+    return NetworkError(f"cannot pull {what}", why, f"{undo}, or add a file with `quoth models add FILE`")
 
 
 def unreached(error: BaseException, url: str) -> NetworkError:
@@ -85,7 +91,7 @@ def unreached(error: BaseException, url: str) -> NetworkError:
     causes = list(_chain(error))
     names = [type(cause).__name__ for cause in causes]
     if "OfflineModeIsEnabled" in names:
-        return offline(f"from {host}")
+        return offline(f"from {host}", offline_by_environment() or "HF_HUB_OFFLINE")
     if "SSLCertVerificationError" in names:
         try_ = "Behind a company proxy set SSL_CERT_FILE to its certificate file"
         return NetworkError(f"no safe connection to {host}", str(causes[-1]), try_)

@@ -12,13 +12,13 @@ from quoth.documents.citation import bracketed
 from quoth.engine import Notice
 from quoth.library.document_answers import asking, quotes_only, summarizing
 from quoth.library.model import Model
-from quoth.tasks.answers.events import Answered, Drafted, PassagesRead, QuotesFound
+from quoth.tasks.answers.events import Answered, Drafted, PassagesRead, QuotesFound, ReadingPlanned
 from quoth.tasks.collection import Collection
-from quoth.tasks.status_text import LONG, covered, planned, some_read, too_small
+from quoth.tasks.status_text import LONG, covered, planned, reading, some_read, too_small
 from quoth.tasks.summaries import summary
 from quoth.text import clean
 from quoth.text.progress_line import ProgressLine
-from quoth.text.units import format_duration
+from quoth.text.units import counted, format_duration
 from quoth.tui.chat.open_conversation import Task
 from quoth.tui.chat.running_turn import RunningTurn
 from quoth.tui.documents.document_lines import Line, in_history, lines_of, near
@@ -122,9 +122,13 @@ class DocumentTaskThread:
                     found = [near("found by its words", citations[0], questions.collection)]
                     self._show_for_now(*found)
                     self._screen.call(self._screen.show_place, running, citations[0].span)
-                case PassagesRead(done, total):  # what was written about fewer of them did not hold
+                case ReadingPlanned():  # what was written about fewer of them did not hold
                     self._show_for_now(*found)
-                    self._show_progress(self._progress.line("reading", done, total, "passages"))
+                    self._show_progress(reading(event))
+                case PassagesRead(done, total):
+                    line = self._progress.line("reading", done, total, "passages")
+                    if self._progress.moved:  # else what was planned says more
+                        self._show_progress(line)
                 case Drafted(text):
                     self._show_for_now(Line(text, "draft"), *found)
                     self._show_progress("writing")
@@ -150,7 +154,8 @@ class DocumentTaskThread:
             running.end = some_read(len(read), len(collection))
         else:
             took = format_duration(monotonic() - self._began)
-            running.end = f"read {len(read):,} of {len(collection):,} passages in {took}"
+            of = f"{len(read):,} of " if unread else ""
+            running.end = f"read {of}{counted(len(collection), 'passages')} in {took}"
         return answered.reason
 
     # A summary

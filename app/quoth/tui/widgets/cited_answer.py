@@ -13,13 +13,14 @@ from textual.message import Message
 from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
+from quoth.tui.colors import MUTED
 from quoth.tui.documents.document_lines import Line
 
 LOOKS = {
     "question": "bold $text-accent",
     "said": "$foreground",
     "quote": "$foreground",
-    "notice": "$text-muted italic",
+    "notice": f"{MUTED} italic",
     "draft": "$foreground 60%",
     "near": "$foreground",
 }

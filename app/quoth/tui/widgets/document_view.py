@@ -162,8 +162,8 @@ class DocumentView(ScrollView, can_focus=True):
         start, text, lines = rows.start(number), rows.row(number), self.document.lines
         first, last = (min(max(0, edge - start), len(text)) for edge in self.marked)
         line = str(lines.at(start)) if lines and rows.begins_line(number) else ""
-        margin = base + self.get_component_rich_style("document--number", partial=True)
-        marked = base + self.get_component_rich_style("document--marked", partial=True)
+        margin = base + self.get_component_rich_style("document--number")
+        marked = base + self.get_component_rich_style("document--marked")
         segments = [Segment(f"{line:>{self._digits}}{'▌' if first < last else ' '} ", margin)]
         column = 0
         for part, style in ((text[:first], base), (text[first:last], marked), (text[last:], base)):

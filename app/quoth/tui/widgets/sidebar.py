@@ -17,6 +17,7 @@ from textual.widgets import Input, OptionList
 from textual.widgets.option_list import Option
 
 from quoth.history import Conversation, Hit
+from quoth.tui.colors import MUTED
 
 UNTITLED = "(no title)"
 TITLE = 30  # cells
@@ -76,9 +77,9 @@ class Sidebar(Vertical):
             snippet = Content(hit.snippet)
             for start, end in hit.marks:
                 snippet = snippet.stylize("bold $text-accent", start, end)
-            title = Content.styled(hit.title or UNTITLED, "$text-muted").truncate(TITLE, ellipsis=True)
+            title = Content.styled(hit.title or UNTITLED, MUTED).truncate(TITLE, ellipsis=True)
             prompts.append(title + Content("\n") + snippet)
-        self._fill(prompts or [Content.styled("Nothing was found", "$text-muted")], None)
+        self._fill(prompts or [Content.styled("Nothing was found", MUTED)], None)
 
     def _fill(self, prompts: Sequence[Content], highlighted: int | None) -> None:
         options = self.query_one(OptionList)
@@ -124,7 +125,7 @@ def enter_list(options: OptionList) -> None:
 def _row(conversation: Conversation, now: float) -> Content:
     detail = f"{age(now - conversation.changed)}, {conversation.turns} turns"
     title = Content(conversation.title or UNTITLED).truncate(TITLE, ellipsis=True)
-    return title + Content("\n") + Content.styled(detail, "$text-muted")
+    return title + Content("\n") + Content.styled(detail, MUTED)
 
 
 def age(seconds: float) -> str:

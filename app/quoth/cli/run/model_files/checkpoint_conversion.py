@@ -99,7 +99,7 @@ def _on_disk(environment: Environment, source: str, *, keep: bool) -> Iterator[P
     if wanted:
         raise UsageError(f"{source} names a file of a repository", "", f"Give hf:{repository}, and --quant for a type")
     if environment.offline:
-        raise network.offline(source)
+        raise network.offline(source, environment.offline_by)
     folder = fetch_original(repository, environment.store.parts, progress=Reporter(environment))
     environment.streams.progress.clear()
     yield folder

@@ -29,4 +29,6 @@ def read_info(raw: RawDocument) -> Document:
     for pattern in (_TAGS, _NODE):
         lines = pattern.sub(lambda match: "\n" * match[0].count("\n"), lines)
     text = LongText([lines.replace("\x1f", "").replace("\x7f", "")])
-    return Document(raw.name, "info", text, text_headings(text), tuple(notices), lines=LineMap(text))
+    return Document(
+        raw.name, "info", text, text_headings(text), tuple(notices), lines=LineMap(text, decoded.file_lines)
+    )

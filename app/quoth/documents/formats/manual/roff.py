@@ -25,7 +25,7 @@ _HIDDEN = frozenset(("de", "de1", "am", "ig"))  # up to a line of two dots
 def read_man(raw: RawDocument) -> Document:
     """A man page."""
     decoded = raw.text()
-    page = _Page(DocumentBuilder(decoded.notices))
+    page = _Page(DocumentBuilder(decoded.notices, decoded.file_lines))
     page.write(str(decoded.text).split("\n"))
     return page.builder.finish(raw.name, "man")
 
