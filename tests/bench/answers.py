@@ -1,15 +1,15 @@
 """Questions over real documents: retrieval, right answers, citations that hold, answers to what is not there.
 
 QUOTH_BENCH_WAY=read has any model read passages, as larger ones do, and =quote has it quote. QUOTH_BENCH_EVERY=8 asks
-every eighth question, QUOTH_BENCH_SET=development or =held-out one of the two sets. QUOTH_BENCH_VERBOSE=1 shows every
-answer.
+every eighth question, QUOTH_BENCH_SET=development, =held-out or =cross-language one of the sets, the last of which is
+asked in another language than the documents'. QUOTH_BENCH_VERBOSE=1 shows every answer.
 """
 
 from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -24,9 +24,14 @@ from quoth.tasks.answers.events import Answered, QuotesFound
 from quoth.tasks.answers.question_answering import QuestionAnswering
 from quoth.tasks.collection import Collection
 from tests.bench import corpus, places, questions
-from tests.bench.questions import Question, squeezed
+from tests.bench.questions import Absent, Question, squeezed
 from tests.bench.report import Figure, Floor, Report
 
+SETS: Mapping[str, Callable[[], tuple[Sequence[Question], Sequence[Absent]]]] = {
+    "development": questions.load,
+    "held-out": lambda: questions.load(held_out=True),
+    "cross-language": lambda: (questions.cross_language(), ()),
+}
 SUMS = (
     *("asked", "right", "denied", "citations", "hold", "at_place", "cites_it", "found", "absent", "invented"),
     *("evidence", "took", "tokens"),
@@ -133,24 +138,24 @@ def signals(answered: Answered) -> str:
 def run(report: Report, rounds: int) -> None:
     """One round: nothing is timed against a peer."""
     client = Client(places.small_model())
-    sets = {"development": (False,), "held-out": (True,)}.get(os.environ.get("QUOTH_BENCH_SET", ""), (False, True))
-    for held_out in sets:
-        tallies = {name: tally for name, tally in _each(client, held_out)}
+    wanted = os.environ.get("QUOTH_BENCH_SET", "")
+    for name in [wanted] if wanted else ["development", "held-out"]:
+        tallies = {document: tally for document, tally in _each(client, *SETS[name]())}
         total = Tally()
         for tally in tallies.values():
             total.add(tally)
-        suffix = ", held out" if held_out else ""
-        report.notes += [HEADINGS + suffix, *(line(name, tally) for name, tally in tallies.items()), line("all", total)]
+        suffix = "" if name == "development" else f", {name}"
+        report.notes += [HEADINGS + suffix, *(line(document, tally) for document, tally in tallies.items())]
+        report.notes += [line("all", total)]
         report.figures += [
-            Figure(f"{name}{suffix}", unit, [value], floor=None if held_out else floor)
-            for name, unit, value, floor in figures(total)
+            Figure(f"{figure}{suffix}", unit, [value], floor=None if suffix else floor)
+            for figure, unit, value, floor in figures(total)
         ]
     client.close()
 
 
-def _each(client: Client, held_out: bool) -> Iterator[tuple[str, Tally]]:
+def _each(client: Client, asked: Sequence[Question], absent: Sequence[Absent]) -> Iterator[tuple[str, Tally]]:
     every = int(os.environ.get("QUOTH_BENCH_EVERY", "1"))
-    asked, absent = questions.load(held_out=held_out)
     asked, absent = asked[::every], absent[::every]
     for name in dict.fromkeys(question.document for question in asked):
         rows = [question for question in asked if question.document == name]

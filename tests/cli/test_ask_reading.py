@@ -25,13 +25,19 @@ ANSWER = "It was opened in 1802."
 CITED = "[harbours.txt:5]"
 
 
+def says_it(scoring: Scoring) -> float:
+    """The model sees where the answer stands."""
+    assert isinstance(scoring.input, Chat)
+    return 5.0 if any("1802" in message.text for message in scoring.input.messages) else -1.0
+
+
 @dataclass
 class Desk:
     """The command with a scripted model, in a folder with a text."""
 
     environ: Mapping[str, str]
     answers: Sequence[ScriptedAnswer | str] = (ANSWER,) * 3
-    odds: Callable[[Scoring], float] = lambda scoring: 5.0
+    odds: Callable[[Scoring], float] = says_it
     timing: Timing | None = None
     engines: list[ScriptedEngine] = field(default_factory=list)
 

@@ -14,7 +14,7 @@ from quoth.tasks.answers.thresholds import Thresholds
 from tests.scripted_engine import Scripted
 from tests.tasks.texts import asked_text
 
-USUAL = Thresholds(-0.2, 1.35)
+USUAL = Thresholds(1.6, -0.2, 0.5)
 ABSENT = [item.absent for item in ITEMS]
 
 
@@ -52,8 +52,8 @@ def test_every_text_answers_one_question_and_not_the_other() -> None:
 
 def test_a_model_that_says_yes_more_easily_needs_more_of_it() -> None:
     easily, hardly = (calibrated(Scripted(odds=odds(MIDDLE + by + 1, MIDDLE + by - 1)), Kept())[0] for by in (2, -2))
-    assert easily == pytest.approx(Thresholds(USUAL.passages + 2, USUAL.answer + 4))
-    assert hardly == pytest.approx(Thresholds(USUAL.passages - 2, USUAL.answer - 4))
+    assert easily == pytest.approx(Thresholds(USUAL.stretch + 2, USUAL.passages + 2, USUAL.answer + 6))
+    assert hardly == pytest.approx(Thresholds(USUAL.stretch - 2, USUAL.passages - 2, USUAL.answer - 6))
 
 
 def test_it_is_said_and_done_once() -> None:

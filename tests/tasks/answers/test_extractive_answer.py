@@ -7,7 +7,7 @@ from contextlib import closing
 import pytest
 
 from quoth.documents.ranking import Ranking
-from quoth.tasks.answers.extractive_answer import ExtractedQuote, best_quotes, trimmed
+from quoth.tasks.answers.extractive_answer import ExtractedQuote, best_stretches, quotes_of, trimmed
 from tests.tasks.texts import collection
 
 
@@ -16,7 +16,7 @@ def found(question: str, *texts: str, size: int = 60) -> list[ExtractedQuote]:
     with closing(Ranking(private=True)) as ranking:
         ranking.add(parts.titled_texts())
         ranked = [(one.number, one.score) for one in ranking.rank(question, 10)]
-        return best_quotes(parts, question, ranked, ranking.weight)
+        return quotes_of(best_stretches(parts, question, ranked, ranking.weight))
 
 
 FACTS = (

@@ -86,33 +86,44 @@ def test_an_answer_that_the_passages_do_not_have_is_not_shown(said: str) -> None
     assert found.nearest
 
 
-def test_where_the_passages_do_not_say_the_answer_nothing_is_written_and_more_is_read() -> None:
+def test_where_no_stretch_says_the_answer_nothing_is_written_or_read_at_length() -> None:
     found, engine = events(collection(harbours(100)), (), SINCE, odds=lambda scoring: -3.0)
     last = answered(found)
     assert engine.requests == []
     assert not last.found
     assert "Corley" in last.nearest[0].quote
-    assert len(last.read) == 13
-    passages = [scored(each).count("Passage ") for each in engine.scorings]
-    assert passages == [1, 3, 8, 13]
+    assert len(last.read) == len(engine.scorings) == 10
+    assert all(scored(each).count("Passage ") == 1 for each in engine.scorings)
 
 
-def test_reading_goes_on_until_the_passages_say_it() -> None:
+def test_the_passage_whose_stretch_most_likely_says_it_is_read_first_whatever_its_rank() -> None:
     parts = collection(harbours(40))
-    said = "It was opened in 1802."
-    found, _ = events(parts, [said], odds=lambda each: 5.0 if scored(each).count("Passage ") == 3 else -5.0)
+    seventh = "opened in 1834"
+    found, engine = events(parts, ["In 1834."], SINCE, odds=lambda each: 1.0 if seventh in scored(each) else 0.0)
     last = answered(found)
-    assert last.found
-    assert len(last.read) == 3
+    assert seventh in last.citations[0].quote
+    assert seventh in parts.text(last.read[0])
+    assert len(engine.requests) == 1
 
 
-def test_every_prompt_about_the_same_passages_begins_alike() -> None:
+def test_a_stretch_that_surely_says_it_ends_the_search() -> None:
+    found, engine = events(collection(harbours(100)), ["It was opened in 1802."], SINCE)
+    assert answered(found).found
+    assert len(engine.scorings) == 3  # the stretch, its passage, the sentence
+
+
+def test_an_answer_that_is_not_borne_out_is_followed_by_the_next_passages() -> None:
+    found, engine = events(collection(harbours(40)), ["Sunflowers."] * 9, SINCE, odds=lambda each: 1.0)
+    assert not answered(found).found
+    read = [asked_text(request).count("Passage ") for request in engine.requests]
+    assert read == [2, 1, 1, 1]  # the two that are about as likely at once, then each by itself
+
+
+def test_every_prompt_about_the_same_passage_begins_alike() -> None:
     _, engine = events(collection(harbours(40)), ["It was opened in 1802."] * 4, odds=lambda each: 0.0)
-    prompts = [scored(each) for each in engine.scorings] + [asked_text(request) for request in engine.requests]
-    beginnings = {prompt.partition("Question: ")[0] for prompt in prompts}
-    assert len(beginnings) <= 4
-    longest = max(beginnings, key=len)
-    assert all(longest.startswith(beginning.rstrip()) for beginning in beginnings)
+    prompts = [scored(each) for each in engine.scorings[10:]] + [asked_text(request) for request in engine.requests]
+    assert len(prompts) > 6
+    assert len({prompt.partition("Question: ")[0] for prompt in prompts}) == 4
 
 
 def test_sentences_that_do_not_say_it_by_themselves_are_not_cited() -> None:
@@ -141,7 +152,7 @@ def test_the_budget_is_seconds_of_reading_and_one_passage_is_always_read() -> No
                 yield event
 
     parts = collection(harbours(100))
-    for budget, read in ((0.0, 1), (400.0, 3), (10_000.0, 13)):
+    for budget, read in ((0.0, 1), (800.0, 5), (10_000.0, 10)):
         engine = Slow(info=engine_info(), odds=lambda scoring: -3.0)
         with closing(Ranking(private=True)) as ranking:
             ranking.add(parts.titled_texts())
@@ -178,10 +189,8 @@ def test_passages_carry_their_number_their_file_and_their_headings() -> None:
     text = "# Boats\n\n## Herring\n\nHerring boats leave before dawn, with a crew of seven.\n"
     parts = collection(text, harbours(1), size=40)
     _, engine = events(parts, [], "When do herring boats leave?", odds=lambda scoring: -3.0)
-    prompt = scored(engine.scorings[-1])
-    assert "Passage 1 (a.md > Boats" in prompt
-    assert "(b.txt)" in prompt
-    assert prompt.index("Passage 1 (") < prompt.index("Passage 2 (") < prompt.index("Question:")
+    prompt = scored(engine.scorings[0])
+    assert prompt.index("Passage 1 (a.md > Boats") < prompt.index("Herring boats") < prompt.index("Question:")
 
 
 def test_instructions_inside_a_document_stay_between_its_tags() -> None:

@@ -7,7 +7,7 @@ where it does not; against the middle of the model that the class's thresholds w
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from math import inf, isnan
+from math import isnan
 from statistics import fmean
 from typing import Literal, NamedTuple, Protocol
 
@@ -16,7 +16,7 @@ from quoth.engine import Engine, Notice, Reading, Usage
 from quoth.tasks.answers.calibration_items import ITEMS
 from quoth.tasks.answers.events import Step
 from quoth.tasks.answers.prompts import IS_SAID, about
-from quoth.tasks.answers.thresholds import Thresholds
+from quoth.tasks.answers.thresholds import NEVER, Thresholds
 from quoth.tasks.yes_no import Odds, yes_odds
 from quoth.text.units import format_duration
 
@@ -94,9 +94,9 @@ class Calibration:
 def moved(usual: Thresholds, found: Calibrated) -> Thresholds:
     """The usual thresholds where this model's middle lies; out of reach if it cannot tell what a text says."""
     if found.apart < APART:
-        return Thresholds(inf, inf)
+        return NEVER
     by = found.middle - MIDDLE
-    return Thresholds(usual.passages + by, usual.answer + 2 * by)
+    return Thresholds(usual.stretch + by, usual.passages + by, usual.answer + 3 * by)
 
 
 def _apart(yes: list[float], no: list[float]) -> float:

@@ -21,6 +21,7 @@ HEADING = 0.5  # what a word of the question counts that only the headings of th
 RANK = 2.0  # what the best rank of a passage counts, against all words of the question
 KIND = 0.2  # what a number counts where one is asked for, or a name, or a time
 EVEN = 1e-9  # scores that differ less are the same
+BEFORE, BEHIND = 150, 250  # characters around a quote
 SECOND = 0.8  # of the best quote's score, what another passage needs to be quoted too
 # What must be found to be an answer: this share of the question by weight, or so many words and a smaller share.
 SHARE = 0.45
@@ -68,14 +69,10 @@ class ExtractedQuote(NamedTuple):
         return self.share >= SHARE or (self.words >= WORDS and self.share >= SMALL_SHARE)
 
 
-def best_quotes(
-    collection: Collection,
-    question: str,
-    ranked: Sequence[tuple[int, float]],
-    weight: Callable[[str], float],
-    most: int = 2,
+def best_stretches(
+    collection: Collection, question: str, ranked: Sequence[tuple[int, float]], weight: Callable[[str], float]
 ) -> list[ExtractedQuote]:
-    """The stretches that fit a question best, the best first, at most one of a passage.
+    """Of each passage the stretch that fits a question best, the best first.
 
     `ranked` are passages with their scores; `weight` is a term's inverse document frequency, 0 for an unknown one.
     """
@@ -85,8 +82,19 @@ def best_quotes(
     top = max(score for _, score in ranked) or 1.0
     kind = next((re.compile(a, re.I) for q, a in _KINDS if re.search(q, question, re.I)), None)
     best = (_best(collection, part, weights, RANK * score / top, kind) for part, score in ranked)
-    found = sorted((quote for quote in best if quote is not None), key=lambda quote: -quote.score)
-    return [quote for quote in found[:most] if quote.score >= SECOND * found[0].score]
+    return sorted((quote for quote in best if quote is not None), key=lambda quote: -quote.score)
+
+
+def quotes_of(stretches: Sequence[ExtractedQuote], most: int = 2) -> list[ExtractedQuote]:
+    """Those of best_stretches that are quoted: the best, and others that are nearly as good."""
+    return [quote for quote in stretches[:most] if quote.score >= SECOND * stretches[0].score]
+
+
+def around(collection: Collection, quote: ExtractedQuote) -> str:
+    """A quote with what stands around it in its passage."""
+    document, start, end = quote.span
+    part = collection.span(quote.part)
+    return collection.documents[document].text[max(part.start, start - BEFORE) : min(part.end, end + BEHIND)]
 
 
 def _weights(question: str, weight: Callable[[str], float], passages: int) -> Mapping[str, float]:

@@ -7,6 +7,7 @@ from math import inf, isnan, nan
 from statistics import fmean
 from typing import NamedTuple
 
+from quoth.chat import Attachment
 from quoth.engine import Chat, Done, Engine, Notice, Piece, Request, Sampling, Usage
 from quoth.tasks.answers.answer_source import answer_source
 from quoth.tasks.answers.events import Citation, Drafted, PassagesRead, Step
@@ -31,11 +32,12 @@ class Attempt(NamedTuple):
     citations: tuple[Citation, ...] = ()
     logprob: float = nan  # of a token of the text, the mean
     source_odds: float = nan
+    look: float = nan  # odds of the best stretch alone
 
     @property
     def sure(self) -> float:
         """How sure the answer is: logarithms of odds; minus infinity without one that rests on something."""
-        together = self.odds + self.source_odds + FLUENCY * self.logprob
+        together = self.look + self.odds + self.source_odds + FLUENCY * self.logprob
         return together if self.citations and not isnan(together) else -inf
 
 
@@ -76,13 +78,24 @@ class PassageReader:
         """What passages take in a prompt, with their titles and what is asked about them."""
         return sum(self._collection.sizes[part] + TITLE for part in parts) + OVERHEAD + self.question_tokens
 
-    def seconds(self, parts: Sequence[int]) -> float:
-        """How long it takes to read passages, by the speed so far; 0 before anything was read."""
+    def seconds(self, tokens: int) -> float:
+        """How long it takes to read so many tokens, by the speed so far; 0 before anything was read."""
         read = self.usage.prompt - self.usage.reused
-        return self.tokens(parts) * self.usage.read_seconds / read if read else 0.0
+        return tokens * self.usage.read_seconds / read if read else 0.0
 
-    def attempt(self, parts: Sequence[int], done: int = 0, total: int = 0) -> Generator[Step, None, Attempt]:
-        """What the model says to passages, if they say it. `done` of `total` passages have been read before."""
+    def look(self, part: int, text: str) -> Generator[Step, None, Attempt]:
+        """Whether a stretch of a passage says the answer; it is not written."""
+        stretch = [Attachment(f"Passage 1 ({self._collection.title(part)})", text)]
+        odds = yield from self._odds(about(stretch, self._question, IS_SAID))
+        return Attempt((part,), "cancelled" if isnan(odds) else "stop", odds)
+
+    def attempt(
+        self, parts: Sequence[int], look: float | None = None, done: int = 0, total: int = 0
+    ) -> Generator[Step, None, Attempt]:
+        """What the model says to passages, if they say it. `done` of `total` passages have been read before.
+
+        `look` are the odds of the best stretch of them, if it was looked at.
+        """
         passages, read = passages_of(self._collection, parts), tuple(parts)
         odds = yield from self._odds(about(passages, self._question, IS_SAID), len(parts), done, total or len(parts))
         if isnan(odds):
@@ -98,7 +111,8 @@ class PassageReader:
         source_odds = yield from self._odds(about(passages, self._question, IS_SAID_BY.format(text=cited)))
         citations = tuple(Citation(stretch.text, stretch.span) for stretch in stretches)
         reason = "cancelled" if isnan(source_odds) else draft.reason
-        return Attempt(read, reason, odds, draft.text, citations, draft.logprob, source_odds)
+        look = odds if look is None else look
+        return Attempt(read, reason, odds, draft.text, citations, draft.logprob, source_odds, look)
 
     def answer_again(self, parts: Sequence[int], language: str) -> Generator[Step, None, str]:
         """The answer to passages in another language."""
