@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -131,6 +132,37 @@ def test_what_cannot_be_opened_is_an_error_of_its_own_kind(
         read_documents(tmp_path / "blank.txt")
     with pytest.raises(InputError):
         model.reply("word " * 5000).text  # noqa: B018  # it is the asking that raises
+
+
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        ({"temperature": -3}, "temperature must be a number from 0 to 5"),
+        ({"max_tokens": 0}, "max_tokens must be a whole number, 1 or more"),
+        ({"top_k": 1.5}, "top_k must be a whole number"),
+        ({"seed": -1}, "seed must be a whole number"),
+        ({"logprobs": 101}, "logprobs must be a whole number from 0 to 100"),
+        ({"temprature": 0.5}, "there is no option 'temprature'"),
+    ],
+)
+def test_an_option_out_of_its_range_is_refused_before_anything_is_computed(
+    model: Model, options: dict[str, Any], why: str
+) -> None:
+    for method in (model.reply, model.complete):
+        with pytest.raises(UsageError, match=why):
+            method("Hello", **options)
+
+
+def test_a_summary_of_no_length_and_a_blank_question_are_refused(model: Model, tmp_path: Path) -> None:
+    (tmp_path / "report.txt").write_text(TEXT)
+    with read_documents(tmp_path / "report.txt") as report:
+        for words in (-1, 0, 10_001):
+            with pytest.raises(UsageError, match="words must be a whole number from 1 to 10,000"):
+                model.summarize(report, words=words)
+        with pytest.raises(UsageError, match="style must be one of prose, bullets, outline"):
+            model.summarize(report, style="verse")  # type: ignore[arg-type]
+        with pytest.raises(UsageError, match="there is no question"):
+            model.ask("  ", report)
 
 
 def test_answers_about_documents_are_greedy_unless_a_temperature_is_named(model: Model) -> None:

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypedDict, Unpack
 
 from quoth.chat import Attachment, Message, user_message
-from quoth.config import BY_NAME, SAMPLING
+from quoth.config import SAMPLING
 from quoth.engine import Event, ModelInfo, Sampling
-from quoth.errors import ModelError, UsageError
+from quoth.errors import ModelError
 from quoth.library.answer_stream import Answer, Cancelled, never
+from quoth.library.argument_checks import check_options, check_question, check_setting, check_summary
 from quoth.library.engines import start_engine
 from quoth.library.model_choice import chosen
 from quoth.library.workspace import Workspace
@@ -39,6 +40,10 @@ class SamplingOptions(TypedDict, total=False):
     grammar: str  # GBNF
     schema: str  # JSON schema, as JSON
     logprobs: int  # alternatives reported for each token
+
+
+_SAMPLING_OPTIONS = (*SamplingOptions.__annotations__,)
+_ANSWER_OPTIONS = ("max_tokens", *_SAMPLING_OPTIONS)
 
 
 class Model:
@@ -116,8 +121,9 @@ class Model:
         """Values asked for here, then those of the settings, the catalogue, the model's file, the engine.
 
         `on_data`, for questions about documents: the temperature is 0 where neither this call nor a setting names one.
-        Without a seed in any of them a new one is drawn.
+        Without a seed in any of them a new one is drawn. Raises UsageError for a value that is not in its range.
         """
+        check_options(_SAMPLING_OPTIONS, **more)
         settings = self.workspace.settings
         asked = {name: (more.get(name, value), origin) for name, (value, origin) in settings.sampling.items()}
         values = sampling_values(self.file, dict(self.info.sampling), asked, on_data=on_data)
@@ -206,10 +212,12 @@ class Model:
         """The answer to a prompt, or to the last of several messages; `documents` come before the prompt as data.
 
         With documents the temperature is 0, unless `temperature` or a setting names one; without any it is the model's.
+        Raises UsageError for an option that does not exist or is not in its range.
 
         >>> for text in model.reply("Why is the sky blue?", max_tokens=60):
         ...     print(text, end="")
         """
+        check_options(_ANSWER_OPTIONS, max_tokens=max_tokens, **sampling)
         messages = [user_message(prompt, documents)] if isinstance(prompt, str) else prompt
         return Answer(
             lambda cancelled: self.replying(
@@ -225,10 +233,11 @@ class Model:
     def complete(
         self, text: str, *, max_tokens: int | None = None, stop: Sequence[str] = (), **sampling: Unpack[SamplingOptions]
     ) -> Answer:
-        """The continuation of a text, without a chat template.
+        """The continuation of a text, without a chat template. Raises UsageError as `reply` does.
 
         >>> print(model.complete("Once upon a time", max_tokens=40, temperature=0).text)
         """
+        check_options(_ANSWER_OPTIONS, max_tokens=max_tokens, **sampling)
         return Answer(
             lambda cancelled: self.continuing(
                 text, self.sampling(**sampling), stop=stop, max_tokens=max_tokens, cancelled=cancelled
@@ -246,6 +255,7 @@ class Model:
         extract: bool | None = None,
     ) -> Summary:
         """A summary of documents of any length; `extract`: in their own sentences, the default of very small models.
+        Raises UsageError for a number of words that is not from 1 to 10,000, or another style.
 
         >>> with read_documents("report.pdf") as report:
         ...     print(model.summarize(report, words=60).text)
@@ -253,16 +263,18 @@ class Model:
         from quoth.library.document_answers import Summary
         from quoth.tasks.summaries.summary import SummaryOptions
 
+        check_summary(words, style)
         return Summary(self, documents, SummaryOptions(words, style, focus, language), extract=extract)
 
     def ask(self, question: str, documents: OpenDocuments, *, everything: bool = False) -> DocumentAnswer:
-        """The answer to a question from documents, with the quotes that support it.
+        """The answer to a question from documents, with the quotes that support it. Raises UsageError for a blank one.
 
         >>> with read_documents("manual.txt") as manual:
         ...     print(model.ask("How long is the warranty?", manual).text)
         """
         from quoth.library import document_answers
 
+        check_question(question)
         return document_answers.ask(self, question, documents, everything=everything)
 
 
@@ -285,7 +297,7 @@ def open_model(
     workspace = Workspace(environ, tell=tell)
     asked = {**settings, "model": os.fspath(name)} if name is not None else settings
     for key, value in asked.items():
-        _check_setting(key, value)
+        check_setting(key, value)
     workspace.use(asked, "open_model")
     file = chosen(workspace)
     if file is None:
@@ -296,13 +308,3 @@ def open_model(
         workspace.store.check_folder()
         raise ModelError("there is no model on this machine", "", 'Run "quoth pull"')
     return Model(workspace, file, owns_workspace=True)
-
-
-def _check_setting(name: str, value: Any) -> None:
-    setting = BY_NAME.get(name)
-    if setting is None:
-        raise UsageError(f"there is no setting {name!r}", "", f"There are: {', '.join(BY_NAME)}")
-    try:
-        setting.check(value)
-    except ValueError as error:
-        raise UsageError(f"{name} {error}", f"it is {value!r}", setting.help) from None
