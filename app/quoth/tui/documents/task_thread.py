@@ -122,10 +122,10 @@ class DocumentTaskThread:
                     found = [near("found by its words", citations[0], questions.collection)]
                     self._show_for_now(*found)
                     self._screen.call(self._screen.show_place, running, citations[0].span)
-                case ReadingPlanned():  # what was written about fewer of them did not hold
-                    self._show_for_now(*found)
+                case ReadingPlanned():
                     self._show_progress(reading(event))
-                case PassagesRead(done, total):
+                case PassagesRead(done, total):  # what was written about fewer of them did not hold
+                    self._show_for_now(*found)
                     line = self._progress.line("reading", done, total, "passages")
                     if self._progress.moved:  # else what was planned says more
                         self._show_progress(line)

@@ -17,7 +17,6 @@ from textual.widgets import Collapsible, Static
 from quoth.chat import Attachment
 from quoth.engine import TokenLogprob
 from quoth.history import Turn
-from quoth.text.units import counted
 from quoth.tui.history_writer import PendingId
 from quoth.tui.widgets.drawing import AsHighAsItsContent, Backdrop, PlainText
 from quoth.tui.widgets.token_probabilities import TokenProbabilities
@@ -123,7 +122,7 @@ class TurnView(Vertical, AsHighAsItsContent, Backdrop, can_focus=True):
     def _show_thought(self) -> None:
         for fold in self.query(Collapsible):
             fold.display = bool(self.turn.thought)
-            fold.title = f"Reasoning, {counted(len(self.turn.thought.split()), 'words')}"
+            fold.title = f"Reasoning, {len(self.turn.thought.split()):,} words"
 
     async def append(self, text: str, thought: str) -> None:
         """Add what was said."""
