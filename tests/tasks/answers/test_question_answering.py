@@ -240,9 +240,12 @@ def test_a_question_in_another_language_is_put_into_that_of_the_documents_and_an
         return next(answer for instruction, answer in script.items() if instruction in asked)
 
     question = "In welchem Jahr wurde der Hafen von Corley für die Schiffe der Welt und nicht nur des Landes geöffnet?"
-    found, _ = events(collection(harbours(40)), say, question)
+    found, engine = events(
+        collection(harbours(40)), say, question, odds=lambda each: 1.0 if OPENED in scored(each) else 0
+    )
     last = answered(found)
     assert last.answer == "Er wurde 1802 eröffnet."
+    assert OPENED in asked_text(engine.requests[-1])  # from the passage that the answer is in
     assert last.citations[0].quote == OPENED
 
 

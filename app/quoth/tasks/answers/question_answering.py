@@ -151,7 +151,7 @@ class QuestionAnswering:
             attempts = yield from self._best(reader, ranked or [*range(len(self.collection))], stretches)
         answered = self._answered(attempts, quotes_of(stretches), yes_or_no=bool(_YES_OR_NO.match(question)))
         if other and asked and answered.found and not self._everything:
-            text = yield from reader.answer_again(attempts[-1].read, asked)
+            text = yield from reader.answer_again(max(attempts, key=lambda one: one.sure).read, asked)
             answered = answered._replace(answer=text or answered.answer)
         yield answered._replace(usage=reader.usage)
 
