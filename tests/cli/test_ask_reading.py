@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 
+from quoth.cli.commands.ask import command
 from quoth.cli.environment import Environment
 from quoth.engine import Chat, Scoring
 from quoth.library.model import Model
 from quoth.models import ModelFile
+from quoth.tasks.answers.question_answering import BUDGET
 from tests.cli.commands import Outcome, run_here
 from tests.scripted_engine import ScriptedAnswer, Timing
 from tests.scripted_model import ScriptedEngine, ScriptedModel
@@ -71,6 +73,11 @@ def test_the_evidence_is_told_and_the_answer_is_on_stdout_with_its_quote(desk: D
     assert outcome.out == f"{ANSWER}\n\n  “{FACT}” {CITED}\n"
     assert outcome.err.startswith("quoth: found by its words: “The harbour of Corley ")
     assert outcome.err.count("\n") == 1
+
+
+def test_the_budget_that_help_names_is_the_programs_own() -> None:
+    [option] = [option for option in command.params if option.name == "budget"]
+    assert option.default == BUDGET
 
 
 def test_where_the_model_does_not_find_it_the_nearest_is_told(desk: Desk) -> None:

@@ -16,9 +16,9 @@ from quoth.cli.options import DOCUMENT_SETTINGS, json_option, jsonl_option, runs
 @click.option(
     "--budget",
     type=click.FloatRange(min=0),
-    default=20,
+    default=30,
     metavar="SECONDS",
-    help="How long to read at most; one passage is always read (default 20).",
+    help="How long to read at most; one passage is always read (default 30).",
 )
 @json_option
 @jsonl_option
