@@ -131,7 +131,7 @@ def test_a_dry_run_says_what_would_be_and_writes_nothing(environ: dict[str, str]
         ([str(NANO), "-o", "nowhere/at/all/m.gguf"], 7, "nowhere"),
         ([str(NANO), "--meta", "nowhere.pkl"], 3, "nowhere.pkl does not exist"),
         ([str(NANO), "--n-head", "0"], 2, "n-head"),
-        (["hf:owner/repo"], 6, "offline"),
+        (["hf:owner/repo"], 6, "QUOTH_OFFLINE forbids the network"),
         (["hf:nonsense"], 2, "does not name a repository"),
         ([], 2, "SRC"),
     ],
