@@ -14,7 +14,7 @@ from quoth.tasks.answers.thresholds import Thresholds
 from tests.scripted_engine import Scripted
 from tests.tasks.texts import asked_text
 
-USUAL = Thresholds(1.6, -0.2, 0.5)
+USUAL = Thresholds(1.6, -0.2, 2.2)
 ABSENT = [item.absent for item in ITEMS]
 
 
