@@ -355,8 +355,14 @@ def test_a_row_in_parts_is_installed_as_it_is_where_the_hub_does_not_give_it(
     row = tiny_row(PARTS, "hf:owner/tiny:F32")
 
     def run() -> ModelFile:
-        keywords = {"offline": False, "progress": seen.append, "trial": lambda path: tried.append(path.read_bytes())}
-        return pull("tiny", store, quantize=lambda *_: None, rows=(row,), **keywords)  # type: ignore[arg-type]  # keywords of pull
+        return pull(
+            "tiny",
+            store,
+            progress=seen.append,
+            quantize=lambda *_: None,
+            trial=lambda path: tried.append(path.read_bytes()),
+            rows=(row,),
+        )
 
     model = run()
     assert (model.path.read_bytes(), model.sha256) == (TINY, SHA)
