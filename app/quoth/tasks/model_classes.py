@@ -16,7 +16,7 @@ class ModelClass:
     extracts: bool  # a summary is the most telling sentences, verbatim, unless something else is asked for
     answers_by_quote: bool  # the answer to a question is the best supported sentences, verbatim
     passage: int  # of a question
-    candidates: int  # passages that are looked at of those that rank best; a number
+    candidates: int  # passages whose best stretch is looked at, of those that rank best; a number
     part: int  # of a summary
     note: int  # written about a part
     merge: int  # of notes, read at once
@@ -40,8 +40,8 @@ class ModelClass:
 READS = Thresholds(1.6, -0.2, 2.2)
 CLASSES: tuple[ModelClass, ...] = (
     ModelClass("demonstration", 0.9e9, True, True, 300, 10, 700, 240, 1500, NEVER, 0.6, facts=True),
-    ModelClass("small", 4e9, False, False, 300, 20, 450, 240, 4000, READS, 0.5, facts=True, odds=0.5),
-    ModelClass("large", float("inf"), False, False, 400, 24, 2400, 240, 12_000, READS, 0.45, odds=0.5),
+    ModelClass("small", 4e9, False, False, 300, 10, 450, 240, 4000, READS, 0.5, facts=True, odds=0.5),
+    ModelClass("large", float("inf"), False, False, 400, 10, 2400, 240, 12_000, READS, 0.45, odds=0.5),
 )
 
 MEASURED = frozenset({("qwen2", 1_543_714_304)})  # architecture and parameters of the models behind the thresholds

@@ -29,7 +29,6 @@ from quoth.text.languages import language_of
 from quoth.text.words import content_terms
 
 BUDGET = 30.0  # seconds of reading, unless the caller says otherwise
-LOOKED_THROUGH = 10  # passages whose best stretch is looked at
 LOOK = 200  # tokens of a stretch with what is asked about it
 # Of 14 development questions whose best two passages were so close, 10 were answered right from both together, and 7
 # from the better one.
@@ -196,7 +195,7 @@ class QuestionAnswering:
         """
         texts = {one.part: around(self.collection, one) for one in stretches}
         looks: list[Attempt] = []
-        first = [*ranked[:LOOKED_THROUGH]]
+        first = [*ranked[: self._class.candidates]]
         for part in first:
             if looks and not self._affords(reader, reader.tokens(first[:1]) + LOOK):
                 break

@@ -21,7 +21,7 @@ LOOKS = {
     "said": "$foreground",
     "quote": "$foreground",
     "notice": f"{MUTED} italic",
-    "draft": "$foreground 60%",
+    "draft": MUTED,
     "near": "$foreground",
 }
 
